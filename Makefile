@@ -7,19 +7,18 @@ INSTALLED := .venv/.installed
 MIN_FREE_MB := 6000
 
 .DEFAULT_GOAL := help
-.PHONY: help repro test test-servers lint format lock ui clean
+.PHONY: help setup repro test lint format ui bench clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST)
+
+setup: $(INSTALLED) ## only set up the environment; then `. .venv/bin/activate` for dvc and inkbench
 
 repro: $(INSTALLED) ## set up and rebuild whatever is stale: data, models, metrics, figures, report
 	@dvc repro
 
 test: $(INSTALLED) ## set up and run the tests
-	@pytest
-
-test-servers: $(INSTALLED) ## test tracking against real MLflow servers that are killed and restarted (many minutes)
-	@pytest -m server
+	@pytest --numprocesses auto --dist loadfile
 
 lint: $(INSTALLED) ## check style and formatting
 	@ruff check .

@@ -22,7 +22,7 @@ def main() -> None:
         ) as run:
             trained = training.train(name, variant, on_epoch=run.log_metrics)
             run.set_tags({"data_source": trained.facts["data_source"]})
-            run.log_metrics({key: trained.facts[key] for key in training.COSTS})
+            run.log_metrics({"parameters": trained.facts["parameters"], **trained.costs})
             run.log_model(trained.model, trained.example)
             for path in (layout.history(name), layout.training_card(name)):
                 run.log_artifact(path)

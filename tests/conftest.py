@@ -1,6 +1,7 @@
 """Shared by all tests: quiet libraries, one copy of the repository's root."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("DVC_NO_ANALYTICS", "1")
 
 ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "tests"))  # helpers that tests of several folders share
 
 
 @pytest.fixture

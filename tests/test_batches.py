@@ -73,7 +73,7 @@ def test_targets_are_ink_in_0_to_1_cut_where_asked(root, letters):
 
 
 def test_patches_pair_a_window_of_the_page_with_the_same_window_of_its_clean_twin(root, pages):
-    variant = _variant(root, "documents-unet", patches=Patches(size=32, per_epoch=20))
+    variant = _variant(root, "documents-unet", patches=Patches(size=32, per_page=10))
     inputs, targets = batches.load(variant, 0).epoch("image", 0)
     assert inputs.shape == (20, 32, 32, 2) and targets.shape == (20, 32, 32, 1)
     for patch, target in zip(inputs, targets, strict=True):

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+import sharing_page as page
+
 pytestmark = pytest.mark.slow
 
 VARIANTS = ("notmnist-cnn", "mnist-vae", "documents-unet")
@@ -21,7 +23,7 @@ SHRUNK = {
         "epochs": 1,
         "train_limit": 4,
         "model": {"width": 4},
-        "patches": {"size": 32, "per_epoch": 32},
+        "patches": {"size": 32, "per_page": 8},
     },
 }
 
@@ -100,6 +102,25 @@ def test_every_kind_of_stage_ran(pipeline):
 
 def test_a_second_run_does_nothing(pipeline):
     assert pipeline.stages_run() == set()
+
+
+def test_a_fresh_clone_of_what_was_pushed_runs_no_stage(pipeline, tmp_path):
+    untracked = shutil.ignore_patterns("mlflow.db*", "mlartifacts", ".tracking")
+    owner = shutil.copytree(pipeline.folder, tmp_path / "owner", ignore=untracked)
+    origin = tmp_path / "inkbench.git"
+    places = {page.GIT: str(origin), page.FOLDER: str(tmp_path / "store")}
+    shell = page.Shell(tmp_path / "home", places)
+    shell.run(tmp_path, f"git init --bare --initial-branch main {origin}")
+    shell.run(owner, f"git checkout -B main\ngit remote add origin {origin}")
+    shell.recipe(owner, "A folder")
+    shell.recipe(owner, "Publish a version")
+    model = page.contents(owner / "models/documents-unet")
+    shutil.rmtree(owner)
+    said = shell.recipe(tmp_path, "All of it, in a fresh clone")
+    assert "Running stage" not in said
+    assert "Data and pipelines are up to date." in said
+    shell.recipe(tmp_path, "A model")
+    assert page.contents(tmp_path / "documents-unet") == model
 
 
 def test_a_changed_learning_rate_reruns_that_variant_and_nothing_else(pipeline):

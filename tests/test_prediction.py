@@ -143,7 +143,7 @@ def test_bce_is_the_loss_that_keras_reports():
 def _block(family: str) -> dict:
     if family in RESTORERS:
         task = {"dataset": "documents", "task": "restoration", "loss": "mse"}
-        task["patches"] = {"size": 32, "per_epoch": 4}
+        task["patches"] = {"size": 32, "per_page": 4}
     elif family in CLASSIFIERS:
         task = {"dataset": "mnist", "task": "classification", "loss": "cross_entropy"}
     else:

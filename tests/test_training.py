@@ -26,7 +26,7 @@ with one_line_errors():
     training.train(name, params.load().variant(name), on_epoch=say)
 """
 
-STABLE = ("model.keras", "history.csv", "snapshots.npz")
+STABLE = ("model.keras", "history.csv", "snapshots.npz", "train.json")
 
 
 @pytest.fixture

@@ -132,10 +132,11 @@ def _pages(variant: Variant) -> Data:
             raise InkbenchError(
                 f"{path}: no pages; lower the held-out fractions in {layout.PARAMS}"
             )
-    size, count = variant.patches.size, variant.patches.per_epoch
+    size, per_page = variant.patches.size, variant.patches.per_page
+    count = per_page * len(train)
     return Data(
         epoch=lambda _, number: _crops(train, size, count, [variant.seed, number]),
-        valid=lambda _: _crops(valid, size, max(1, count // 8), [variant.seed]),
+        valid=lambda _: _crops(valid, size, per_page * len(valid), [variant.seed]),
         image_shape=(None, None, 2),
         classes=0,
         count=count,

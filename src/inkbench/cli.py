@@ -75,6 +75,52 @@ def readme(options: argparse.Namespace) -> None:
         picture.write()
 
 
+def denoise(options: argparse.Namespace) -> None:
+    """Clean scans."""
+    from inkbench.denoise import command
+
+    settings = command.Settings(
+        keep_colour=options.keep_colour,
+        force=options.force,
+        compare=options.compare,
+        jobs=options.jobs,
+        scale=options.scale,
+        dpi=options.dpi,
+    )
+    if not command.run(options.inputs, options.out, options.model, settings):
+        sys.exit(1)
+
+
+def classify(options: argparse.Namespace) -> None:
+    """Name letters."""
+    from inkbench import classify
+
+    dataset = "mnist" if options.digits else "notmnist"
+    settings = classify.Settings(dataset, options.sheet, options.ink)
+    if not classify.run(options.inputs, options.model, settings):
+        sys.exit(1)
+
+
+def submission(options: argparse.Namespace) -> None:
+    """Write a submission for Kaggle."""
+    from inkbench import submission
+    from inkbench.datasets import disk
+
+    out = options.out.resolve()
+    _go_to_root()
+    with disk.writing(out):
+        out.mkdir(parents=True, exist_ok=True)
+        print(submission.told(submission.make(options.variant, out), options.out))
+
+
+def grade(options: argparse.Namespace) -> None:
+    """Score a submission."""
+    from inkbench import grade
+
+    score = grade.grade(options.submission, options.answers)
+    print(f"RMSE {score:.5f} ({grade.medal(score)})")
+
+
 def _go_to_root() -> None:
     """All paths are relative to the repository's root."""
     here = Path.cwd()
@@ -110,6 +156,53 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--to", metavar="VERSION", help="default: the version before")
     command.set_defaults(run=rollback)
 
+    command = commands.add_parser("denoise", help="clean scans and photographs of pages")
+    command.add_argument("inputs", nargs="+", metavar="INPUT", help="file, folder or pattern")
+    command.add_argument(
+        "-o", "--out", type=Path, required=True, help="folder, or a file in .png .jpg .tif .pdf"
+    )
+    command.add_argument("--model", type=Path, metavar="FILE", help="default: the champion")
+    command.add_argument("--keep-colour", action="store_true", help="otherwise pages turn grey")
+    command.add_argument("--compare", action="store_true", help="write before/after sheets too")
+    command.add_argument("--force", action="store_true", help="write over earlier results")
+    command.add_argument(
+        "--jobs", type=_count, default=1, metavar="N", help="files in work at a time (default: 1)"
+    )
+    command.add_argument(
+        "--scale", type=_scale, metavar="F", help="show the network the page F times its size"
+    )
+    command.add_argument(
+        "--dpi", type=_dpi, default=300, help="at which pages of a PDF are drawn (default: 300)"
+    )
+    command.set_defaults(run=denoise)
+
+    command = commands.add_parser("classify", help="name the letters (A to J) in images")
+    command.add_argument("inputs", nargs="+", metavar="INPUT", help="file, folder or pattern")
+    command.add_argument("--digits", action="store_true", help="they are digits, not letters")
+    command.add_argument(
+        "--sheet",
+        type=_grid,
+        nargs="?",
+        const=(0, 0),
+        metavar="ROWSxCOLUMNS",
+        help="images hold many letters: in a grid of equal cells, or anywhere",
+    )
+    command.add_argument("--ink", choices=["auto", "dark", "light"], default="auto")
+    command.add_argument("--model", type=Path, metavar="FILE", help="default: the champion")
+    command.set_defaults(run=classify)
+
+    command = commands.add_parser("submission", help="restore Kaggle's test pages for a submission")
+    command.add_argument("--variant", default="documents-unet", help="default: documents-unet")
+    command.add_argument(
+        "-o", "--out", type=Path, default=Path(), metavar="FOLDER", help="default: this one"
+    )
+    command.set_defaults(run=submission)
+
+    command = commands.add_parser("grade", help="score a submission as MLE-bench does")
+    command.add_argument("submission", type=Path, help="CSV, plain, .gz or .zip")
+    command.add_argument("answers", type=Path, help="CSV with the true pixels")
+    command.set_defaults(run=grade)
+
     command = commands.add_parser("readme", help="write the numbers of metrics/ into README.md")
     command.add_argument("--check", action="store_true", help="fail if it would change something")
     command.add_argument("--picture", action="store_true", help="draw docs/results.png as well")
@@ -122,6 +215,36 @@ def _port(text: str) -> int:
     if not text.isdigit() or not 0 < int(text) < 65536:
         raise argparse.ArgumentTypeError(f"{text!r} is not a port; allowed: 1 to 65535")
     return int(text)
+
+
+def _count(text: str) -> int:
+    if not text.isdigit() or not 0 < int(text) <= 64:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to 64")
+    return int(text)
+
+
+def _dpi(text: str) -> int:
+    if not text.isdigit() or not 36 <= int(text) <= 1200:
+        raise argparse.ArgumentTypeError(f"{text!r} is no resolution; allowed: 36 to 1200")
+    return int(text)
+
+
+def _scale(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0.02 <= value <= 4:
+        raise argparse.ArgumentTypeError(f"{text!r} is no factor; allowed: 0.02 to 4")
+    return value
+
+
+def _grid(text: str) -> tuple[int, int]:
+    rows, _, columns = text.partition("x")
+    sizes = [int(n) if n.isdigit() else 0 for n in (rows, columns)]
+    if not all(0 < size <= 1000 for size in sizes):
+        raise argparse.ArgumentTypeError(f"{text!r} is no grid; say for example 8x10")
+    return sizes[0], sizes[1]
 
 
 if __name__ == "__main__":

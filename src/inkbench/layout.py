@@ -70,3 +70,8 @@ def evaluation(variant: str) -> Path:
 def plots(variant: str) -> Path:
     """Figures of a variant."""
     return Path("plots") / variant
+
+
+def claim(name: str) -> str:
+    """Where a published claim is filed among `metrics` and `evaluation`: beside the variants."""
+    return f"published/{name}"

@@ -19,7 +19,7 @@ from pydantic import (
     model_validator,
 )
 
-from inkbench import layout, models
+from inkbench import layout, models, published
 from inkbench.errors import InkbenchError
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -65,36 +65,20 @@ class Patches(_Block):
     """Random crops that a restorer is trained on."""
 
     size: Annotated[int, Field(ge=16, le=256, multiple_of=16)]  # pixels
-    per_epoch: Annotated[int, Field(gt=0)]
+    per_page: Annotated[int, Field(gt=0)]  # in an epoch, on average
 
 
-class Variant(_Block):
-    """One trained model: a block under ``train:``."""
+class _Network(_Block):
+    """What is trained on what, and for how long."""
 
     dataset: str
-    task: Task
     family: str  # a module of inkbench.models
     model: dict[str, Any] = {}  # options of the family's build function
     epochs: Annotated[int, Field(ge=1, le=10_000)]
     batch_size: Annotated[int, Field(ge=1, le=65_536)]
     learning_rate: Annotated[float, Field(gt=0, le=1)]
-    schedule: Literal["constant", "cosine"]
-    loss: Literal["bce", "mse", "bernoulli_nats", "cross_entropy"]
     seed: Annotated[int, Field(ge=0)]
-    precision: Literal["auto", "float32", "bfloat16"]
-    binarise: bool = False  # pixels cut at 0.5, inputs and targets
-    # Documents only: pages apart; pages, texts and sheets of paper apart; or MLE-bench's split.
-    split: Literal["page-disjoint", "background-disjoint", "mlebench"] = "page-disjoint"
-    noise: Noise = Noise()
-    augment: Augment = Augment()
-    patches: Patches | None = None
-    pretrain_epochs: Annotated[int, Field(ge=0, le=10_000)] = 0  # of an autoencoder, unsupervised
     train_limit: Annotated[int, Field(ge=1)] | None = None  # images or pages trained on
-
-    @property
-    def model_options(self) -> dict[str, Any]:
-        """Options of the family's build function, with those that follow from the data."""
-        return {**self.model, "binarise": True} if self.binarise else self.model
 
     @field_validator("family")
     @classmethod
@@ -114,6 +98,27 @@ class Variant(_Block):
             form(**options)
         return options
 
+
+class Variant(_Network):
+    """One trained model: a block under ``train:``."""
+
+    task: Task
+    schedule: Literal["constant", "cosine"]
+    loss: Literal["bce", "mse", "bernoulli_nats", "cross_entropy"]
+    precision: Literal["auto", "float32", "bfloat16"]
+    binarise: bool = False  # pixels cut at 0.5, inputs and targets
+    # Documents only: pages apart; pages, texts and sheets of paper apart; or MLE-bench's split.
+    split: Literal["page-disjoint", "background-disjoint", "mlebench"] = "page-disjoint"
+    noise: Noise = Noise()
+    augment: Augment = Augment()
+    patches: Patches | None = None
+    pretrain_epochs: Annotated[int, Field(ge=0, le=10_000)] = 0  # of an autoencoder, unsupervised
+
+    @property
+    def model_options(self) -> dict[str, Any]:
+        """Options of the family's build function, with those that follow from the data."""
+        return {**self.model, "binarise": True} if self.binarise else self.model
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if self.binarise and "binarise" not in models.options_of(self.family).model_fields:
@@ -129,11 +134,21 @@ class Variant(_Block):
         return self
 
 
+class Published(_Network):
+    """One claim that is run again as it was published: a block under ``published:``.
+
+    What is not here is part of the claim and stands in its module of `inkbench.published`.
+    """
+
+    dataset: Literal["notmnist", "mnist"]
+
+
 class Params(_Block):
     """The whole of ``params.yaml``."""
 
     data: dict[str, Data]
     train: dict[Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")], Variant]
+    published: dict[str, Published] = {}
 
     @model_validator(mode="after")
     def _known_datasets(self) -> Self:
@@ -151,6 +166,9 @@ class Params(_Block):
         for name, variant in self.train.items():
             dataset = variant.dataset
             _refuse_unless(dataset in self.data, f"train.{name}.dataset", dataset, self.data)
+        claims = published.claims()
+        for name in self.published:
+            _refuse_unless(name in claims, f"published.{name}", name, claims)
         return self
 
     def dataset(self, name: str) -> Data:
@@ -162,6 +180,11 @@ class Params(_Block):
         """One block under ``train:``; `InkbenchError` if there is none of that name."""
         _refuse_unless(name in self.train, "variant", name, self.train)
         return self.train[name]
+
+    def claim(self, name: str) -> Published:
+        """One block under ``published:``; `InkbenchError` if there is none of that name."""
+        _refuse_unless(name in self.published, "claim", name, self.published)
+        return self.published[name]
 
 
 def _refuse_unless(ok: bool, key: str, value: object, allowed: Any) -> None:

@@ -29,7 +29,6 @@ _SNAPSHOT_IMAGES = 8
 _STEPS_PER_EXECUTION = 16  # batches between two returns to Python
 
 Row = dict[str, float]
-COSTS = ("seconds", "images_per_second", "peak_memory_mb", "parameters")  # numbers of train.json
 
 
 @dataclass(frozen=True)
@@ -52,13 +51,16 @@ class Trained(NamedTuple):
     model
         In float32, not compiled.
     facts
-        What ``train.json`` says.
+        What ``train.json`` says: the same in every clone.
+    costs
+        ``seconds``, ``images_per_second``, ``peak_memory_mb``: of this machine and moment.
     example
         One uint8 input, a batch of one.
     """
 
     model: "keras.Model"
     facts: dict[str, Any]
+    costs: dict[str, float]
     example: np.ndarray
 
 
@@ -108,17 +110,19 @@ def train(name: str, variant: Variant, on_epoch: Callable[[Row, int], None]) -> 
         "data_source": card["data_source"],
         "dataset": variant.dataset,
         "epochs": epochs,
-        "images_per_second": round((epochs - epochs_before) * data.count / seconds, 1),
         "n_train": data.count,
         "parameters": model.count_params(),
-        "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
-        "seconds": round(seconds, 1),
         "variant": variant.model_dump(mode="json"),
         **machine,
     }
+    costs = {
+        "images_per_second": round((epochs - epochs_before) * data.count / seconds, 1),
+        "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+        "seconds": round(seconds, 1),
+    }
     shipped = _write(name, variant, data, progress, facts)
     checkpoint.clear()
-    return Trained(shipped, facts, data.valid("image")[0][:1])
+    return Trained(shipped, facts, costs, data.valid("image")[0][:1])
 
 
 def _phases(variant: Variant, model: "keras.Model") -> list[Phase]:

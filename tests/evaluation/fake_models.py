@@ -42,7 +42,7 @@ RESTORATION = {
     "family": "unet",
     "model": {"width": 4},
     "loss": "mse",
-    "patches": {"size": 32, "per_epoch": 8},
+    "patches": {"size": 32, "per_page": 8},
 }
 
 

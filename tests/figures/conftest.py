@@ -1,11 +1,8 @@
 """One made-up project folder for all tests of figures; nobody may write into it."""
 
-import sys
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import made_results
 

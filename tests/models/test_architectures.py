@@ -79,6 +79,16 @@ def test_dropout_acts_in_training_only():
     assert not np.array_equal(np.asarray(model(images, training=True)), quiet[0])
 
 
+@pytest.mark.parametrize(("padding", "seen"), [("valid", 22), ("same", 28)])
+def test_the_unpadded_cnn_is_blind_to_six_rows_and_columns(padding, seen):
+    model = models.build("cnn", *LETTERS, {"padding": padding})
+    blank = np.zeros((1, 28, 28), np.uint8)
+    pixels = np.eye(28 * 28, dtype=np.uint8).reshape(-1, 28, 28) * 255
+    differs = (np.asarray(model(pixels)) != np.asarray(model(blank))).any(axis=1).reshape(28, 28)
+    assert differs[:seen, :seen].all()
+    assert not differs[seen:].any() and not differs[:, seen:].any()
+
+
 @pytest.mark.parametrize("name", params.load().train)
 def test_every_variant_keeps_the_calling_convention(name):
     variant = params.load().train[name]

@@ -1,14 +1,11 @@
 """A made-up project with figures, and the report on it; nobody may write into them."""
 
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import made_results
 
@@ -61,7 +58,7 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def mine(real: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the project that a test may break, as the working directory."""
-    for part in ("data", "models", "metrics", "plots", "evaluations"):
+    for part in ("data", "models", "metrics", "plots", "evaluations", "benchmarks"):
         shutil.copytree(real / part, tmp_path / part)
     monkeypatch.chdir(tmp_path)
     return tmp_path

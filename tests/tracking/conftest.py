@@ -58,8 +58,8 @@ def store(tables: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stor
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
+def server(tables: Path, tmp_path: Path) -> Iterator[Server]:
     """A real MLflow server on loopback, running."""
-    with Server(tmp_path / "server") as running:
+    with Server(tmp_path / "server", tables) as running:
         running.start()
         yield running

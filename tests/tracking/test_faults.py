@@ -12,7 +12,7 @@ import pytest
 from project import Project, Seen, mlflow_uri
 from server import Server, free_port
 
-pytestmark = [pytest.mark.slow, pytest.mark.server]
+pytestmark = pytest.mark.slow
 
 TRAIN = ("python", "stages/train.py", "mnist-a")
 ADDRESS = "train@mnist-a"
@@ -50,8 +50,8 @@ def assert_complete(project: Project, uri: str) -> None:
     assert not list((project.folder / ".tracking").glob("*/events.jsonl"))
 
 
-def test_a_server_that_is_down_at_the_start(project: Project, tmp_path: Path) -> None:
-    with Server(tmp_path / "server") as server:
+def test_a_server_that_is_down_at_the_start(project: Project, tables: Path, tmp_path: Path) -> None:
+    with Server(tmp_path / "server", tables) as server:
         assert_warned_once(train(project, server.uri))
         server.start()
         project.sync(uri=server.uri)

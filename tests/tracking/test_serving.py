@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from project import Project
+from project import SCRIPTS, Project
 from server import free_port
 
 from inkbench import models
@@ -21,7 +21,7 @@ from inkbench.models import storage
 from inkbench.tracking.logged_models import log_model
 from inkbench.tracking.store import Store
 
-pytestmark = [pytest.mark.slow, pytest.mark.server]
+pytestmark = pytest.mark.slow
 
 NAME = "inkbench-documents-restorer"
 
@@ -57,7 +57,10 @@ def address(restorer: Path, tmp_path: Path) -> Iterator[str]:
     port = free_port()
     command = [sys.executable, "-m", "mlflow", "models", "serve", "--env-manager", "local"]
     command += ["--model-uri", f"models:/{NAME}@champion", "--port", str(port)]
-    environment = os.environ | {"MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/mlflow.db"}
+    environment = os.environ | {
+        "MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/mlflow.db",
+        "PATH": f"{SCRIPTS}{os.pathsep}{os.environ['PATH']}",
+    }
     with (tmp_path / "serve.log").open("wb") as log:
         process = subprocess.Popen(
             command, env=environment, stdout=log, stderr=log, start_new_session=True

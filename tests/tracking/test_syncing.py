@@ -1,12 +1,13 @@
 """A complete parent for every state of the pipeline, whatever DVC skipped."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from project import Project, Seen
 from server import Server
 
-pytestmark = [pytest.mark.slow, pytest.mark.server]
+pytestmark = pytest.mark.slow
 
 ALL = [
     "evaluate@mnist-a",
@@ -23,12 +24,14 @@ UNTRACKED = {"INKBENCH_TRACKING": "off"}
 
 
 @pytest.fixture(scope="module", params=["sqlite", "http"])
-def uri(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def uri(
+    request: pytest.FixtureRequest, tables: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
     """Where the store is: a SQLite file (empty text: the default) or a server."""
     if request.param == "sqlite":
         yield ""
         return
-    with Server(tmp_path_factory.mktemp("server")) as server:
+    with Server(tmp_path_factory.mktemp("server"), tables) as server:
         server.start()
         yield server.uri
 

@@ -14,12 +14,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Contender:
-    """A variant's quality and cost."""
+    """A variant's quality and cost; None where a cost is not known."""
 
     name: str
     quality: float
     parameters: float
-    seconds: float
+    seconds: float | None = None
+
+
+_COSTS = {"parameters": "trained parameters", "seconds": "training seconds"}
 
 
 @style.styled
@@ -30,7 +33,7 @@ def pareto(
     percent: bool,
     title: str,
 ) -> "Figure":
-    """Quality against parameters and against training seconds; best ones joined.
+    """Quality against parameters and, where known, against training seconds; best ones joined.
 
     Parameters
     ----------
@@ -47,16 +50,25 @@ def pareto(
         Of the figure.
     """
     arrow = "higher is better" if higher_is_better else "lower is better"
+    everyone = [one for contenders in groups.values() for one in contenders]
+    costs = [cost for cost in _COSTS if any(getattr(one, cost) is not None for one in everyone)]
     figure = style.canvas(
-        13, 4.3 * len(groups), title, f"{arrow}; the line joins what nothing beats at its price"
+        6.5 * len(costs),
+        4.3 * len(groups),
+        title,
+        f"{arrow}; the line joins what nothing beats at its price",
     )
     for row, (name, contenders) in zip(
-        figure.subplots(len(groups), 2, squeeze=False), groups.items(), strict=True
+        figure.subplots(len(groups), len(costs), squeeze=False), groups.items(), strict=True
     ):
-        for axes, cost in zip(row, ("parameters", "seconds"), strict=True):
-            _panel(axes, contenders, cost, higher_is_better, percent)
+        for axes, cost in zip(row, costs, strict=True):
+            known = [one for one in contenders if getattr(one, cost) is not None]
+            if not known:
+                axes.set_axis_off()
+                continue
+            _panel(axes, known, cost, higher_is_better, percent)
             axes.set_title(name if len(groups) > 1 else "")
-            axes.set_xlabel("trained parameters" if cost == "parameters" else "training seconds")
+            axes.set_xlabel(_COSTS[cost])
         row[0].set_ylabel(quality)
     return figure
 

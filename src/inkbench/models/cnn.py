@@ -1,16 +1,23 @@
 """Small convolutional classifier: the notMNIST_autoencoder document's "Model 3"."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     import keras
 
 
-def build(image_shape: tuple[int, int], classes: int, dropout: float = 0.5) -> "keras.Model":
-    """Build convolutions 32, 32 and 64 (3 × 3, valid), each pooled; dense 64; dropout; classes.
+def build(
+    image_shape: tuple[int, int],
+    classes: int,
+    dropout: float = 0.5,
+    padding: Literal["valid", "same"] = "valid",
+) -> "keras.Model":
+    """Build convolutions 32, 32 and 64 (3 × 3), each pooled; dense 64; dropout; classes.
 
     The published head was a sigmoid a class; a softmax has the same parameters and gives
-    probabilities that sum to one.
+    probabilities that sum to one. The published convolutions were unpadded: three of them with
+    pools that round down leave a single position, which sees the upper left 22 × 22 pixels of a
+    28 × 28 letter and none of the rest.
 
     Parameters
     ----------
@@ -20,6 +27,8 @@ def build(image_shape: tuple[int, int], classes: int, dropout: float = 0.5) -> "
         Number of classes.
     dropout
         Rate before the head.
+    padding
+        Of the convolutions: ``valid`` as published, ``same`` to see the whole letter.
 
     Returns
     -------
@@ -35,7 +44,8 @@ def build(image_shape: tuple[int, int], classes: int, dropout: float = 0.5) -> "
     images = keras.Input(image_shape, dtype="uint8", name="image")
     x = layers.Reshape((*image_shape, 1))(Ink()(images))
     for filters in (32, 32, 64):
-        x = layers.MaxPooling2D()(layers.Conv2D(filters, 3, activation="relu")(x))
+        x = layers.Conv2D(filters, 3, padding=padding, activation="relu")(x)
+        x = layers.MaxPooling2D()(x)
     x = layers.Dense(64, activation="relu", name="code")(layers.Flatten()(x))
     x = layers.Dropout(dropout)(x)
     return keras.Model(images, layers.Dense(classes, activation="softmax", dtype="float32")(x))

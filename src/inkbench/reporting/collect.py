@@ -13,6 +13,10 @@ from inkbench.errors import InkbenchError
 from inkbench.figures import readings
 
 REAL = "real"
+# Times differ from run to run: they are measured once and committed, so that two clones that
+# train the same models also write the same report.
+COSTS = Path("benchmarks/costs.csv")
+COST_COLUMNS = ("seconds", "images_per_second", "peak_memory_mb")
 _SPLITS = {"mlebench": "MLE-bench's"}
 
 
@@ -43,7 +47,7 @@ class Entry:
     block
         Its block of ``params.yaml``.
     metrics
-        ``metrics/V.json``, plus ``seconds`` of training where known.
+        ``metrics/V.json``, plus ``seconds`` of training where `COSTS` tells them.
     """
 
     name: str
@@ -79,7 +83,15 @@ class Entry:
 
 @dataclass(frozen=True)
 class Result(Entry):
-    """One variant with all that its card shows."""
+    """One variant with all that its card shows.
+
+    Attributes
+    ----------
+    card
+        ``train.json``, plus what the training cost where `COSTS` tells it.
+    images
+        Its figures.
+    """
 
     card: dict[str, Any]
     images: list[Image]
@@ -145,8 +157,31 @@ def result(name: str) -> Result:
         raise InkbenchError(
             f"{path} has no complete 'variant'; run `dvc repro --force train@{name}`"
         )
-    costs = {key: card[key] for key in ("seconds",) if key in card}
-    return Result(name, block, costs | metrics_of(name), card, images(layout.plots(name), name))
+    costs = costs_of(name)
+    seconds = {key: costs[key] for key in ("seconds",) if key in costs}
+    figures = images(layout.plots(name), name)
+    return Result(name, block, seconds | metrics_of(name), card | costs, figures)
+
+
+def costs_of(name: str) -> dict[str, float]:
+    """What a variant's training cost, by `COSTS`; empty where that file does not tell.
+
+    Raises
+    ------
+    InkbenchError
+        When the file is broken.
+    """
+    again = "python benchmarks/costs.py"
+    if not COSTS.exists():
+        return {}
+    names = readings.column(readings.table(COSTS, again), COSTS, again, "variant")
+    columns = readings.numbers(COSTS, again)
+    known = {key: readings.column(columns, COSTS, again, key) for key in COST_COLUMNS}
+    if name not in names:
+        return {}
+    row = {key: float(values[names.index(name)]) for key, values in known.items()}
+    found = {key: cost for key, cost in row.items() if np.isfinite(cost)}
+    return {key: int(cost) if cost.is_integer() else cost for key, cost in found.items()}
 
 
 def images(folder: Path, name: str) -> list[Image]:

@@ -43,7 +43,9 @@ def of_boards(boards: Sequence[Board], folder: Path) -> list[Image]:
         percent = leaderboard.about(key).get("format", "").endswith("%")
         figure = comparison.pareto(rivals, leaderboard.label(key), up, percent, title)
         names = ", ".join(rival.name for group in rivals.values() for rival in group)
-        alt = f"{leaderboard.label(key)} against parameters and training seconds of {names}."
+        timed = any(rival.seconds for group in rivals.values() for rival in group)
+        costs = "parameters and training seconds" if timed else "parameters"
+        alt = f"{leaderboard.label(key)} against {costs} of {names}."
         stand_in = any(board.stand_in for board in mine)
         source = " · ".join(dict.fromkeys(leaderboard.dataset_title(b.dataset) for b in mine))
         made.append(_save(figure, folder, f"pareto-{task}", source, stand_in, title, alt))
@@ -53,9 +55,9 @@ def of_boards(boards: Sequence[Board], folder: Path) -> list[Image]:
 def _contenders(board: Board, key: str) -> list[comparison.Contender]:
     found = [(row.entry.name, row.entry.metrics) for row in board.rows]
     return [
-        comparison.Contender(name, metrics[key], metrics["parameters"], metrics["seconds"])
+        comparison.Contender(name, metrics[key], metrics["parameters"], metrics.get("seconds"))
         for name, metrics in found
-        if {key, "parameters", "seconds"} <= metrics.keys() and metrics[key] is not None
+        if {key, "parameters"} <= metrics.keys() and metrics[key] is not None
     ]
 
 

@@ -1,12 +1,13 @@
 """The README's results: tables between two markers, written from ``metrics/`` and nowhere else."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from inkbench import params
 from inkbench.errors import InkbenchError
-from inkbench.reporting import claims, collect, leaderboard
+from inkbench.reporting import audits, claims, collect, leaderboard
+from inkbench.reporting.audits import Audit
 from inkbench.reporting.collect import Entry
 
 START, END = "<!-- results:start -->", "<!-- results:end -->"
@@ -34,7 +35,7 @@ def update(path: Path = Path("README.md"), check: bool = False) -> bool:
         are out of date.
     """
     before, old, after = _split(path)
-    new = f"\n{tables(entries())}\n"
+    new = f"\n{tables(entries(), reruns())}\n"
     if new == old:
         return False
     if check:
@@ -73,7 +74,13 @@ def entries() -> list[Entry]:
     ]
 
 
-def tables(variants: Sequence[Entry]) -> str:
+def reruns() -> dict[str, Audit]:
+    """Claims of ``params.yaml`` that were run again."""
+    known = params.load().published
+    return {name: audit for name, audit in audits.audits().items() if name in known}
+
+
+def tables(variants: Sequence[Entry], rerun: Mapping[str, Audit]) -> str:
     """Markdown: a leaderboard for each task and dataset, then published beside measured figures."""
     parts = []
     for board in leaderboard.boards(variants):
@@ -81,7 +88,7 @@ def tables(variants: Sequence[Entry]) -> str:
             f"**{board.title}** ({_data(board.rows[0].entry, board.stand_in)})",
             _board(board),
         ]
-    found = claims.claims(variants)
+    found = claims.claims(variants, rerun)
     if found:
         parts += ["**Published and measured**", _claims(found)]
     return "\n\n".join(parts)
@@ -105,13 +112,18 @@ def _board(board: leaderboard.Board) -> str:
 
 
 def _claims(found: Sequence[claims.Claim]) -> str:
-    rows = [[c.claim, c.published, c.short, _figure(c.same), _figure(c.ours)] for c in found]
+    rows = [
+        [c.claim, c.published, c.short, _figure(c.same, bool(c.audit)), _figure(c.ours, False)]
+        for c in found
+    ]
     heads = ["claim", "published", "which is", "the same quantity, here", "what we would look at"]
     return _markdown(heads, rows, numeric=False)
 
 
-def _figure(figure: claims.Figure | None) -> str:
-    return f"{figure.text} (`{figure.variant}`)" if figure else leaderboard.NOTHING
+def _figure(figure: claims.Figure | None, rerun: bool) -> str:
+    if not figure:
+        return leaderboard.NOTHING
+    return f"{figure.text}; {figure.note}" if rerun else f"{figure.text} (`{figure.name}`)"
 
 
 def _bold(text: str, best: bool) -> str:

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from inkbench.datasets import store
-from inkbench.reporting import claims, collect, data, drawings, leaderboard
+from inkbench.reporting import audits, claims, collect, data, drawings, leaderboard
+from inkbench.reporting.audits import Audit
 from inkbench.reporting.collect import Image, Result
 
 FIGURES, TABLES = "figures", "data"
@@ -21,7 +22,7 @@ def render(folder: Path) -> list[str]:
     Parameters
     ----------
     folder
-        Where ``index.html``, ``variants/``, ``datasets/`` and ``figures/`` go.
+        Where ``index.html``, ``published.html``, ``variants/``, ``datasets/`` and ``figures/`` go.
 
     Returns
     -------
@@ -40,6 +41,7 @@ def render(folder: Path) -> list[str]:
             store.load_card(result.dataset)  # raises, naming the file
     site = _Site(folder, results, cards)
     site.index()
+    site.published()
     for name, card in cards.items():
         site.dataset(name, card)
     for result in results:
@@ -60,6 +62,8 @@ class _Site:
         self.figures = folder / FIGURES
         self.figures.mkdir(parents=True)
         self.boards = leaderboard.boards(results)
+        self.audits = audits.audits()
+        self.claims = claims.claims(results, self.audits)
         self.tables = data.write(results, folder / TABLES)
         self.environment = _environment()
         self.environment.globals |= {
@@ -70,7 +74,7 @@ class _Site:
             "label": leaderboard.label,
             "meaning": leaderboard.meaning,
             "dataset_title": leaderboard.dataset_title,
-            "stand_ins": _stand_ins(cards, results),
+            "stand_ins": _stand_ins(cards, [*results, *self.audits.values()]),
         }
 
     def index(self) -> None:
@@ -79,7 +83,7 @@ class _Site:
             "index.html",
             "",
             boards=self.boards,
-            claims=claims.claims(self.results),
+            claims=self.claims,
             pareto=drawings.of_boards(self.boards, self.figures),
             curves=[
                 image
@@ -87,6 +91,17 @@ class _Site:
                 for image in drawings.of_training(self.results, name, self.figures)
             ],
             heroes=self._heroes(),
+        )
+
+    def published(self) -> None:
+        """The claims, each with what became of it when it was run again as it was."""
+        self._write(
+            claims.PAGE,
+            "",
+            claims=self.claims,
+            pictures={
+                name: audits.picture(audit, self.figures) for name, audit in self.audits.items()
+            },
         )
 
     def dataset(self, name: str, card: dict[str, Any]) -> None:
@@ -115,8 +130,8 @@ class _Site:
             tables=self.tables[result.name],
             claims=[
                 claim
-                for claim in claims.claims(self.results)
-                if any(mine and mine.variant == result.name for mine in (claim.same, claim.ours))
+                for claim in self.claims
+                if any(mine and mine.name == result.name for mine in (claim.same, claim.ours))
             ],
         )
 
@@ -151,7 +166,7 @@ def _environment() -> Any:
     )
 
 
-def _stand_ins(cards: dict[str, dict[str, Any]], results: Sequence[Result]) -> list[str]:
-    """Datasets that are not the real ones, or whose variants were measured on generated data."""
+def _stand_ins(cards: dict[str, dict[str, Any]], found: Sequence[Result | Audit]) -> list[str]:
+    """Datasets that are not the real ones, or on which something generated was measured."""
     generated = {name for name, card in cards.items() if card.get("data_source") != collect.REAL}
-    return sorted(generated | {result.dataset for result in results if result.stand_in})
+    return sorted(generated | {one.dataset for one in found if one.stand_in})

@@ -89,7 +89,8 @@ def _events(
     subject = execution.subject
     of_data = execution.kind in DATA_STAGES
     params = files.yaml("params.yaml")
-    block = {} if of_data else (params.get("train") or {}).get(subject) or {}
+    blocks = params.get("published" if execution.kind == "published" else "train") or {}
+    block = {} if of_data else blocks.get(subject) or {}
     facts = _json(made, layout.training_card(subject))
     yield {
         "do": "start",
@@ -101,7 +102,7 @@ def _events(
         "command": str(execution.cmd),
     }
     yield {"do": "tags", "values": {INCOMPLETE: str(not made).lower()}}
-    tell = {"train": _trained, "evaluate": _evaluated}.get(execution.kind)
+    tell = {"train": _trained, "evaluate": _evaluated, "published": _rerun}.get(execution.kind)
     if tell and made:
         yield from tell(subject, made, written)
     if of_data:
@@ -146,6 +147,10 @@ def _evaluated(variant: str, made: Mapping[str, bytes], written: Journal) -> Ite
     yield {"do": "metrics", "values": _numbers(facts), "step": 0}
 
 
+def _rerun(claim: str, made: Mapping[str, bytes], written: Journal) -> Iterator[Event]:
+    return _evaluated(layout.claim(claim), made, written)
+
+
 def _artifacts(
     execution: Execution, made: Mapping[str, bytes], written: Journal
 ) -> Iterator[Event]:
@@ -161,6 +166,7 @@ def _artifacts(
             str(layout.metrics(execution.subject)),
             *(path for path in made if path.endswith(".csv")),
         },
+        "published": {path for path in made if path.endswith((".json", ".csv"))},
     }.get(execution.kind, set(made))
     for index, (path, content) in enumerate(sorted(made.items())):
         if path not in wanted:

@@ -1,0 +1,114 @@
+"""What the trainings cost: the MLflow store → benchmarks/costs.csv, which is committed.
+
+    python benchmarks/costs.py
+
+Times differ from run to run, so no DVC output may hold them; they are metrics of the training's
+MLflow run. This takes, for every variant, the newest finished training with the settings that
+params.yaml holds now. The report reads the table; run `dvc repro report` after it.
+"""
+
+import argparse
+import csv
+import os
+from typing import TYPE_CHECKING, Any
+
+from inkbench import params
+from inkbench.errors import InkbenchError, one_line_errors
+from inkbench.params import Variant
+from inkbench.reporting.collect import COST_COLUMNS, COSTS
+
+if TYPE_CHECKING:
+    from inkbench.tracking.store import Store
+
+_MACHINE = ("device", "precision", "threads")  # of train.json
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.parse_args()
+    with one_line_errors():
+        write(rows(params.load().train))
+
+
+def rows(variants: dict[str, Variant]) -> list[dict[str, Any]]:
+    """A row for every variant, sorted by name.
+
+    Raises
+    ------
+    InkbenchError
+        When the store does not answer, or a variant has no such run.
+    """
+    from tqdm import tqdm
+
+    from inkbench.tracking.store import Store, StoreError
+
+    try:
+        store = Store.open(create=False)
+    except StoreError as error:
+        raise InkbenchError(str(error)) from None
+    return [
+        {"variant": name, **costs(store, name, variants[name])}
+        for name in tqdm(sorted(variants), "costs", unit="run", disable=None)
+    ]
+
+
+def costs(store: "Store", name: str, variant: Variant) -> dict[str, Any]:
+    """What the newest finished training of a variant with these settings cost.
+
+    Raises
+    ------
+    InkbenchError
+        When there is none.
+    """
+    from inkbench.tracking.linking import LINK
+    from inkbench.tracking.store import public, uri
+
+    settings = variant.model_dump(mode="json")
+    runs = store.search(
+        f"tags.stage = 'train' AND tags.variant = '{name}' AND attributes.status = 'FINISHED' "
+        "AND metrics.images_per_second > 0"  # a run made afterwards by `inkbench sync` has none
+    )
+    for run in reversed([run for run in runs if LINK not in run.data.tags]):
+        facts = _facts(run.info.run_id)
+        if facts.get("variant") == settings:
+            measured = {key: run.data.metrics[key] for key in COST_COLUMNS}
+            # A training that was killed and went on has timed only its last part.
+            speed = measured["images_per_second"]
+            measured["seconds"] = facts["epochs"] * facts["n_train"] / speed
+            return {
+                "seconds": round(measured["seconds"], 1),
+                "images_per_second": round(speed),
+                "peak_memory_mb": round(measured["peak_memory_mb"]),
+                **{key: facts[key] for key in _MACHINE},
+            }
+    raise InkbenchError(
+        f"{public(uri())}: no finished training of {name} with its settings in params.yaml; "
+        f"run `dvc repro --force train@{name}`"
+    )
+
+
+def _facts(run_id: str) -> dict[str, Any]:
+    """``train.json`` as the run logged it; empty if it is gone."""
+    import mlflow
+
+    try:
+        return mlflow.artifacts.load_dict(f"runs:/{run_id}/train.json")
+    except (OSError, mlflow.exceptions.MlflowException):
+        return {}
+
+
+def write(table: list[dict[str, Any]]) -> None:
+    """Write the table: a temporary file first, then renamed."""
+    temporary = COSTS.with_name(f".{COSTS.name}.part")
+    with temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, ["variant", *COST_COLUMNS, *_MACHINE], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(table)
+    os.replace(temporary, COSTS)
+    print(f"{COSTS}: {len(table)} variants, {sum(row['seconds'] for row in table):,.0f} s in all")
+
+
+if __name__ == "__main__":
+    main()

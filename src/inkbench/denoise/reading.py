@@ -1,0 +1,173 @@
+"""Files from anywhere, opened with suspicion: pages come out, or one line that says what is wrong.
+
+A file is judged by its content, not by its name; its size is looked at before it is unpacked.
+"""
+
+import contextlib
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from inkbench.denoise import pdf
+from inkbench.denoise.inputs import shown
+from inkbench.errors import InkbenchError
+
+MOST_PIXELS = 80_000_000  # an A3 page at 600 dpi has 70 million
+
+_FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "BMP", "PPM", "GIF")
+_REDUCED = 1  # NewSubfileType (TIFF 6.0, section 8): a thumbnail of another page
+_DPI = (10, 4800)  # believable resolutions
+
+
+@dataclass(frozen=True)
+class Scan:
+    """One page as it was scanned.
+
+    Attributes
+    ----------
+    pixels
+        uint8 ``[h, w]`` or ``[h, w, 3]``, upright, on white.
+    dpi
+        Horizontal and vertical resolution, or None.
+    exif
+        Its EXIF or TIFF tags.
+    text
+        Text chunks of a PNG file.
+    """
+
+    pixels: np.ndarray
+    dpi: tuple[float, float] | None = None
+    exif: Image.Exif = field(default_factory=Image.Exif)
+    text: dict[str, str] = field(default_factory=dict)
+
+
+def read(path: Path, pdf_dpi: int = 300, most_pixels: int = MOST_PIXELS) -> Iterator[Scan]:
+    """Read the pages of a file, one at a time.
+
+    Parameters
+    ----------
+    path
+        PNG, JPEG, TIFF (any number of pages), WebP, BMP, PNM or PDF.
+    pdf_dpi
+        Resolution at which the pages of a PDF are drawn.
+    most_pixels
+        A page that claims more is refused before it is unpacked.
+
+    Raises
+    ------
+    InkbenchError
+        If the file, or a page of it, cannot be read: one line that names it.
+    """
+    try:
+        start = _start(path)
+        pages = pdf.pages(path, pdf_dpi, most_pixels) if b"%PDF-" in start else _frames(path)
+        for image in pages:
+            yield _scan(image, most_pixels)
+    except InkbenchError as error:
+        raise InkbenchError(f"{shown(path)}: {error}") from None
+    except MemoryError:
+        raise InkbenchError(f"{shown(path)}: too large for this machine's memory") from None
+    except OSError as error:
+        reason = error.strerror or _reason(error)
+        raise InkbenchError(f"{shown(path)}: {reason}") from None
+    except Exception as error:  # a damaged file makes decoders fail in ways nobody lists
+        raise InkbenchError(f"{shown(path)}: damaged ({_reason(error)})") from None
+
+
+def _reason(error: Exception) -> str:
+    lines = str(error).splitlines()
+    return lines[0][:120] if lines else type(error).__name__
+
+
+def _start(path: Path) -> bytes:
+    """First bytes of a regular file; anything else might keep us waiting for ever."""
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise InkbenchError("not a file")
+    if status.st_size == 0:
+        raise InkbenchError("empty file")
+    with path.open("rb") as file:
+        return file.read(1024)
+
+
+def _frames(path: Path) -> Iterator[Image.Image]:
+    """The pages of an image file, not yet unpacked."""
+    try:
+        image = Image.open(path, formats=_FORMATS)
+    except Image.UnidentifiedImageError:
+        raise InkbenchError(
+            "not an image that can be read (PNG, JPEG, TIFF, WebP, BMP, PNM or PDF)"
+        ) from None
+    except Image.DecompressionBombError:
+        raise InkbenchError("far too many pixels; save it at a lower resolution") from None
+    with image:
+        if image.format == "TIFF":
+            yield from _tiff_pages(image)
+        elif image.format != "MPO" and getattr(image, "n_frames", 1) > 1:
+            raise InkbenchError(f"animated ({image.n_frames} pictures); save the one that you mean")
+        else:  # the further pictures of a phone's MPO are depth and preview
+            yield image
+
+
+def _tiff_pages(image: Image.Image) -> Iterator[Image.Image]:
+    with contextlib.suppress(EOFError):
+        for number in range(2**31):
+            image.seek(number)
+            if not image.tag_v2.get(254, 0) & _REDUCED or number == 0:
+                yield image
+
+
+def _scan(image: Image.Image, most_pixels: int) -> Scan:
+    width, height = image.size
+    if width * height > most_pixels:
+        raise InkbenchError(
+            f"{width}×{height} pixels, more than {most_pixels / 1e6:.0f} million; save it at a "
+            "lower resolution or in parts"
+        )
+    if not width * height:
+        raise InkbenchError("has no pixels")
+    dpi, exif, size = _dpi(image), image.getexif(), image.size
+    text = {k: str(v) for k, v in getattr(image, "text", {}).items() if isinstance(k, str)}
+    image.load()
+    turned = ImageOps.exif_transpose(image)
+    if turned.size != size and dpi:
+        dpi = dpi[::-1]
+    return Scan(_plain(turned), dpi, exif, text)
+
+
+def _dpi(image: Image.Image) -> tuple[float, float] | None:
+    try:
+        horizontal, vertical = (float(value) for value in image.info["dpi"])
+    except (KeyError, TypeError, ValueError, ZeroDivisionError):
+        return None
+    credible = all(_DPI[0] <= value <= _DPI[1] for value in (horizontal, vertical))
+    return (horizontal, vertical) if credible else None
+
+
+def _plain(image: Image.Image) -> np.ndarray:
+    """8-bit grey or RGB, whatever the image was; what is transparent shows white paper."""
+    if image.mode.startswith(("I", "F")):
+        return _scaled(np.asarray(image))
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    if image.mode in ("1", "L"):
+        return np.array(image.convert("L"))
+    return np.array(image.convert("RGB"))
+
+
+def _scaled(values: np.ndarray) -> np.ndarray:
+    """Greys of more than 8 bits, or floating ones, to uint8: the range tells the scale."""
+    if not np.isfinite(values).all():
+        raise InkbenchError("has pixels that are not numbers (NaN or infinite)")
+    low, high = float(values.min()), float(values.max())
+    whites = (1.0, 255.0, 65535.0) if values.dtype.kind == "f" else (4095.0, 65535.0)
+    white = next((white for white in whites if high <= white), None)
+    if low < 0 or white is None:
+        known = " or ".join(f"{white:g}" for white in whites)
+        raise InkbenchError(f"pixel values from {low:g} to {high:g}; known are 0 to {known}")
+    return np.rint(values * np.float32(255 / white)).astype(np.uint8)

@@ -1,0 +1,171 @@
+"""Cleaned pages on disk: complete or not at all, and never over something by accident."""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from PIL import Image, PngImagePlugin, TiffImagePlugin
+
+from inkbench.datasets import disk
+from inkbench.denoise.inputs import shown
+from inkbench.denoise.reading import Scan
+from inkbench.errors import InkbenchError
+
+_QUALITY = 92  # of JPEG, also inside PDF: no rings around letters
+_COMPARED = 1400  # pixels: largest height of a before/after sheet
+_GAP = 12  # pixels between before and after
+_TEXT = 4000  # characters of a text chunk that are kept
+# Tags that say what the page is and who made it when. Places, previews and what describes the
+# coding of the original's pixels are left behind.
+_KEPT = (0x010D, 0x010E, 0x010F, 0x0110, 0x011D, 0x0132, 0x013B, 0x8298)
+_EXIF_IFD, _KEPT_EXIF = 0x8769, (0x9003, 0x9004, 0x9010, 0x9011)
+
+
+class Pages(Protocol):
+    """Takes the cleaned pages of one file."""
+
+    def add(self, page: np.ndarray, scan: Scan) -> None: ...
+
+
+@contextlib.contextmanager
+def writing(target: Path, force: bool) -> Iterator[Pages]:
+    """Write a file page by page; it appears, whole, when the block ends without an error.
+
+    Parameters
+    ----------
+    target
+        PNG and JPEG hold one page, TIFF and PDF any number.
+    force
+        Whether what is there may be replaced.
+
+    Raises
+    ------
+    InkbenchError
+        If it exists, cannot be written, or cannot hold the pages.
+    """
+    _refuse_existing(target, force)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        with disk.writing(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            yield _WRITERS[target.suffix.lower()](temporary, target)
+            _refuse_existing(target, force)
+            os.replace(temporary, target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _refuse_existing(target: Path, force: bool) -> None:
+    if target.is_dir():
+        raise InkbenchError(f"{shown(target)}: is a folder")
+    if os.path.lexists(target) and not force:
+        raise InkbenchError(f"{shown(target)}: exists; --force writes over it")
+
+
+class _Single:
+    def __init__(self, file: Path, target: Path) -> None:
+        self._file, self._target, self._full = file, target, False
+
+    def add(self, page: np.ndarray, scan: Scan) -> None:
+        if self._full:
+            raise InkbenchError(
+                f"{shown(self._target)}: holds one page, and there are more; "
+                "end its name in .tif or .pdf"
+            )
+        self._full = True
+        options: dict[str, object] = {"dpi": scan.dpi} if scan.dpi else {}
+        exif = _kept(scan.exif)
+        if len(exif):
+            options["exif"] = exif
+        if self._target.suffix.lower() == ".png":
+            _save(page, self._file, "PNG", pnginfo=_chunks(scan.text), **options)
+        else:
+            _save(page, self._file, "JPEG", quality=_QUALITY, subsampling=0, **options)
+
+
+class _Tiff:
+    def __init__(self, file: Path, target: Path) -> None:
+        self._file = file
+
+    def add(self, page: np.ndarray, scan: Scan) -> None:
+        options: dict[str, object] = {"dpi": scan.dpi} if scan.dpi else {}
+        with TiffImagePlugin.AppendingTiffWriter(self._file) as tiff:
+            image = Image.fromarray(page)
+            image.save(tiff, "TIFF", compression="tiff_lzw", exif=_kept(scan.exif), **options)
+            tiff.newFrame()
+
+
+class _Pdf:
+    def __init__(self, file: Path, target: Path) -> None:
+        self._file, self._title = file, target.stem
+
+    def add(self, page: np.ndarray, scan: Scan) -> None:
+        more = self._file.exists()
+        title = {} if more else {"title": self._title}
+        dpi = scan.dpi or (150, 150)
+        _save(page, self._file, "PDF", append=more, dpi=dpi, quality=_QUALITY, **title)
+
+
+_WRITERS = {
+    ".png": _Single,
+    ".jpg": _Single,
+    ".jpeg": _Single,
+    ".tif": _Tiff,
+    ".tiff": _Tiff,
+    ".pdf": _Pdf,
+}
+
+
+def _save(page: np.ndarray, file: Path, kind: str, **options: object) -> None:
+    Image.fromarray(page).save(file, kind, **options)
+
+
+def _kept(exif: Image.Exif) -> Image.Exif:
+    kept = Image.Exif()
+    kept.update({tag: exif[tag] for tag in _KEPT if isinstance(exif.get(tag), str)})
+    details = exif.get_ifd(_EXIF_IFD)
+    times = {tag: details[tag] for tag in _KEPT_EXIF if isinstance(details.get(tag), str)}
+    if times:
+        kept.get_ifd(_EXIF_IFD).update(times)
+    return kept
+
+
+def _chunks(text: dict[str, str]) -> PngImagePlugin.PngInfo:
+    chunks = PngImagePlugin.PngInfo()
+    for key, value in text.items():
+        if len(value) <= _TEXT and 0 < len(key.encode("latin-1", "replace")) < 80:
+            chunks.add_itxt(key, value)
+    return chunks
+
+
+def comparison(target: Path, number: int) -> Path:
+    """Where the before/after sheet of a page goes: beside the result."""
+    page = "" if number == 1 else f"-{number}"
+    return target.with_name(f"{target.stem}-compare{page}.png")
+
+
+def compare(path: Path, before: np.ndarray, after: np.ndarray, force: bool) -> None:
+    """Write a before/after sheet.
+
+    Parameters
+    ----------
+    path
+        PNG file.
+    before, after
+        uint8 ``[h, w]`` or ``[h, w, 3]``, of the same size.
+    force
+        Whether what is there may be replaced.
+    """
+    height, width = before.shape[:2]
+    shrink = min(1, _COMPARED / height, _COMPARED / width)
+    size = (max(1, round(width * shrink)), max(1, round(height * shrink)))
+    sheet = Image.new("RGB", (2 * size[0] + _GAP, size[1]), "#8d99ae")
+    for column, pixels in enumerate((before, after)):
+        image = Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS)
+        sheet.paste(image, (column * (size[0] + _GAP), 0))
+    coloured = before.ndim == 3
+    with writing(path, force) as file:
+        file.add(np.asarray(sheet if coloured else sheet.convert("L")), Scan(before))

@@ -1,0 +1,84 @@
+"""notMNIST as the notMNIST_autoencoder document's scripts saw it: every readable image."""
+
+import gzip
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from inkbench.datasets import archives, cards, fetch, notmnist
+from inkbench.datasets.spool import Spool
+from inkbench.errors import InkbenchError
+
+CLASSES = notmnist.CLASSES
+_SIDE = 28
+
+
+@dataclass(frozen=True)
+class Letters:
+    """All readable images, copies included, sorted by file name.
+
+    Attributes
+    ----------
+    images, labels
+        uint8 ``[n, 28, 28]`` (255 = ink) and ``[n]``.
+    keys
+        bytes ``[n]``: the same for images of the same pixels.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    keys: np.ndarray
+
+    def one_of_each(self, rows: np.ndarray) -> np.ndarray:
+        """Of ``rows``, the first of every class: not hand-picked."""
+        labels = self.labels[rows]
+        return np.array([rows[np.argmax(labels == k)] for k in range(10) if (labels == k).any()])
+
+
+def archive() -> Path:
+    """The archive that the data stage fetched."""
+    provenance = fetch.load_provenance(notmnist.NAME)
+    return cards.archive(notmnist.NAME, provenance, provenance["files"][0]["name"])
+
+
+def read(limit: int | None) -> Letters:
+    """Read every readable image of the archive, or ``limit`` of them drawn by lot."""
+    with Spool(Path(tempfile.gettempdir()), (_SIDE, _SIDE)) as spool:
+        found = notmnist.read(archive(), spool)
+        rows = np.arange(len(found.labels))
+        if limit and limit < len(rows):
+            rows = np.sort(np.random.default_rng(0).choice(rows, limit, replace=False))
+        images = spool.select(found.numbers[rows])[:]
+    return Letters(images, found.labels[rows], np.array(found.keys)[rows])
+
+
+def tiles(limit: int) -> np.ndarray:
+    """The archive read as if it were a gzipped IDX file of images: uint8 ``[n, 28, 28]``.
+
+    So did the multilayer autoencoder's script: it unzips, skips the 16 bytes of an IDX header and
+    cuts what follows, headers and compressed pixels of a tar, into squares.
+
+    Parameters
+    ----------
+    limit
+        At most so many.
+
+    Raises
+    ------
+    InkbenchError
+        If the archive is damaged or holds less than a few squares.
+    """
+    path, size = archive(), _SIDE * _SIDE
+    try:
+        with path.open("rb") as file:
+            packed = file.peek(2)[:2] == b"\x1f\x8b"  # the zip of Zenodo is read as it stands
+            stream = gzip.GzipFile(fileobj=file) if packed else file
+            content = stream.read(16 + limit * size)[16:]
+    except (OSError, EOFError) as error:
+        raise archives.ArchiveError(path, f"damaged or not gzip ({error})") from None
+    count = len(content) // size
+    if count < 40:
+        raise InkbenchError(f"{path}: {count} squares of 28×28 bytes are too few to train on")
+    return np.frombuffer(content, np.uint8, count * size).reshape(count, _SIDE, _SIDE)

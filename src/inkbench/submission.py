@@ -1,0 +1,146 @@
+"""A submission to Kaggle's competition *Denoising Dirty Documents*: the 72 pages without answers.
+
+One row a pixel, ``image_row_col,value``, counted from 1, values in [0, 1]. The pages keep the size
+at which the competition hands them out.
+"""
+
+import gzip
+import io
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from inkbench import layout
+from inkbench.datasets import store
+from inkbench.datasets.store import Page
+from inkbench.errors import InkbenchError
+
+FOLDER = Path("submission")
+_FILE = "submission.csv.gz"
+HEADER = b"id,value\n"
+_STEPS = 10_000  # values have four decimals: an error of 0.00003, far below any restorer's
+_LEVEL = 6  # of gzip
+
+
+def make(variant: str, folder: Path) -> dict[str, Any]:
+    """Restore the pages and write ``submission.csv.gz`` and ``submission.json``.
+
+    Parameters
+    ----------
+    variant
+        A trained restorer of ``params.yaml``.
+    folder
+        Existing folder.
+
+    Returns
+    -------
+    dict
+        What ``submission.json`` says: ``data_source``, ``variant``, ``pages``, ``rows``. Made from
+        stand-in pages, it is not for Kaggle, and the compressed file's inner name says so too.
+
+    Raises
+    ------
+    InkbenchError
+        If there are no pages, or no model.
+    """
+    pages = store.load_pages("documents", store.UNLABELLED)
+    if not pages:
+        raise InkbenchError(
+            f"{layout.processed('documents')}/{store.UNLABELLED}.npz holds no pages: Kaggle's "
+            "test.zip was not among the archives; see data/README.md"
+        )
+    stand_in = store.load_card("documents")["data_source"] != "real"
+
+    from tqdm import tqdm
+
+    from inkbench.models import storage
+    from inkbench.restore import restore
+
+    model = storage.load(layout.model(variant))
+    told = tqdm(pages, "restoring", unit="page", delay=2, leave=False, disable=None)
+    name = "submission-of-stand-in-data.csv" if stand_in else "submission.csv"
+    target = folder / _FILE
+    rows = write(target, told, lambda page: restore(model, page), name)
+    card = {
+        "data_source": "stand-in" if stand_in else "real",
+        "pages": len(pages),
+        "rows": rows,
+        "variant": variant,
+    }
+    text = json.dumps(card, indent=2, sort_keys=True) + "\n"
+    (folder / "submission.json").write_text(text, encoding="utf-8")
+    return card
+
+
+def told(card: dict[str, Any], folder: Path) -> str:
+    """A line about what was made."""
+    label = "" if card["data_source"] == "real" else ", STAND-IN DATA: not for Kaggle"
+    return f"{folder / _FILE}: {card['rows']:,} rows of {card['pages']} pages{label}"
+
+
+def write(
+    target: Path,
+    pages: Iterable[Page],
+    restore: Callable[[np.ndarray], np.ndarray],
+    name: str = "submission.csv",
+) -> int:
+    """Write a submission page by page: the same bytes for the same pages.
+
+    Parameters
+    ----------
+    target
+        The file; it appears when it is complete.
+    pages
+        Their names are the numbers that Kaggle gave them.
+    restore
+        uint8 ``[h, w]`` → float ``[h, w]`` in [0, 1].
+    name
+        Of the uncompressed file, kept inside.
+
+    Returns
+    -------
+    int
+        Rows written.
+    """
+    temporary = target.with_name(f".{target.name}.part")
+    count = 0
+    try:
+        with (
+            temporary.open("wb") as raw,
+            gzip.GzipFile(name, "wb", _LEVEL, raw, mtime=0) as packed,
+            io.BufferedWriter(packed, 1 << 20) as file,
+        ):
+            file.write(HEADER)
+            for page in pages:
+                count += page.noisy.size
+                for line in rows(page.name, restore(page.noisy)):
+                    file.write(line)
+        os.replace(temporary, target)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return count
+
+
+def rows(name: str, restored: np.ndarray) -> Iterator[bytes]:
+    """Lines of a page, one block of bytes a row of pixels.
+
+    Parameters
+    ----------
+    name
+        Number of the page.
+    restored
+        Float ``[h, w]``; clipped to [0, 1].
+    """
+    steps = np.rint(restored.clip(0, 1) * _STEPS).astype(int)
+    columns = [f"_{column}," for column in range(1, restored.shape[1] + 1)]
+    for number, row in enumerate(steps.tolist(), 1):
+        start = f"{name}_{number}"
+        cells = [f"{start}{c}{_VALUES[v]}\n" for c, v in zip(columns, row, strict=True)]
+        yield "".join(cells).encode()
+
+
+_VALUES = [f"{step / _STEPS:.4f}".rstrip("0").rstrip(".") for step in range(_STEPS + 1)]

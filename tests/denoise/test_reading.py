@@ -1,0 +1,302 @@
+"""Files of every make become pages, or one line that says what is wrong."""
+
+import io
+import os
+import random
+import stat
+import struct
+import warnings
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, TiffImagePlugin
+
+from inkbench.denoise import reading
+from inkbench.denoise.reading import Scan, read
+from inkbench.errors import InkbenchError
+
+GREYS = np.arange(0, 240, dtype=np.uint8).reshape(12, 20)
+
+
+def only(path: Path) -> Scan:
+    (scan,) = read(path)
+    return scan
+
+
+def saved(path: Path, image: Image.Image, **options: object) -> Path:
+    image.save(path, **options)
+    return path
+
+
+def complaint(path: Path, **limits: int) -> str:
+    with pytest.raises(InkbenchError) as raised:
+        list(read(path, **limits))
+    text = str(raised.value)
+    assert text.startswith(f"{path}: ") and "\n" not in text
+    return text.removeprefix(f"{path}: ")
+
+
+def png(width: int, height: int, mode: int = 0) -> bytes:
+    """A PNG that claims a size and holds next to nothing."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        body = kind + data
+        return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, mode, 0, 0, 0)
+    data = zlib.compress(bytes(100))
+    start = b"\x89PNG\r\n\x1a\n"
+    return start + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif", "bmp", "webp", "pgm"])
+def test_grey_images_come_through_unchanged(suffix: str, tmp_path: Path) -> None:
+    path = saved(tmp_path / f"a.{suffix}", Image.fromarray(GREYS), lossless=True)
+    pixels = only(path).pixels
+    grey = pixels if pixels.ndim == 2 else pixels[..., 0]  # WebP knows no grey
+    assert np.array_equal(grey, GREYS)
+
+
+def test_the_content_counts_and_not_the_name(tmp_path: Path) -> None:
+    path = tmp_path / "really-a-png.jpg"
+    Image.fromarray(GREYS).save(path, "PNG")
+    assert np.array_equal(only(path).pixels, GREYS)
+
+
+@pytest.mark.parametrize(("white", "kind"), [(65535, np.uint16), (4095, np.uint16)])
+def test_sixteen_bits_are_scaled_by_what_is_white(white: int, kind: type, tmp_path: Path) -> None:
+    deep = (GREYS / 239 * white).astype(kind)
+    for suffix in ("png", "tif"):
+        pixels = only(saved(tmp_path / f"a.{suffix}", Image.fromarray(deep))).pixels
+        assert np.abs(pixels - GREYS / 239 * 255).max() <= 1
+
+
+def test_floating_greys_are_read(tmp_path: Path) -> None:
+    path = saved(tmp_path / "a.tif", Image.fromarray(GREYS / np.float32(239)))
+    assert np.abs(only(path).pixels - GREYS / 239 * 255).max() <= 1
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -5, 1e9])
+def test_numbers_that_are_no_greys_are_refused(wrong: float, tmp_path: Path) -> None:
+    values = GREYS.astype(np.float32)
+    values[3, 4] = wrong
+    path = saved(tmp_path / "a.tif", Image.fromarray(values))
+    assert "not numbers" in complaint(path) or "pixel values from" in complaint(path)
+
+
+def test_transparent_pixels_show_white_paper(tmp_path: Path) -> None:
+    clear = Image.new("RGBA", (3, 2), (0, 0, 0, 0))
+    faint = Image.new("LA", (3, 2), (0, 51))
+    assert (only(saved(tmp_path / "a.png", clear)).pixels == 255).all()
+    assert (only(saved(tmp_path / "b.png", faint)).pixels == 204).all()
+
+
+def test_palettes_and_bits_and_inks_become_plain(tmp_path: Path) -> None:
+    red = Image.new("RGB", (4, 4), (255, 0, 0))
+    palette = only(saved(tmp_path / "a.png", red.convert("P", palette=Image.Palette.ADAPTIVE)))
+    assert palette.pixels[0, 0].tolist() == [255, 0, 0]
+    cmyk = only(saved(tmp_path / "a.tif", red.convert("CMYK")))
+    assert cmyk.pixels[0, 0].tolist() == [255, 0, 0]
+    assert (
+        only(saved(tmp_path / "b.tif", Image.new("1", (4, 4), 1))).pixels.tolist()
+        == [[255] * 4] * 4
+    )
+
+
+def test_a_photograph_is_turned_upright_with_its_resolution(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the top is on the right
+    path = tmp_path / "a.jpg"
+    Image.fromarray(GREYS).save(path, exif=exif, dpi=(300, 200))
+    scan = only(path)
+    assert scan.pixels.shape == (20, 12)
+    assert scan.dpi == (200, 300)
+    assert scan.pixels[0].mean() < scan.pixels[-1].mean()  # columns became rows
+
+
+def test_all_pages_of_a_tiff_come_without_its_thumbnails(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    with TiffImagePlugin.AppendingTiffWriter(path) as tiff:
+        for grey, subfile in [(10, 0), (20, 1), (30, 0)]:
+            page = Image.new("L", (4, 4), grey)
+            page.save(tiff, "TIFF", tiffinfo={254: subfile})
+            tiff.newFrame()
+    assert [scan.pixels[0, 0] for scan in read(path)] == [10, 30]
+
+
+def test_pages_of_a_tiff_that_follow_each_other_in_a_circle_end(tmp_path: Path) -> None:
+    path = saved(tmp_path / "a.tif", Image.fromarray(GREYS))
+    content = bytearray(path.read_bytes())
+    (first,) = struct.unpack_from("<I", content, 4)
+    (count,) = struct.unpack_from("<H", content, first)
+    struct.pack_into("<I", content, first + 2 + 12 * count, first)  # the next page is this one
+    path.write_bytes(content)
+    assert len(list(read(path))) == 1
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "tif", "bmp", "webp"])
+def test_a_truncated_file_is_one_line(suffix: str, tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64), np.uint8)
+    whole = saved(tmp_path / f"a.{suffix}", Image.fromarray(noise)).read_bytes()
+    for part in (0.1, 0.6, 0.9):
+        path = tmp_path / f"b.{suffix}"
+        path.write_bytes(whole[: int(len(whole) * part)])
+        assert complaint(path)
+
+
+def test_an_empty_file_a_text_and_a_pipe_are_named_for_what_they_are(tmp_path: Path) -> None:
+    (tmp_path / "a.png").touch()
+    (tmp_path / "b.png").write_text("not a picture at all\n" * 50)
+    os.mkfifo(tmp_path / "c.png")
+    assert complaint(tmp_path / "a.png") == "empty file"
+    assert complaint(tmp_path / "b.png").startswith("not an image that can be read")
+    assert complaint(tmp_path / "c.png") == "not a file"
+
+
+def test_a_file_that_may_not_be_read_says_so(tmp_path: Path) -> None:
+    path = saved(tmp_path / "a.png", Image.fromarray(GREYS))
+    path.chmod(0)
+    if os.access(path, os.R_OK):
+        path.chmod(stat.S_IRUSR)
+        pytest.skip("an administrator may read everything")
+    assert complaint(path) == "Permission denied"
+
+
+def test_animations_are_not_pages(tmp_path: Path) -> None:
+    frames = [Image.fromarray(GREYS), Image.fromarray(255 - GREYS)]
+    for suffix in ("gif", "png", "webp"):
+        path = tmp_path / f"a.{suffix}"
+        frames[0].save(path, save_all=True, append_images=frames[1:])
+        assert "animated (2 pictures)" in complaint(path)
+
+
+@pytest.mark.parametrize("sides", [(60_000, 60_000), (12_000, 10_000)])
+def test_a_bomb_is_refused_by_its_header(sides: tuple[int, int], tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(png(*sides))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        assert "lower resolution" in complaint(path)
+
+
+def test_a_single_pixel_is_a_page(tmp_path: Path) -> None:
+    assert only(saved(tmp_path / "a.png", Image.new("L", (1, 1), 7))).pixels.tolist() == [[7]]
+
+
+def test_a_pdf_is_drawn_page_by_page(tmp_path: Path) -> None:
+    pytest.importorskip("pypdfium2")
+    path = tmp_path / "a.pdf"
+    pages = [Image.new("L", (144, 72), grey) for grey in (0, 200)]
+    pages[0].save(path, save_all=True, append_images=pages[1:], resolution=72)
+    scans = list(read(path, pdf_dpi=144))
+    assert [scan.pixels.shape for scan in scans] == [(144, 288, 3)] * 2
+    assert [int(scan.pixels.mean()) for scan in scans] == [0, 200]
+    assert scans[0].dpi == (144, 144)
+    assert "choose a lower --dpi" in complaint(path, most_pixels=10_000)
+    path.write_bytes(path.read_bytes()[:300])
+    assert complaint(path) == "a damaged PDF"
+
+
+# RC4 with 40 bits, user password "x": enough of a PDF to be asked for it.
+LOCKED = (
+    b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n"
+    b"2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n"
+    b"3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]>>endobj\n"
+    b"4 0 obj<</Filter/Standard/V 1/R 2/P -4/O<"
+    + b"00" * 32
+    + b">/U<"
+    + b"11" * 32
+    + b">>>endobj\n"
+    b"trailer<</Root 1 0 R/Size 5/Encrypt 4 0 R/ID[<00><00>]>>\n%%EOF\n"
+)
+
+
+def test_a_locked_pdf_says_what_to_do(tmp_path: Path) -> None:
+    pytest.importorskip("pypdfium2")
+    path = tmp_path / "a.pdf"
+    path.write_bytes(LOCKED)
+    assert complaint(path) == "locked with a password; save a copy without one"
+
+
+def test_without_the_extra_a_pdf_says_how_to_get_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "pypdfium2", None)
+    path = tmp_path / "a.pdf"
+    path.write_bytes(LOCKED)
+    assert "pip install pypdfium2" in complaint(path)
+
+
+def seeds() -> list[bytes]:
+    """Small files of every format."""
+    files = []
+    noise = np.random.default_rng(0).integers(0, 256, (24, 31, 3), np.uint8)
+    colour, exif = Image.fromarray(noise), Image.Exif()
+    exif[0x0112], exif[0x010E] = 3, "a page"
+    exif.get_ifd(0x8769)[0x9003] = "2020:01:01 00:00:00"
+    for image, kind, options in (
+        (colour, "PNG", {"dpi": (300, 300), "exif": exif}),
+        (colour.convert("P"), "PNG", {"transparency": 3}),
+        (
+            colour.convert("I;16") if False else Image.fromarray(noise[..., 0].astype(np.uint16)),
+            "PNG",
+            {},
+        ),
+        (colour, "JPEG", {"exif": exif}),
+        (colour.convert("CMYK"), "JPEG", {"progressive": True}),
+        (colour, "TIFF", {"compression": "tiff_lzw", "exif": exif}),
+        (colour.convert("1"), "TIFF", {"compression": "group4"}),
+        (colour, "TIFF", {"save_all": True, "append_images": [colour, colour]}),
+        (colour, "WEBP", {"exif": exif}),
+        (colour, "BMP", {}),
+        (colour, "GIF", {}),
+        (colour, "PPM", {}),
+    ):
+        file = io.BytesIO()
+        image.save(file, kind, **options)
+        files.append(file.getvalue())
+    return files
+
+
+def mutated(content: bytes, dice: random.Random) -> bytes:
+    """A file with something wrong in it: bits, lengths, order, end."""
+    damaged = bytearray(content)
+    for _ in range(dice.choice([1, 1, 2, 5, 20])):
+        at = dice.randrange(len(damaged) or 1)
+        match dice.randrange(6):
+            case 0:
+                damaged[at : at + 1] = bytes([dice.randrange(256)])
+            case 1:
+                damaged[at : at + 4] = dice.choice([b"\xff" * 4, bytes(4), b"\x7f\xff\xff\xff"])
+            case 2:
+                del damaged[at : at + dice.randrange(1, 40)]
+            case 3:
+                damaged[at:at] = damaged[: dice.randrange(1, 60)]
+            case 4:
+                damaged[at : at + 1] = bytes(
+                    [(damaged[at] if damaged else 0) ^ 1 << dice.randrange(8)]
+                )
+            case 5 if dice.random() < 0.3:
+                del damaged[at:]
+    return bytes(damaged)
+
+
+def test_no_damage_gets_past_the_reader(tmp_path: Path, capfd: pytest.CaptureFixture) -> None:
+    """Set INKBENCH_FUZZ to the number of damaged files; a thousand take a few seconds."""
+    warnings.simplefilter("ignore")
+    files, dice, path = seeds(), random.Random(0), tmp_path / "damaged"
+    outcomes = {"read": 0, "refused": 0}
+    for number in range(int(os.environ.get("INKBENCH_FUZZ", "600"))):
+        path.write_bytes(mutated(files[number % len(files)], dice))
+        try:
+            for scan in read(path, most_pixels=1_000_000):
+                assert scan.pixels.dtype == np.uint8 and scan.pixels.size
+            outcomes["read"] += 1
+        except InkbenchError as error:
+            assert "\n" not in str(error)
+            outcomes["refused"] += 1
+    assert min(outcomes.values()) > 50  # damaged enough, and not beyond recognition
+    assert reading.MOST_PIXELS  # the limit that holds outside of this test
+    assert not capfd.readouterr().err  # nor do the decoders talk past us

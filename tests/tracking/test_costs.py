@@ -1,0 +1,75 @@
+"""The committed table of costs is taken from the right runs."""
+
+import csv
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import yaml
+
+from inkbench import params
+from inkbench.errors import InkbenchError
+from inkbench.tracking.linking import LINK
+from inkbench.tracking.store import Store
+
+NAME = "notmnist-cnn"
+
+
+@pytest.fixture
+def costs(store: Store, root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+    """The script, in a project with one variant and an empty store."""
+    monkeypatch.syspath_prepend(root / "benchmarks")
+    tree = yaml.safe_load((root / "params.yaml").read_text())
+    tree["train"] = {NAME: tree["train"][NAME]}
+    Path("params.yaml").write_text(yaml.safe_dump(tree))
+    Path("benchmarks").mkdir()
+    import costs
+
+    yield costs
+    del sys.modules["costs"]
+
+
+def trained(store: Store, speed: float | None = 400.0, tags: dict | None = None, **changes) -> None:
+    """Log a finished training of 100 images for 8 epochs of which only the last part was timed."""
+    at = 1000 * (len(store.search("")) + 1)
+    labels = {"stage": "train", "variant": NAME, **(tags or {})}
+    run_id = store.client.create_run(store.experiment_id, at, labels).info.run_id
+    block = params.load().variant(NAME).model_dump(mode="json") | changes
+    machine = {"device": "cpu", "precision": "float32", "threads": 2}
+    facts = {"variant": block, "epochs": 8, "n_train": 100, **machine}
+    store.client.log_dict(run_id, facts, "train.json")
+    if speed:
+        measured = {"seconds": 1.5, "images_per_second": speed, "peak_memory_mb": 900}
+        for key, value in measured.items():
+            store.client.log_metric(run_id, key, value)
+    store.client.set_terminated(run_id, "FINISHED")
+
+
+def test_the_newest_training_with_these_settings_counts(store: Store, costs: ModuleType):
+    trained(store, 100)
+    trained(store, 200)
+    trained(store, 300, epochs=1)  # an experiment
+    trained(store, 400, tags={LINK: "another run"})  # stands for an older one
+    trained(store, None)  # made afterwards: nothing was timed
+    costs.write(costs.rows(params.load().train))
+    with Path("benchmarks/costs.csv").open() as file:
+        assert list(csv.DictReader(file)) == [
+            {
+                "variant": NAME,
+                "seconds": "4.0",  # 8 epochs of 100 images
+                "images_per_second": "200",
+                "peak_memory_mb": "900",
+                "device": "cpu",
+                "precision": "float32",
+                "threads": "2",
+            }
+        ]
+
+
+def test_a_variant_without_a_run_is_one_line(store: Store, costs: ModuleType):
+    trained(store, epochs=1)
+    with pytest.raises(InkbenchError, match=rf"no finished training of {NAME} .*dvc repro") as said:
+        costs.rows(params.load().train)
+    assert "\n" not in str(said.value)
