@@ -31,12 +31,15 @@ format: $(INSTALLED) ## mend style and formatting
 ui: $(INSTALLED) ## open the MLflow UI on loopback (PORT=5000)
 	@inkbench ui --port $(or $(PORT),5000)
 
-bench: $(INSTALLED) ## measure preprocessing and the worth of the stand-ins on real data (INKBENCH_MIRROR)
+bench: $(INSTALLED) ## measure speed, memory and the worth of the stand-ins on real data (INKBENCH_MIRROR)
 	@python benchmarks/preprocess.py
 	@python benchmarks/standin.py
+	@python benchmarks/train.py
+	@python benchmarks/denoise.py
+	@python benchmarks/ocr.py
 
 clean: ## remove the environment, caches and everything that `make repro` builds
-	rm -rf .venv .pytest_cache .ruff_cache .checkpoints data/raw data/processed models evaluations plots reports mlflow.db* mlartifacts .tracking .dvc/cache .dvc/tmp dvc_plots .hypothesis
+	rm -rf .venv .pytest_cache .ruff_cache .checkpoints data/raw data/processed models evaluations plots reports submission mlflow.db* mlartifacts .tracking .dvc/cache .dvc/tmp dvc_plots .hypothesis
 
 $(INSTALLED): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; ok = (3, 11) <= sys.version_info < (3, 14); sys.exit(0 if ok else f"inkbench needs Python 3.11, 3.12 or 3.13; {sys.executable} is {sys.version.split()[0]}. Try: make PYTHON=python3.12 $(MAKECMDGOALS)")'

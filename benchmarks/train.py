@@ -25,6 +25,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import peers
 
 from inkbench import params
 from inkbench.errors import InkbenchError, one_line_errors
@@ -186,21 +187,13 @@ def pipeline(name: str, images: np.ndarray) -> tuple[int, Epoch]:
 
 
 def published(name: str, images: np.ndarray) -> tuple[int, Epoch]:
-    """An epoch of the same layers on floats in memory, by Keras' defaults."""
-    from inkbench import models, quiet
+    """An epoch of the same network on floats in memory, by Keras' defaults."""
+    from inkbench import quiet
 
     quiet.start_tensorflow()
-    import keras
-
-    variant = params.load().variant(name)
-    ours = models.build(variant.family, (28, 28), 10, variant.model_options)
-    inputs = keras.Input((28, 28))
-    outputs = inputs
-    for layer in ours.layers[2:]:  # without the input and the scaling
-        outputs = layer(outputs)
-    model = keras.Model(inputs, outputs)
+    model = peers.in_keras(name)
     model.compile("adam", "binary_crossentropy")
-    floats = images.astype(np.float32) / 255
+    floats = images[..., None].astype(np.float32) / 255
     batch = PUBLISHED_BATCH[name]
     return model.count_params(), lambda: model.fit(floats, floats, batch_size=batch, verbose=0)
 
@@ -229,7 +222,7 @@ def torch_way(way: str, name: str, images: np.ndarray, peer: str | None) -> tupl
     variant = params.load().variant(name)
     torch.manual_seed(variant.seed)
     torch.set_num_threads(len(os.sched_getaffinity(0)))
-    network = NETWORKS[name]()
+    network = peers.in_torch(name)
     inputs = torch.from_numpy(images)
     network(inputs[:2, None] / 255)  # tells lazy layers their sizes
     layout = torch.channels_last if way == "torch-last" else torch.contiguous_format
@@ -248,55 +241,6 @@ def torch_way(way: str, name: str, images: np.ndarray, peer: str | None) -> tupl
             optimiser.step()
 
     return sum(weights.numel() for weights in network.parameters()), epoch
-
-
-def _dense_network() -> Any:
-    from torch import nn
-
-    return nn.Sequential(
-        nn.Flatten(),
-        *(nn.LazyLinear(256), nn.ReLU()),
-        *(nn.LazyLinear(64), nn.ReLU()),
-        *(nn.LazyLinear(256), nn.ReLU()),
-        nn.LazyLinear(784),
-    )
-
-
-def _conv_network() -> Any:
-    from torch import nn
-
-    return nn.Sequential(
-        *(nn.LazyConv2d(32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)),
-        *(nn.LazyConv2d(64, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)),
-        *(nn.LazyConv2d(128, 3, padding=1), nn.ReLU()),
-        *(nn.LazyConv2d(128, 3, padding=1), nn.ReLU(), nn.Upsample(scale_factor=2)),
-        *(nn.LazyConv2d(64, 3, padding=1), nn.ReLU(), nn.Upsample(scale_factor=2)),
-        nn.LazyConv2d(1, 3, padding=1),
-    )
-
-
-def _strided_network() -> Any:
-    from torch import nn
-
-    def up(filters: int) -> Any:
-        return nn.LazyConvTranspose2d(filters, 3, stride=2, padding=1, output_padding=1)
-
-    return nn.Sequential(
-        *(nn.LazyConv2d(32, 3, stride=2), nn.ReLU()),
-        *(nn.LazyConv2d(64, 3, stride=2), nn.ReLU()),
-        *(nn.Flatten(), nn.LazyLinear(128)),
-        *(nn.LazyLinear(7 * 7 * 32), nn.ReLU(), nn.Unflatten(1, (32, 7, 7))),
-        *(up(64), nn.ReLU()),
-        *(up(32), nn.ReLU()),
-        nn.LazyConvTranspose2d(1, 3, padding=1),
-    )
-
-
-NETWORKS: dict[str, Callable[[], Any]] = {
-    "notmnist-dense-ae": _dense_network,
-    "notmnist-conv-ae": _conv_network,
-    "mnist-conv-ae": _strided_network,
-}
 
 
 if __name__ == "__main__":

@@ -38,6 +38,12 @@ def test_the_committed_file_is_valid(root):
     assert set(loaded.data) == set(params.DATASETS)
 
 
+def test_a_claim_that_nobody_can_run_again_is_refused(tmp_path, tree):
+    tree["published"]["flat-earth"] = tree["published"]["notmnist-basic"]
+    with pytest.raises(InkbenchError, match=r"published\.flat-earth: .*allowed: .*mnist-logits"):
+        _load(tmp_path, tree)
+
+
 @pytest.mark.parametrize(
     ("key", "value", "says"),
     [
@@ -75,6 +81,12 @@ def test_the_committed_file_is_valid(root):
             "torrent",
             r"data\.mnist\.source: 'torrent': .*'auto', 'official' or 'stand-in'",
         ),
+        (
+            "published/notmnist-basic/dataset",
+            "documents",
+            r"published\.notmnist-basic\.dataset: 'documents': .*'notmnist' or 'mnist'",
+        ),
+        ("published/notmnist-basic/schedule", "cosine", r"unknown key; allowed: .*train_limit"),
         ("data/mnist/subset", "large", r"data\.mnist\.subset: 'large' .*allowed: all"),
         ("data/mnist/test", 0.2, r"data\.mnist\.test: 0\.2 .*official"),
         ("data/notmnist/valid", 0.9, r"data\.notmnist\.valid: 0\.9: .*less than 0\.5"),

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 import yaml
 
+from inkbench.checkpoints import Checkpoint, DamagedCheckpoint, Progress
 from inkbench.datasets import store
 
 pytestmark = pytest.mark.slow
@@ -25,8 +27,6 @@ with one_line_errors():
     say = lambda row, epoch: print(epoch, flush=True)
     training.train(name, params.load().variant(name), on_epoch=say)
 """
-
-STABLE = ("model.keras", "history.csv", "snapshots.npz", "train.json")
 
 
 @pytest.fixture
@@ -61,7 +61,17 @@ def _train(variant: str) -> subprocess.CompletedProcess:
 
 
 def _contents(variant: str) -> dict[str, bytes]:
-    return {file: Path("models", variant, file).read_bytes() for file in STABLE}
+    folder = Path("models", variant)
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+class SavesWeights:
+    """As much of a model as a checkpoint needs."""
+
+    def save_weights(self, path: Path) -> None:
+        """Write something."""
+        path.write_bytes(b"weights")
 
 
 def test_a_killed_training_ends_with_the_same_bytes_as_a_whole_one(work):
@@ -86,6 +96,16 @@ def test_a_killed_training_ends_with_the_same_bytes_as_a_whole_one(work):
     assert resumed.returncode == 0, resumed.stderr
     assert resumed.stdout.split()[0] in ("6", "7")  # not from the start
     assert _contents(variant) == whole
+
+
+def test_two_trainings_end_with_the_same_bytes(work):
+    """Convolutions, dropout and augmentation on all threads: what is prone to differ."""
+    variant = "notmnist-cnn"
+    assert _train(variant).returncode == 0
+    once = _contents(variant)
+    shutil.rmtree(Path("models", variant))
+    assert _train(variant).returncode == 0
+    assert _contents(variant) == once
 
 
 def test_a_damaged_checkpoint_costs_time_and_nothing_else(work):
@@ -123,6 +143,40 @@ def test_a_diverging_loss_is_named_and_leaves_no_model(work):
         "learning_rate 0.001; try a smaller one"
     )
     assert not Path("models/notmnist-cnn").exists()
+
+
+def test_out_of_memory_is_one_line_and_leaves_no_model(work):
+    poison = (
+        "import keras\n"
+        "def fit(*_, **__):\n"
+        "    import tensorflow as tf\n"
+        "    raise tf.errors.ResourceExhaustedError(None, None, 'OOM when allocating tensor')\n"
+        "keras.Model.fit = fit\n"
+    ) + SCRIPT
+    ran = subprocess.run(
+        [sys.executable, "-c", poison, "notmnist-cnn"], capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 2
+    assert ran.stderr.splitlines()[-1] == (
+        "inkbench: error: train.notmnist-cnn: out of memory in epoch 1 at batch_size 20; "
+        "try a smaller one"
+    )
+    assert not Path("models/notmnist-cnn").exists()
+
+
+def test_a_checkpoint_of_other_settings_or_code_is_not_used(tmp_path):
+    progress = Progress(phase=0, done=1, history=[{"epoch": 1, "loss": 0.5}])
+    Checkpoint(tmp_path, "fingerprint").save(SavesWeights(), progress)
+    assert Checkpoint(tmp_path, "fingerprint").progress() == progress
+    assert Checkpoint(tmp_path, "another").progress() == Progress()
+
+
+@pytest.mark.parametrize("file", ["state.json", "epoch-1.npz"])
+def test_a_damaged_checkpoint_is_known_as_such(tmp_path, file):
+    Checkpoint(tmp_path, "fingerprint").save(SavesWeights(), Progress(history=[{"epoch": 1}]))
+    (tmp_path / file).write_bytes(b"damaged")
+    with pytest.raises(DamagedCheckpoint):
+        Checkpoint(tmp_path, "fingerprint").progress()
 
 
 def test_what_a_training_leaves(work):

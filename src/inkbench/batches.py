@@ -136,7 +136,7 @@ def _pages(variant: Variant) -> Data:
     count = per_page * len(train)
     return Data(
         epoch=lambda _, number: _crops(train, size, count, [variant.seed, number]),
-        valid=lambda _: _crops(valid, size, per_page * len(valid), [variant.seed]),
+        valid=lambda _: _crops(valid, size, max(1, count // 8), [variant.seed]),
         image_shape=(None, None, 2),
         classes=0,
         count=count,

@@ -174,7 +174,7 @@ def _light_ink(page: np.ndarray, ink: Ink) -> np.ndarray:
     dark = ink == "dark" or (ink == "auto" and np.median(border) > 127)
     light = (255 - page if dark else page).astype(np.float32)
     low, high = np.percentile(light, (2, 99.5))
-    spread = max(high - low, 32)  # less than that is noise on an empty page
+    spread = max(high - low, 64)  # little more than that may be noise on an empty page
     return np.rint(((light - low) / spread).clip(0, 1) * 255).astype(np.uint8)
 
 

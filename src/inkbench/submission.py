@@ -17,7 +17,6 @@ import numpy as np
 from inkbench import layout
 from inkbench.datasets import store
 from inkbench.datasets.store import Page
-from inkbench.errors import InkbenchError
 
 FOLDER = Path("submission")
 _FILE = "submission.csv.gz"
@@ -41,30 +40,25 @@ def make(variant: str, folder: Path) -> dict[str, Any]:
     dict
         What ``submission.json`` says: ``data_source``, ``variant``, ``pages``, ``rows``. Made from
         stand-in pages, it is not for Kaggle, and the compressed file's inner name says so too.
+        Where the data has no pages without answers, there are 0 rows, and no other file.
 
     Raises
     ------
     InkbenchError
-        If there are no pages, or no model.
+        If the dataset or the model is missing.
     """
-    pages = store.load_pages("documents", store.UNLABELLED)
-    if not pages:
-        raise InkbenchError(
-            f"{layout.processed('documents')}/{store.UNLABELLED}.npz holds no pages: Kaggle's "
-            "test.zip was not among the archives; see data/README.md"
-        )
-    stand_in = store.load_card("documents")["data_source"] != "real"
-
     from tqdm import tqdm
 
     from inkbench.models import storage
     from inkbench.restore import restore
 
-    model = storage.load(layout.model(variant))
-    told = tqdm(pages, "restoring", unit="page", delay=2, leave=False, disable=None)
-    name = "submission-of-stand-in-data.csv" if stand_in else "submission.csv"
-    target = folder / _FILE
-    rows = write(target, told, lambda page: restore(model, page), name)
+    stand_in = store.load_card("documents")["data_source"] != "real"
+    pages, rows = _pages(), 0
+    if pages:
+        model = storage.load(layout.model(variant))
+        bar = tqdm(pages, "restoring", unit="page", delay=2, leave=False, disable=None)
+        name = "submission-of-stand-in-data.csv" if stand_in else "submission.csv"
+        rows = write(folder / _FILE, bar, lambda page: restore(model, page), name)
     card = {
         "data_source": "stand-in" if stand_in else "real",
         "pages": len(pages),
@@ -76,8 +70,16 @@ def make(variant: str, folder: Path) -> dict[str, Any]:
     return card
 
 
+def _pages() -> list[Page]:
+    if not (layout.processed("documents") / f"{store.UNLABELLED}.npz").exists():
+        return []
+    return store.load_pages("documents", store.UNLABELLED)
+
+
 def told(card: dict[str, Any], folder: Path) -> str:
     """A line about what was made."""
+    if not card["rows"]:
+        return "no submission: the data has no pages without answers (Kaggle's test.zip)"
     label = "" if card["data_source"] == "real" else ", STAND-IN DATA: not for Kaggle"
     return f"{folder / _FILE}: {card['rows']:,} rows of {card['pages']} pages{label}"
 

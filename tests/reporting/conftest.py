@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+import made_audits
 import made_results
 
 STEMS = {
@@ -31,6 +32,7 @@ def blank_plots(root: Path) -> None:
 def project(root: Path, data_source: str) -> Path:
     """Everything the report stage reads."""
     made_results.write(root, data_source)
+    made_audits.write(root, data_source)
     blank_plots(root)
     return root
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+import made_audits
 from inkbench.errors import InkbenchError
 from inkbench.reporting import site
 from made_results import VARIANTS
@@ -55,7 +56,7 @@ def pages(real: Path) -> dict[Path, Page]:
 def test_there_is_a_page_for_every_variant_and_dataset(pages: dict[Path, Page], real: Path):
     found = {str(path.relative_to(real / "reports")) for path in pages}
     assert found == (
-        {"index.html"}
+        {"index.html", "published.html"}
         | {f"variants/{name}.html" for name in VARIANTS}
         | {f"datasets/{name}.html" for name in ("notmnist", "mnist", "documents")}
     )
@@ -121,6 +122,35 @@ def test_every_table_that_sorts_has_values_to_sort_by(pages: dict[Path, Page]):
                 assert len(re.findall(r"<t[hd]", row)) == row.count("data-v=")
 
 
+def test_every_claim_that_was_run_again_has_its_figure_and_its_picture(real: Path):
+    page = Page(real / "reports/published.html")
+    assert set(made_audits.METRICS) <= page.ids
+    assert {f"published-{name}" for name in made_audits.METRICS} <= page.ids
+    for text in ("loss 0.1677, printed as 16.77 %", "95 % of such draws: 65.00 % to 83.75 %"):
+        assert text in page.text
+    assert "stand-in data" not in page.text.lower()
+
+
+def test_a_claim_run_again_on_stand_in_data_says_so(small: Path):
+    for path in small.glob("metrics/published/*.json"):
+        if path.stem != "mnist-logits":
+            path.unlink()
+    path = small / "metrics/published/mnist-logits.json"
+    path.write_text(path.read_text().replace('"real"', '"stand-in"'))
+    (small / "reports").mkdir()
+    site.render(small / "reports")
+    text = Page(small / "reports/published.html").text
+    assert "(stand-in data: 1 × 20,000 digits shown" in text and "MNIST digits are" in text
+
+
+def test_claims_that_were_not_run_again_have_no_picture(small: Path):
+    shutil.rmtree(small / "metrics/published")
+    (small / "reports").mkdir()
+    site.render(small / "reports")
+    page = Page(small / "reports/published.html")
+    assert "cannot generate new images" in page.text and page.images == []
+
+
 def test_real_data_carries_no_banner(pages: dict[Path, Page]):
     assert not [path for path in pages if 'class="banner"' in path.read_text()]
 
@@ -171,6 +201,8 @@ def test_metrics_of_a_variant_that_is_gone_say_so(mine: Path):
         "evaluations/notmnist-cnn/confusion.csv",
         "data/processed/mnist/dataset.json",
         "data/processed/mnist/train.npz",
+        "metrics/published/notmnist-basic.json",
+        "evaluations/published/mnist-sparse-pair/curve.csv",
     ],
 )
 def test_a_broken_file_is_named(file: str, mine: Path):

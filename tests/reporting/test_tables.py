@@ -5,8 +5,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+import made_audits
 from inkbench import params
+from inkbench.errors import InkbenchError
 from inkbench.reporting import claims, leaderboard
+from inkbench.reporting.audits import Audit
 from inkbench.reporting.collect import Entry
 
 
@@ -74,18 +77,34 @@ def test_a_split_of_its_own_gets_a_leaderboard_of_its_own():
     assert titles[1] == f"{titles[0]}, MLE-bench's split"
 
 
-def test_claims_about_absent_variants_are_left_out():
-    found = claims.claims([entry("notmnist-cnn", test_accuracy=0.9)])
-    assert [claim.published for claim in found] == ["73.75 %"]
-    assert found[0].same.text == "accuracy 90.00 %" and found[0].ours is None
+def test_claims_that_nothing_speaks_to_are_left_out():
+    found = claims.claims([entry("notmnist-resnet", test_accuracy=0.9)], {})
+    assert [claim.published[:4] for claim in found] == ["73.7", "84 %"]
+    assert found[0].ours.text == "accuracy 90.00 %" and found[0].same is None
 
 
-def test_every_claim_is_about_a_variant_there_is(root: Path):
-    known = params.load(root / "params.yaml").train
+def test_a_claim_that_was_run_again_shows_that_figure_and_its_interval():
+    facts = {"data_source": "real", "n_test": 400}
+    again = Audit("notmnist-80-images", facts | made_audits.METRICS["notmnist-80-images"])
+    (found,) = claims.claims([], {again.name: again})
+    assert found.same.text == "76.25 % of 80 images"
+    assert found.same.note == "95 % of such draws: 65.00 % to 83.75 %"
+    assert found.same.page == "published.html#notmnist-80-images"
+
+
+def test_metrics_that_lack_what_a_claim_says_are_named():
+    again = Audit("notmnist-80-images", {"data_source": "real", "accuracy_of_80": 0.7})
+    with pytest.raises(InkbenchError, match=r"metrics/published/notmnist-80-images\.json.*repro"):
+        claims.claims([], {again.name: again})
+
+
+def test_every_claim_is_about_a_variant_or_a_run_there_is(root: Path):
+    known = params.load(root / "params.yaml")
     path = Path(claims.__file__).with_name("published.yaml")
     for row in yaml.safe_load(path.read_text()):
+        assert row.get("audit") is None or row["audit"] in known.published, row["claim"]
         for figure in (row.get("same"), row.get("ours")):
-            assert figure is None or figure["variant"] in known, row["claim"]
+            assert not figure or "variant" not in figure or figure["variant"] in known.train
 
 
 def test_every_task_dataset_and_family_has_words(root: Path):

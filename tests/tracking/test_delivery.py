@@ -207,6 +207,14 @@ def test_an_experiment_that_was_deleted_is_restored(store: Store) -> None:
     assert Store.open().experiment_id == store.experiment_id
 
 
+def test_an_experiment_without_a_kind_gets_it(store: Store) -> None:
+    kind = "mlflow.experimentKind"
+    store.client.delete_experiment_tag(store.experiment_id, kind)
+    Store.open()
+    experiment = store.client.get_experiment(store.experiment_id)
+    assert experiment.tags[kind] == "custom_model_development"
+
+
 def test_a_run_id_of_mlflow_run_does_not_collapse_the_stages(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

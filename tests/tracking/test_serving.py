@@ -5,7 +5,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tracking_page as page
 from project import SCRIPTS, Project
 from server import free_port
 
@@ -53,17 +53,18 @@ def restorer(store: Store, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def address(restorer: Path, tmp_path: Path) -> Iterator[str]:
-    """URL of a server of the champion."""
+    """URL of a server of the champion, started as docs/tracking.md says."""
     port = free_port()
-    command = [sys.executable, "-m", "mlflow", "models", "serve", "--env-manager", "local"]
-    command += ["--model-uri", f"models:/{NAME}@champion", "--port", str(port)]
-    environment = os.environ | {
-        "MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/mlflow.db",
-        "PATH": f"{SCRIPTS}{os.pathsep}{os.environ['PATH']}",
-    }
+    command = ["sh", "-euc", page.block("models serve").replace("5001", str(port))]
+    environment = os.environ | {"PATH": f"{SCRIPTS}{os.pathsep}{os.environ['PATH']}"}
     with (tmp_path / "serve.log").open("wb") as log:
         process = subprocess.Popen(
-            command, env=environment, stdout=log, stderr=log, start_new_session=True
+            command,
+            cwd=tmp_path,
+            env=environment,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
         )
     try:
         deadline = time.monotonic() + 180
@@ -105,6 +106,10 @@ def test_a_served_restorer_answers_with_pages_of_the_size_it_was_given(
         assert restored.shape == (2, *size)
         expected = restore(storage.load(restorer), pages[1])
         assert np.allclose(restored[1], expected, atol=1e-4)
+    if shutil.which("curl"):
+        asked = page.block("curl").replace("http://127.0.0.1:5001/invocations", address)
+        answer = subprocess.run(["sh", "-c", asked], capture_output=True, check=True).stdout
+        assert np.shape(json.loads(answer)["predictions"]) == (1, 2, 3)
 
 
 def test_a_stage_through_mlflow_run_is_a_run_of_its_own(project: Project, root: Path) -> None:

@@ -6,6 +6,7 @@ from PIL import Image
 from inkbench.datasets.background import estimate
 
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, Pillow's conversion to grey
+_STRETCH = 3  # more would make colours of the faint noise beside dark ink
 _STRIP = 256  # rows worked on at a time
 
 
@@ -14,7 +15,8 @@ def tint(page: np.ndarray, restored: np.ndarray, factor: float) -> np.ndarray:
 
     Every channel is divided by its paper, which takes away the tint of paper, stains and light.
     The distance from white is then stretched until the luminance is the restored one, which leaves
-    the hue alone; what would be darker than black is paled at the same luminance.
+    the hue alone; what would be darker than black is paled at the same luminance. Restorers make
+    all ink black, so ink is darkened the less the more colourful it is.
 
     Parameters
     ----------
@@ -28,7 +30,7 @@ def tint(page: np.ndarray, restored: np.ndarray, factor: float) -> np.ndarray:
     Returns
     -------
     numpy.ndarray
-        uint8 ``[h, w, 3]``, with the luminance of ``restored``.
+        uint8 ``[h, w, 3]``, with the luminance of ``restored`` where there is no coloured ink.
     """
     height, width, _ = page.shape
     size = [max(1, round(side * min(1, factor))) for side in (width, height)]
@@ -45,11 +47,15 @@ def tint(page: np.ndarray, restored: np.ndarray, factor: float) -> np.ndarray:
     return result
 
 
-def _with_luminance(colours: np.ndarray, luminance: np.ndarray) -> np.ndarray:
-    """Move colours in [0, 1] along the line through white, and then grey, to a luminance."""
-    distance = 1 - colours @ _LUMA[:, None]
-    stretch = (1 - luminance) / np.maximum(distance, 1e-3)
+def _with_luminance(colours: np.ndarray, restored: np.ndarray) -> np.ndarray:
+    """Move colours in [0, 1] along lines through white and along the greys: neither turns a hue."""
+    own = colours @ _LUMA[:, None]
+    highest = colours.max(-1, keepdims=True)
+    saturation = 1 - colours.min(-1, keepdims=True) / np.maximum(highest, 1e-3)
+    luminance = restored + saturation * np.maximum(own - restored, 0)
+    stretch = np.minimum((1 - luminance) / np.maximum(1 - own, 1e-2), _STRETCH)
     moved = 1 - (1 - colours) * stretch
+    moved += luminance - moved @ _LUMA[:, None]
     low, high = moved.min(-1, keepdims=True), moved.max(-1, keepdims=True)
     with np.errstate(divide="ignore", invalid="ignore"):
         from_black = np.where(low < 0, luminance / (luminance - low), 1)

@@ -1,5 +1,7 @@
 """The command: every file in turn, whatever happens to one of them."""
 
+import contextlib
+import os
 import sys
 import threading
 import warnings
@@ -7,7 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from inkbench.denoise import inputs, reading, writing
 from inkbench.denoise.inputs import Task, shown
@@ -63,8 +65,9 @@ def run(arguments: list[str], out: Path, model_file: Path | None, settings: Sett
         return False
     model, whence = chosen.model("documents", "restoration", model_file)
     print(whence, file=sys.stderr)
-    warnings.filterwarnings("ignore", module="PIL")  # about files that are complained of anyway
-    done, wanted = sum(clean_all(OneAtATime(model), tasks, settings)), len(tasks) + len(unusable)
+    wanted = len(tasks) + len(unusable)
+    with _decoders_silent():
+        done = sum(clean_all(OneAtATime(model), tasks, settings))
     print(f"{done} of {wanted} cleaned")
     return done == wanted
 
@@ -84,6 +87,10 @@ def clean_all(model: "keras.Model", tasks: list[Task], settings: Settings) -> It
             return clean_file(model, task, settings)
         except InkbenchError as error:
             return error
+        except MemoryError:
+            return InkbenchError(f"{shown(task.source)}: too large for this machine's memory")
+        except OSError as error:
+            return InkbenchError(f"{shown(task.source)}: {error.strerror or error}")
 
     with ThreadPoolExecutor(settings.jobs) as pool:
         results = pool.map(attempt, tasks)
@@ -131,6 +138,28 @@ def clean_file(model: "keras.Model", task: Task, settings: Settings) -> str:
     pages = "1 page" if len(factors) == 1 else f"{len(factors)} pages"
     seen = ", ".join(sorted({f"{factor:.0%}" for factor in factors}))
     return f"{shown(task.source)} → {shown(task.target)} ({pages}, seen at {seen} of its size)"
+
+
+def _text(descriptor: int) -> TextIO:
+    return open(descriptor, "w", buffering=1, errors="backslashreplace")
+
+
+@contextlib.contextmanager
+def _decoders_silent() -> Iterator[None]:
+    """Keep what libraries say about bad files from stderr; it is said in our own words there."""
+    own, saved = sys.stderr, os.dup(2)
+    own.flush()
+    with warnings.catch_warnings(), open(os.devnull, "wb") as nowhere, _text(saved) as ours:
+        warnings.filterwarnings("ignore", module="PIL")
+        os.dup2(nowhere.fileno(), 2)  # libtiff writes there, past Python
+        try:
+            if own is sys.__stderr__:
+                sys.stderr = ours
+            yield
+        finally:
+            sys.stderr = own
+            ours.flush()
+            os.dup2(saved, 2)
 
 
 def complain(error: InkbenchError | str) -> None:

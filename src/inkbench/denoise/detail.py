@@ -3,7 +3,8 @@
 The guided filter of He, Sun & Tang (*Guided Image Filtering*, 2013), in its fast form (He & Sun,
 *Fast Guided Filter*, 2015): around every pixel the restored page is taken to be a linear function
 of the original. Where that function is found in the small page and applied to the large one, edges
-come from the scan itself, and paper, where the function is the constant 1, stays white.
+come from the scan itself, and paper, where the function is the constant 1, stays white. Beside a
+letter, where one line cannot fit both, the small page's word that there is paper counts.
 """
 
 import numpy as np
@@ -11,6 +12,7 @@ from PIL import Image
 
 _RADIUS = 2  # pixels of the small page, about a stroke
 _FLATNESS = 2e-4  # variance, pixels in [0, 1], below which there is no edge to follow
+_PAPER = 0.8  # from here to 1, the small page is believed more and more to show paper
 _STRIP = 256  # rows worked on at a time
 
 
@@ -32,18 +34,20 @@ def enlarge(page: np.ndarray, small: np.ndarray, restored: np.ndarray) -> np.nda
         uint8 ``[h, w]``.
     """
     height, width = page.shape
-    slope, offset = (Image.fromarray(plane) for plane in _linear(small, restored))
+    planes = [Image.fromarray(plane) for plane in (*_linear(small, restored), restored)]
     ratio = small.shape[0] / height
     result = np.empty(page.shape, np.uint8)
     for top in range(0, height, _STRIP):
         rows = page[top : top + _STRIP]
         box = (0, top * ratio, small.shape[1], min((top + len(rows)) * ratio, small.shape[0]))
         size = (width, len(rows))
-        a, b = (
-            np.asarray(plane.resize(size, Image.Resampling.BILINEAR, box))
-            for plane in (slope, offset)
+        slope, offset, paper = (
+            np.asarray(plane.resize(size, Image.Resampling.BILINEAR, box)) for plane in planes
         )
-        result[top : top + _STRIP] = np.rint((a * (rows / np.float32(255)) + b).clip(0, 1) * 255)
+        guided = (slope * (rows / np.float32(255)) + offset).clip(0, 1)
+        belief = ((paper - _PAPER) / (1 - _PAPER)).clip(0, 1)
+        guided += belief * np.maximum(paper - guided, 0)
+        result[top : top + _STRIP] = np.rint(guided.clip(0, 1) * 255)
     return result
 
 

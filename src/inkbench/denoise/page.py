@@ -13,6 +13,8 @@ from inkbench.restore import restore
 if TYPE_CHECKING:
     import keras
 
+_MOST_SHOWN = 20_000_000  # pixels that the network sees of a page: they bound memory
+
 
 def clean(
     model: "keras.Model",
@@ -44,7 +46,7 @@ def clean(
     """
     coloured = pixels.ndim == 3
     grey = np.asarray(Image.fromarray(pixels).convert("L")) if coloured else pixels
-    factor = factor or scale.factor(grey, dpi)
+    factor = min(factor or scale.factor(grey, dpi), (_MOST_SHOWN / grey.size) ** 0.5)
     small = _resized(grey, factor)
     restored = restore(model, small)
     if small.shape == grey.shape:

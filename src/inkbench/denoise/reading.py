@@ -133,10 +133,10 @@ def _scan(image: Image.Image, most_pixels: int) -> Scan:
     dpi, exif, size = _dpi(image), image.getexif(), image.size
     text = {k: str(v) for k, v in getattr(image, "text", {}).items() if isinstance(k, str)}
     image.load()
-    turned = ImageOps.exif_transpose(image)
-    if turned.size != size and dpi:
+    ImageOps.exif_transpose(image, in_place=True)
+    if image.size != size and dpi:
         dpi = dpi[::-1]
-    return Scan(_plain(turned), dpi, exif, text)
+    return Scan(_plain(image), dpi, exif, text)
 
 
 def _dpi(image: Image.Image) -> tuple[float, float] | None:
@@ -155,9 +155,8 @@ def _plain(image: Image.Image) -> np.ndarray:
     if image.has_transparency_data:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    if image.mode in ("1", "L"):
-        return np.array(image.convert("L"))
-    return np.array(image.convert("RGB"))
+    wanted = "L" if image.mode in ("1", "L") else "RGB"
+    return np.asarray(image if image.mode == wanted else image.convert(wanted))
 
 
 def _scaled(values: np.ndarray) -> np.ndarray:

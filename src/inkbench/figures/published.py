@@ -56,11 +56,12 @@ def misread_loss(
             ha=side,
             color=style.TEST,
             fontweight="bold",
+            bbox={"facecolor": style.PAPER, "edgecolor": "none", "pad": 1.5},
         )
-    left.set(xlabel="epoch", ylabel="per cent", ylim=(0, 118), yticks=range(0, 101, 20))
+    left.set(xlabel="epoch", ylabel="per cent", ylim=(0, 104), yticks=range(0, 101, 20))
     left.set_xticks(epochs[:: -(-len(epochs) // 12)])
     left.margins(x=0.09)
-    left.legend(loc="upper right", ncols=1, fontsize=10.5)
+    left.legend(loc="center right", fontsize=10.5)
     rows = {"original": originals} | {
         f"epoch {epoch}" if epoch else "untrained": drawn[epoch] for epoch in sorted(drawn)
     }
@@ -126,7 +127,7 @@ def few_images(
         13,
         3.9,
         f"An accuracy of {count} images is a draw",
-        f"95 % of the draws from this one network lie between {low:.0f} % and {high:.0f} %",
+        f"95 % of the draws from this one network lie between {low:.4g} % and {high:.4g} %",
     )
     left, right = figure.subplots(1, 2, width_ratios=[1.15, 1])
     inside = (accuracy >= low - 1e-9) & (accuracy <= high + 1e-9)
@@ -148,7 +149,9 @@ def few_images(
     left.set(xlabel=f"accuracy on {count} images (dashed: published)", ylabel="chance, per cent")
     places = np.arange(len(letters))
     right.bar(places - 0.2, 100 * as_published, 0.38, color=style.TEST, label="as published")
-    right.bar(places + 0.2, 100 * mended, 0.38, color=style.TRAIN, label="without mirroring")
+    right.bar(
+        places + 0.2, 100 * mended, 0.38, color=style.TRAIN, label="no mirroring, softmax head"
+    )
     right.set_xticks(places, letters)
     right.set(ylim=(0, 122), yticks=range(0, 101, 20), ylabel="accuracy, per cent")
     right.legend(loc="upper center", ncols=2)
@@ -157,7 +160,11 @@ def few_images(
 
 @style.styled
 def clipped(
-    curve: Curve, counts: np.ndarray, edges: np.ndarray, rows: Mapping[str, np.ndarray]
+    curve: Curve,
+    counts: np.ndarray,
+    untrained: np.ndarray,
+    edges: np.ndarray,
+    rows: Mapping[str, np.ndarray],
 ) -> "Figure":
     """Logits in a loss for probabilities: the loss by images shown, the outputs, the digits.
 
@@ -165,8 +172,8 @@ def clipped(
     ----------
     curve
         ``images`` shown, ``test_bce``, ``mended_bce``.
-    counts, edges
-        Histogram of the outputs, ``[b]`` and ``[b + 1]``.
+    counts, untrained, edges
+        Histogram of the outputs, after training and before, ``[b]`` and ``[b + 1]``.
     rows
         Name → digits ``[n, h, w]``.
     """
@@ -183,7 +190,10 @@ def clipped(
     left.locator_params(axis="x", nbins=5)
     left.set_ylim(bottom=0)
     left.legend(loc="upper right")
-    right.stairs(counts / counts.sum(), edges, fill=True, color=style.TRAIN)
+    right.stairs(counts / counts.sum(), edges, fill=True, color=style.TRAIN, label="trained")
+    share = untrained / untrained.sum()
+    right.stairs(share, edges, color=style.INK, lw=1.4, label="untrained")
+    right.legend(loc="upper center")
     right.axvspan(edges[0], 0, color=style.WARNING_GROUND, zorder=0)
     right.axvspan(1, edges[-1], color=style.WARNING_GROUND, zorder=0)
     right.set_yscale("log")

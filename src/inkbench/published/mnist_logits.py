@@ -11,6 +11,7 @@ from inkbench.params import Published
 from inkbench.published import digits
 
 PRINTED = 0.983
+_BINS, _RANGE = 60, (-1, 2)  # of the histogram of outputs
 
 
 def audit(settings: Published) -> Results:
@@ -21,8 +22,9 @@ def audit(settings: Published) -> Results:
     Results
         ``test_binary_accuracy`` and ``test_bce`` are the published quantities after ``epochs`` of
         ``published_epochs``; ``mended_…`` the same with a sigmoid; ``outputs_without_gradient``
-        the share of test pixels that the loss clips. ``curve.csv`` has the figures by images
-        shown, ``samples.npz`` a digit of each class and the histogram of the outputs.
+        the share of test pixels that the loss clips, ``…_untrained`` before training.
+        ``curve.csv`` has the figures by images shown, ``samples.npz`` a digit of each class and
+        the histogram of the outputs.
     """
     import keras
 
@@ -33,6 +35,10 @@ def audit(settings: Published) -> Results:
         keras.utils.set_random_seed(settings.seed)
         model = digits.build(settings, logits)
         curve = curves[name] = []
+        if logits:
+            _, _, outputs = digits.measure(model, data.test)
+            clipped_untrained = _clipped(outputs)
+            samples["counts_untrained"], _ = np.histogram(outputs, _BINS, _RANGE)
 
         def look(images: int, model=model, curve=curve) -> None:
             bce, accuracy, _ = digits.measure(model, data.few)
@@ -43,14 +49,15 @@ def audit(settings: Published) -> Results:
         found[name] = bce, accuracy
         samples[name] = outputs[shown].astype(np.float16)
         if logits:
-            clipped = float(((outputs <= 1e-7) | (outputs >= 1 - 1e-7)).mean())
-            samples["counts"], samples["edges"] = np.histogram(outputs, 60, (-1, 2))
+            clipped = _clipped(outputs)
+            samples["counts"], samples["edges"] = np.histogram(outputs, _BINS, _RANGE)
     metrics = {
         "test_bce": found["as_published"][0],
         "test_binary_accuracy": found["as_published"][1],
         "mended_bce": found["mended"][0],
         "mended_binary_accuracy": found["mended"][1],
         "outputs_without_gradient": clipped,
+        "outputs_without_gradient_untrained": clipped_untrained,
         "published": PRINTED,
         "published_epochs": digits.PUBLISHED_EPOCHS,
         "published_n_train": digits.PUBLISHED_IMAGES,
@@ -61,3 +68,8 @@ def audit(settings: Published) -> Results:
     rows = [[*then, *now[1:]] for then, now in zip(*curves.values(), strict=True)]
     columns = ("images", "test_bce", "test_binary_accuracy", "mended_bce", "mended_binary_accuracy")
     return Results(metrics, {"samples.npz": samples}, {"curve.csv": Table(columns, rows)})
+
+
+def _clipped(outputs: np.ndarray) -> float:
+    """Share of outputs that Keras' binary cross-entropy clips."""
+    return float(((outputs <= 1e-7) | (outputs >= 1 - 1e-7)).mean())

@@ -24,7 +24,6 @@ TESTED = 80  # images
 _PER_EPOCH = 2000  # images, shown in an epoch
 _VALIDATION = 350  # files a letter
 _AUGMENT = Augment(zoom=0.2, shear=0.2)
-_DRAWS = 100_000
 
 
 class Folders(NamedTuple):
@@ -131,15 +130,15 @@ def _trained(
     if as_published:
         scores = layers.Dense(10, activation="sigmoid")(model.layers[-2].output)
         model = keras.Model(model.input, scores)
+    per_epoch = min(_PER_EPOCH, len(train))
     model.compile(
         keras.optimizers.Adam(settings.learning_rate),
         "sparse_categorical_crossentropy",
-        steps_per_execution=25,
+        steps_per_execution=min(25, -(-per_epoch // settings.batch_size)),
         jit_compile=False,
     )
     rng = np.random.default_rng(settings.seed)
     name = "as published" if as_published else "mended"
-    per_epoch = min(_PER_EPOCH, len(train))
     order = np.concatenate(
         [rng.permutation(train) for _ in range(-(-settings.epochs * per_epoch // len(train)))]
     )

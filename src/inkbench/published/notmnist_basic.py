@@ -42,7 +42,8 @@ def audit(settings: Published) -> Results:
 
     model = models.build(settings.family, inputs.shape[1:], 10, settings.model)
     adam = keras.optimizers.Adam(settings.learning_rate)
-    model.compile(adam, "binary_crossentropy", steps_per_execution=16, jit_compile=False)
+    steps = min(16, -(-len(fitted) // settings.batch_size))
+    model.compile(adam, "binary_crossentropy", steps_per_execution=steps, jit_compile=False)
     curve, drawn = [], {}
     for epoch in tqdm(range(settings.epochs + 1), "as published", unit="epoch", disable=None):
         if epoch:

@@ -45,15 +45,15 @@ def audit(settings: Published) -> Results:
     tested = tiles[: max(_SHOWN, int(len(tiles) * _TESTED))]
     data = letters.read(None)
     order = np.random.default_rng(settings.seed).permutation(len(data.labels))
-    held_out, seen = np.sort(order[:_LETTERS_TESTED]), order[_LETTERS_TESTED:][: len(tiles)]
+    few = min(_LETTERS_TESTED, len(order) // 5)
+    held_out, seen = np.sort(order[:few]), order[few:][: len(tiles)]
 
     on_bytes, curve = _trained(tiles, tested, settings, "on bytes")
     on_letters, _ = _trained(data.images[seen], data.images[held_out], settings, "on letters")
-    softmax, said = _softmax_head(settings, tested)
-
     ink = fidelity.ink(tested, binarise=False)
     letters_ink = fidelity.ink(data.images[held_out], binarise=False)
     places = np.linspace(0, len(tested) - 1, _SHOWN).astype(int)
+    softmax, said = _softmax_head(settings, tested, tested[places])
     samples = data.one_of_each(held_out)
     drawn = on_bytes.predict(data.images[held_out], 256, verbose=0)
     mended = on_letters.predict(data.images[held_out], 256, verbose=0)
@@ -76,7 +76,7 @@ def audit(settings: Published) -> Results:
     shown = {
         "tiles": tested[places],
         "tiles_drawn": on_bytes.predict(tested[places], 256, verbose=0).astype(np.float16),
-        "tiles_softmax": softmax.predict(tested[places], 256, verbose=0)[..., 0].astype(np.float16),
+        "tiles_softmax": softmax.astype(np.float16),
         "letters": data.images[samples],
         "letters_drawn": drawn[at].astype(np.float16),
         "letters_mended": mended[at].astype(np.float16),
@@ -95,8 +95,9 @@ def _trained(
     keras.utils.set_random_seed(settings.seed)
     model = models.build(settings.family, images.shape[1:], 10, settings.model)
     optimizer = keras.optimizers.RMSprop(settings.learning_rate)
-    model.compile(optimizer, "binary_crossentropy", steps_per_execution=8, jit_compile=False)
     fitted = images[: int(len(images) * 0.9)]
+    steps = min(8, -(-len(fitted) // settings.batch_size))
+    model.compile(optimizer, "binary_crossentropy", steps_per_execution=steps, jit_compile=False)
     targets = fidelity.ink(tested, binarise=False)
     curve = []
     for epoch in tqdm(range(settings.epochs), name, unit="epoch", disable=None):
@@ -108,9 +109,11 @@ def _trained(
 
 
 def _softmax_head(
-    settings: Published, tiles: np.ndarray
-) -> tuple["keras.Model", dict[str, Metric]]:
+    settings: Published, tiles: np.ndarray, shown: np.ndarray
+) -> tuple[np.ndarray, dict[str, Metric]]:
     """Train the later script's head, adam on sparse categorical cross-entropy, for a few batches.
+
+    Returns what it draws of the tiles ``shown``, and what is to be said of it.
 
     Its labels are the bytes' intensities cut down to integers: 0, and 1 where a byte is 255. For
     the latter there is no class among one: a CPU refuses them and a GPU returns NaN, so that here
@@ -127,9 +130,9 @@ def _softmax_head(
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "You are using a softmax over axis")
         model.fit(some, np.zeros((*some.shape, 1), np.uint8), settings.batch_size, verbose=0)
-        outputs = model.predict(some, 256, verbose=0)
+        outputs = model.predict(np.concatenate([shown, some]), 256, verbose=0)[..., 0]
     pairs = zip(before, model.get_weights(), strict=True)
-    return model, {
+    return outputs[: len(shown)], {
         "softmax_lowest_output": float(outputs.min()),
         "softmax_largest_weight_change": float(max(np.abs(a - b).max() for a, b in pairs)),
         "softmax_labels_without_a_class": float((tiles == 255).mean()),

@@ -150,7 +150,8 @@ def _clipped(audit: Audit) -> "Figure":
         "as published": found["as_published"],
         "with sigmoid": found["mended"],
     }
-    return published.clipped(audit.columns("curve.csv"), found["counts"], found["edges"], rows)
+    outputs = (found["counts"], found["counts_untrained"], found["edges"])
+    return published.clipped(audit.columns("curve.csv"), *outputs, rows)
 
 
 def _pair(audit: Audit) -> "Figure":

@@ -115,10 +115,13 @@ def _events(
 def _trained(variant: str, made: Mapping[str, bytes], written: Journal) -> Iterator[Event]:
     facts = _json(made, layout.training_card(variant))
     yield _source_tag(facts)
-    rows = made.get(str(layout.history(variant)), b"").decode()
-    for row in csv.DictReader(io.StringIO(rows)):
+    table = made.get(str(layout.history(variant)), b"").decode()
+    rows = list(csv.DictReader(io.StringIO(table)))
+    took, now = 1000 * facts.get("seconds", 0), journal.now()
+    for index, row in enumerate(rows, start=1):
         values = {key: float(value) for key, value in row.items() if value}
-        yield {"do": "metrics", "values": values, "step": int(values["epoch"])}
+        at = now - int(took * (1 - index / len(rows)))  # evenly: nothing says when epochs ended
+        yield {"do": "metrics", "at": at, "values": values, "step": int(values["epoch"])}
     yield {"do": "metrics", "values": _numbers(facts), "step": 0}
     model = made.get(str(layout.model(variant)))
     if model is not None:

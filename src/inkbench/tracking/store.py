@@ -224,6 +224,8 @@ def _experiment(client: "MlflowClient") -> str:
                 raise
     if found.lifecycle_stage == "deleted":
         client.restore_experiment(found.experiment_id)
+    for key in _EXPERIMENT_TAGS.keys() - found.tags.keys():  # older than these tags
+        client.set_experiment_tag(found.experiment_id, key, _EXPERIMENT_TAGS[key])
     return found.experiment_id
 
 

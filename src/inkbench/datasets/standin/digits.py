@@ -14,7 +14,7 @@ FILES = {
     "train": ("train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"),
     "test": ("t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"),
 }
-COUNTS = {"train": 6000, "test": 1000}
+COUNTS = {"train": 4000, "test": 800}
 TEST_SOURCES = 1 / 6
 SEED = 19981101
 

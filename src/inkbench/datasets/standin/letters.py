@@ -13,7 +13,7 @@ from inkbench.datasets.standin import fonts, packing, styles
 
 ARCHIVE = "notMNIST_small.tar.gz"
 SIZE = 28  # pixels
-PER_LETTER = 650
+PER_LETTER = 620
 FAINTEST = 12  # mean grey level; hardly one in a hundred real ones is below
 SEED = 20110901
 

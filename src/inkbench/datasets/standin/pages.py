@@ -12,7 +12,7 @@ from inkbench.datasets.standin import fonts, packing, paper, prose
 from inkbench.datasets.standin.texture import mottle
 
 WIDTH = 540  # pixels
-HEIGHTS = (258,) * 2 + (420,) * 3  # of the sets of pages, in the order of their numbers
+HEIGHTS = (258,) * 2 + (420,) * 2  # of the sets of pages, in the order of their numbers
 PAGES = 3  # distinct pages in a set; the first is a test page, unlabelled
 SHEETS = 12  # of paper for each noise; the real pages make do with two
 SUPERSAMPLING = 4

@@ -1,0 +1,95 @@
+"""What `inkbench denoise` takes for an A4 page at 300 dpi: peak memory and time.
+
+    python benchmarks/denoise.py [--model models/documents-unet/model.keras] [--pages N] [--jobs N]
+
+Draws pages of 2480×3508 pixels with text of 11 points on stained paper, cleans them with the
+command in a process of its own, once one page and once all, and prints the difference too: start-up
+(ten seconds, mostly TensorFlow) is paid once. `--colour` measures coloured pages with
+--keep-colour, the dearest way.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import font_source_sans_pro
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from inkbench.datasets.standin import paper, prose
+
+SIZE = (2480, 3508)  # pixels
+DPI = 300
+POINTS = 11
+SHRUNK = 4  # paper is drawn so much smaller: stains are smooth
+INK = 12  # grey level
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--model", type=Path, default=Path("models/documents-unet/model.keras"))
+    parser.add_argument("--pages", type=int, default=3)
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--colour", action="store_true")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        pages = []
+        for number in range(options.pages):
+            pages.append(Path(folder) / f"{number}.png")
+            page = draw(number)
+            (page.convert("RGB") if options.colour else page).save(pages[-1], dpi=(DPI, DPI))
+        extra = ["--model", str(options.model), "--jobs", str(options.jobs)]
+        extra += ["--keep-colour"] if options.colour else []
+        one, one_peak = run(pages[:1], Path(folder) / "one", extra)
+        print(f"1 page: {one:.1f} s, peak memory {one_peak:.0f} MB")
+        if options.pages > 1:
+            many, peak = run(pages, Path(folder) / "all", extra)
+            print(f"{options.pages} pages: {many:.1f} s, peak memory {peak:.0f} MB")
+            each = (many - one) / (options.pages - 1)
+            print(f"each further page: {each:.1f} s, {SIZE[0] * SIZE[1] / 1e6 / each:.2f} Mpixel/s")
+
+
+def draw(seed: int) -> Image.Image:
+    """A page of text on paper that was folded, crumpled, trodden on or stained."""
+    random = np.random.default_rng(seed)
+    page = Image.new("L", SIZE, 255)
+    face = font_source_sans_pro.font_files_ttf["SourceSansPro"]
+    font = ImageFont.truetype(face, round(POINTS / 72 * DPI))
+    pen, top, margin = ImageDraw.Draw(page), 200, 200
+    for words in prose.paragraphs(random):
+        line = ""
+        for word in words:
+            if font.getlength(line + word) > SIZE[0] - 2 * margin:
+                pen.text((margin, top), line, font=font, fill=0)
+                line, top = "", top + round(1.3 * font.size)
+            line += f"{word} "
+        pen.text((margin, top), line, font=font, fill=0)
+        top += 2 * font.size
+        if top > SIZE[1] - 300:
+            break
+    noise = list(paper.NOISES.values())[seed % len(paper.NOISES)]
+    sheet = noise((SIZE[1] // SHRUNK, SIZE[0] // SHRUNK), random).astype(np.float32)
+    sheet = np.asarray(Image.fromarray(sheet).resize(SIZE, Image.Resampling.BICUBIC))
+    ink = 1 - np.asarray(page) / np.float32(255)
+    return Image.fromarray((sheet + ink * (INK - sheet)).clip(0, 255).astype(np.uint8))
+
+
+def run(pages: list[Path], out: Path, extra: list[str]) -> tuple[float, float]:
+    """Wall seconds and peak megabytes of the command."""
+    command = [sys.executable, "-m", "inkbench.cli", "denoise", *map(str, pages), "-o", str(out)]
+    started = time.perf_counter()
+    process = subprocess.Popen([*command, *extra], stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        sys.exit(f"inkbench denoise failed: {' '.join(command)}")
+    return time.perf_counter() - started, usage.ru_maxrss / 1024
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,281 @@
+"""Take the pictures of docs/tracking.md again.
+
+    python docs/screenshots.py [mlflow.db]      # after `dvc repro`; takes a minute or two
+
+Serves a copy of the store on loopback and looks at it with headless Chromium or Chrome.
+"""
+
+import argparse
+import base64
+import io
+import itertools
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+from inkbench.errors import InkbenchError, one_line_errors
+
+DOCS = Path(__file__).parent
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+PATIENCE = 120.0  # seconds for a page to show what is wanted of it
+WIDTH = 1280
+PAIR = ("mnist-conv-ae", "mnist-sparse-l1")  # the two variants that are compared
+
+FLAGS = (
+    "--headless --no-sandbox --disable-gpu --no-first-run --hide-scrollbars --disable-sync "
+    "--disable-background-networking --disable-component-update --remote-debugging-pipe"
+)
+# What the UI keeps in the browser: no assistant, the side of MLflow that is about models.
+STORED = {
+    "mlflow.assistant.panelOpen_v1": "false",
+    "mlflow.assistant.fab.autoOpenedOnFirstLoad_v1": "true",
+    "mlflow.workflowType_v1": '"machine_learning"',
+}
+RUNS_TABLE = 'MLflowLocalStorage-1.1-ExperimentPage-["{experiment}"]-ReactComponentState'
+# Columns of the runs table, and those that the models table is better read without.
+COLUMNS = [
+    "attributes.`Models`",
+    "metrics.`test_bce`",
+    "metrics.`test_rmse`",
+    "params.`train.epochs`",
+]
+HIDDEN = ("Status", "Logged from", "Source run", "Registered models", "Dataset")
+PLACE_OF = """text => {
+  const alone = e => e.textContent.trim() === text;
+  const box = [...document.body.querySelectorAll("*")].findLast(alone).getBoundingClientRect();
+  return [box.x + box.width / 2, box.y + box.height / 2];
+}"""
+TO_TEST_METRICS = """[...document.querySelectorAll("*")].findLast(
+  e => e.scrollHeight > e.clientHeight + 50 && e.textContent.includes("code_size")
+).scrollTop = 630"""
+IN_COLUMNS = """(() => {
+  const named = e => !e.children.length && e.textContent.trim().startsWith(%s);
+  const node = [...document.querySelectorAll("[class*=tree-treenode]")]
+    .find(node => [...node.querySelectorAll("*")].some(named));
+  node?.querySelector("[class*=%s]").click();
+  return !!node;
+})()"""
+
+
+class Browser:
+    """A headless Chromium, driven by the DevTools protocol through a pipe."""
+
+    def __init__(self, folder: Path) -> None:
+        name = next(filter(None, map(shutil.which, BROWSERS)), None)
+        if name is None:
+            raise InkbenchError(f"none of {', '.join(BROWSERS)} is installed; install one")
+        read, self._to = os.pipe()
+        self._from, write = os.pipe()
+        command = f'exec "$0" {FLAGS} "--user-data-dir=$1" about:blank 3<&{read} 4>&{write}'
+        self._process = subprocess.Popen(
+            ["sh", "-c", command, name, folder], pass_fds=(read, write), stderr=subprocess.DEVNULL
+        )
+        os.close(read)
+        os.close(write)
+        self._numbers = itertools.count(1)
+        self._unread = b""
+        self._session = {}
+        pages = self("Target.getTargets")["targetInfos"]
+        page = next(page["targetId"] for page in pages if page["type"] == "page")
+        attached = self("Target.attachToTarget", targetId=page, flatten=True)
+        self._session = {"sessionId": attached["sessionId"]}
+
+    def __call__(self, method: str, **params: Any) -> dict[str, Any]:
+        """Call a method of the protocol."""
+        number = next(self._numbers)
+        message = {"id": number, "method": method, "params": params, **self._session}
+        os.write(self._to, json.dumps(message).encode() + b"\0")
+        while True:
+            answer = self._read()
+            if answer.get("id") == number:
+                return answer["result"]
+
+    def _read(self) -> dict[str, Any]:
+        while b"\0" not in self._unread:
+            self._unread += os.read(self._from, 1 << 16)
+        message, self._unread = self._unread.split(b"\0", 1)
+        return json.loads(message)
+
+    def run(self, script: str) -> Any:
+        """The value of an expression in the page."""
+        found = self("Runtime.evaluate", expression=script, returnByValue=True)
+        return found["result"].get("value")
+
+    def wait_for(self, condition: str) -> None:
+        """Wait until an expression is true, and for the page to settle."""
+        deadline = time.monotonic() + PATIENCE
+        while not self.run(condition):
+            if time.monotonic() > deadline:
+                raise InkbenchError(f"MLflow's UI did not show {condition} in {PATIENCE:.0f} s")
+            time.sleep(0.5)
+        time.sleep(3)
+
+    def open(self, url: str, text: str, height: int = 720) -> None:
+        """Open a page and wait until it shows a text."""
+        self("Page.navigate", url="about:blank")  # else a new #/place loads nothing
+        metrics = {"width": WIDTH, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        self("Emulation.setDeviceMetricsOverride", **metrics)
+        self("Page.navigate", url=url)
+        self.wait_for(f"document.body?.innerText.includes({json.dumps(text)})")
+
+    def click(self, text: str) -> None:
+        """Click, as a mouse does, on what has just this text."""
+        x, y = self.run(f"({PLACE_OF})({json.dumps(text)})")
+        where = {"x": x, "y": y, "button": "left", "clickCount": 1}
+        for kind in ("mousePressed", "mouseReleased"):
+            self("Input.dispatchMouseEvent", type=kind, **where)
+        time.sleep(1)
+
+    def save(self, name: str) -> None:
+        """Save what is seen as docs/NAME.png, in few colours."""
+        from PIL import Image
+
+        taken = base64.b64decode(self("Page.captureScreenshot", format="png")["data"])
+        picture = Image.open(io.BytesIO(taken)).convert("RGB")
+        path = DOCS / f"{name}.png"
+        picture.quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
+        print(f"{path}: {path.stat().st_size / 1000:.0f} kB")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.terminate()
+        self._process.wait(timeout=30)
+
+
+@contextmanager
+def serving(store: Path, folder: Path) -> Iterator[str]:
+    """Serve a copy of a SQLite store; yields the UI's address."""
+    copy = folder / "mlflow.db"
+    shutil.copyfile(store, copy)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--workers", "1"]
+    command += ["--port", str(port), "--backend-store-uri", f"sqlite:///{copy}"]
+    with (folder / "server.log").open("wb") as log:
+        server = subprocess.Popen(command, env=os.environ | quiet, stdout=log, stderr=log)
+    try:
+        deadline = time.monotonic() + PATIENCE
+        while not _answers(f"http://127.0.0.1:{port}/health"):
+            if server.poll() is not None or time.monotonic() > deadline:
+                raise InkbenchError(f"{store}: {(folder / 'server.log').read_text()[-300:]}")
+            time.sleep(0.5)
+        yield f"http://127.0.0.1:{port}/#"
+    finally:
+        server.terminate()
+        server.wait(timeout=30)
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=5):
+            return True
+    except OSError:
+        return False
+
+
+def runs(browser: Browser, ui: str, experiment: str, parent: Any, _: list[Any]) -> None:
+    """The newest pipeline state and its stages."""
+    state = {"runsExpanded": {parent.info.run_id: True}, "selectedColumns": COLUMNS}
+    shown = {"orderByKey": "attributes.start_time", "orderByAsc": False, "startTime": "ALL"}
+    kept = json.dumps(json.dumps(state | shown | {"lifecycleFilter": "Active"}))
+    key = json.dumps(RUNS_TABLE.format(experiment=experiment))
+    browser.run(f"localStorage.setItem({key}, {kept})")
+    browser.open(f"{ui}/experiments/{experiment}/runs", "report")
+    browser.save("tracking-runs")
+
+
+def compared(browser: Browser, ui: str, experiment: str, _: Any, pair: list[Any]) -> None:
+    """Two variants side by side: parameters and test metrics."""
+    ids = json.dumps([run.info.run_id for run in pair])
+    place = f'{ui}/compare-runs?runs={ids}&experiments=["{experiment}"]'
+    browser.open(place, "train.epochs", height=1240)
+    for section in ("Visualizations", "Run details"):
+        browser.click(section)
+    browser.run(TO_TEST_METRICS)
+    time.sleep(2)
+    browser.save("tracking-compare")
+
+
+def curves(browser: Browser, ui: str, experiment: str, _: Any, pair: list[Any]) -> None:
+    """Their curves in one picture."""
+    ids = json.dumps([run.info.run_id for run in pair])
+    what = 'metric="val_loss"&plot_metric_keys=["val_loss"]&x_axis=step&show_point=true'
+    place = f'{ui}/metric?runs={ids}&experiments=["{experiment}"]&{what}'
+    browser.open(place, f"train {pair[1].data.tags['variant']} (val_loss)")
+    browser.save("tracking-curves")
+
+
+def models(browser: Browser, ui: str, experiment: str, *_: Any) -> None:
+    """One row a trained model, with parameters and test metrics."""
+    browser.open(f"{ui}/experiments/{experiment}/models", PAIR[0], height=860)
+    browser.click("Columns")
+    box, switch = "tree-checkbox", "tree-switcher"
+    clicks = [(name, box) for name in HIDDEN]
+    clicks += [("Metrics", box), ("Parameters", box), ("Dataset: processed/mnist", switch)]
+    clicks += [("test_bce", box), ("test_psnr", box), ("Metrics", switch)]
+    clicks += [("Parameters", switch), ("epochs", box)]
+    for name, part in clicks:
+        browser.run(IN_COLUMNS % (json.dumps(name), part))
+        time.sleep(0.7)
+    browser.click("Columns")
+    browser.save("tracking-models")
+
+
+PICTURES: tuple[Callable[..., None], ...] = (runs, compared, curves, models)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("store", nargs="?", type=Path, default=Path("mlflow.db"))
+    with one_line_errors(), tempfile.TemporaryDirectory() as temporary:
+        store = parser.parse_args().store
+        if not store.is_file():
+            raise InkbenchError(f"{store} is not there; run `dvc repro`")
+        with (
+            serving(store.resolve(), Path(temporary)) as ui,
+            Browser(Path(temporary) / "profile") as browser,
+        ):
+            found = _runs(f"sqlite:///{temporary}/mlflow.db")
+            browser.open(ui, "MLflow")
+            for key, value in STORED.items():
+                browser.run(f"localStorage.setItem({json.dumps(key)}, {json.dumps(value)})")
+            for take in PICTURES:
+                take(browser, ui, *found)
+
+
+def _runs(uri: str) -> tuple[str, Any, list[Any]]:
+    """The experiment, the newest commit's parent run, and the pair's trainings below it."""
+    from mlflow import MlflowClient
+
+    client = MlflowClient(uri)
+    experiment = client.get_experiment_by_name("inkbench").experiment_id
+    found = client.search_runs([experiment], max_results=10_000)  # newest first
+    complete = (run for run in found if "stages" in run.data.tags)
+    parent = next(run for run in complete if "dvc.exp_name" not in run.data.tags)
+    trained = {
+        run.data.tags["variant"]: run
+        for run in found
+        if run.data.tags.get("mlflow.parentRunId") == parent.info.run_id
+        and run.data.tags["stage"] == "train"
+    }
+    return experiment, parent, [trained[variant] for variant in PAIR]
+
+
+if __name__ == "__main__":
+    main()

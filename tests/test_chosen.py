@@ -1,0 +1,141 @@
+"""Which model a command takes, and that it says so."""
+
+import hashlib
+import json
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from inkbench import chosen
+from inkbench.errors import InkbenchError
+from inkbench.models import storage
+from inkbench.tracking import store
+
+PARAMS = """
+train:
+  good: {dataset: documents, task: restoration}
+  better: {dataset: documents, task: restoration}
+  untrained: {dataset: documents, task: restoration}
+  elsewhere: {dataset: documents, task: restoration, split: mlebench}
+"""
+
+
+class Loaded:
+    """Stands for a model; knows its file."""
+
+    input_shape = (None, None, None, 2)
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+
+class Version:
+    name, version = "inkbench-documents-restorer", "7"
+
+    def __init__(self, **tags: str) -> None:
+        self.tags = {"metric": "test_rmse", "value": "0.02", "data_source": "real", **tags}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A pipeline with three trained variants, no store, and no Keras."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
+    monkeypatch.setattr(storage, "load", Loaded)
+    Path("params.yaml").write_text(PARAMS)
+    Path("dvc.yaml").touch()
+    Path("metrics").mkdir()
+    for name, rmse in (("good", 0.03), ("better", 0.02), ("elsewhere", 0.01)):
+        Path("models", name).mkdir(parents=True)
+        Path("models", name, "model.keras").write_text(name)
+        Path("metrics", f"{name}.json").write_text(json.dumps({"test_rmse": rmse}))
+    return tmp_path
+
+
+@pytest.fixture
+def registered(monkeypatch: pytest.MonkeyPatch, folder: Path):
+    """Puts a champion, or a failure, into the registry."""
+    (folder / "mlflow.db").touch()
+
+    def put(answer: Version | Exception) -> None:
+        class Client:
+            def get_model_version_by_alias(self, name: str, alias: str) -> Version:
+                assert (name, alias) == ("inkbench-documents-restorer", "champion")
+                if isinstance(answer, Exception):
+                    raise answer
+                return answer
+
+        monkeypatch.setattr(
+            store.Store, "open", classmethod(lambda cls, create=True: cls(Client(), ""))
+        )
+
+    return put
+
+
+def test_a_given_file_is_taken_wherever_we_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storage, "load", Loaded)
+    monkeypatch.chdir(tmp_path)
+    model, whence = chosen.model("documents", "restoration", Path("mine.keras"))
+    assert model.path == Path("mine.keras") and whence == "model: mine.keras"
+
+
+def test_a_model_for_something_else_is_refused(folder: Path) -> None:
+    with pytest.raises(InkbenchError, match="not for classification"):
+        chosen.model("notmnist", "classification", Path("mine.keras"))
+
+
+def test_without_a_store_the_pipelines_best_is_taken(folder: Path) -> None:
+    model, whence = chosen.model("documents", "restoration")
+    assert model.path == Path("models/better/model.keras")
+    assert whence == "model: models/better/model.keras, as the pipeline built it"
+
+
+def test_it_is_found_from_a_folder_within(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "models/good/deep").mkdir()
+    monkeypatch.chdir(folder / "models/good/deep")
+    assert chosen.model("documents", "restoration")[0].path == Path("models/better/model.keras")
+    assert Path.cwd() == folder / "models/good/deep"
+
+
+def test_the_champion_comes_first_and_from_here_if_it_is_here(registered) -> None:
+    md5 = hashlib.md5(b"good").hexdigest()
+    registered(Version(variant="good", **{"model.md5": md5}))
+    model, whence = chosen.model("documents", "restoration")
+    assert model.path == Path("models/good/model.keras")
+    assert whence == (
+        "model: inkbench-documents-restorer@champion, version 7 (good, test_rmse 0.02, real data)"
+    )
+
+
+def test_a_champion_that_is_no_longer_here_is_fetched(
+    registered, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def download(uri: str, dst_path: str) -> None:
+        assert uri == "models:/inkbench-documents-restorer/7"
+        data = Path(dst_path, "data")
+        data.mkdir()
+        (data / "model.keras").touch()
+
+    artifacts = SimpleNamespace(download_artifacts=download)
+    monkeypatch.setitem(sys.modules, "mlflow", SimpleNamespace(artifacts=artifacts))
+    registered(Version(variant="good", **{"model.md5": "another"}))
+    model, _ = chosen.model("documents", "restoration")
+    assert model.path.parts[-2:] == ("data", "model.keras")
+
+
+def test_a_registry_that_fails_costs_a_word_not_the_page(registered) -> None:
+    registered(store.StoreError("http://example.org does not answer"))
+    model, whence = chosen.model("documents", "restoration")
+    assert model.path == Path("models/better/model.keras")
+    assert whence.endswith("(not the champion: http://example.org does not answer)")
+
+
+def test_what_is_not_trained_says_how_to_train_it(folder: Path) -> None:
+    for name in ("good", "better"):
+        Path("models", name, "model.keras").unlink()
+    with pytest.raises(InkbenchError, match="dvc repro train@untrained"):
+        chosen.model("documents", "restoration")
