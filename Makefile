@@ -7,7 +7,7 @@ INSTALLED := .venv/.installed
 MIN_FREE_MB := 6000
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro test lint format ui bench clean
+.PHONY: help setup repro test lint format ui bench verify-repro clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ bench: $(INSTALLED) ## measure speed, memory and the worth of the stand-ins on r
 	@python benchmarks/train.py
 	@python benchmarks/denoise.py
 	@python benchmarks/ocr.py
+
+verify-repro: $(INSTALLED) ## train and evaluate VARIANT twice and compare every byte
+	@python benchmarks/verify_repro.py $(or $(VARIANT),notmnist-dense-ae)
 
 clean: ## remove the environment, caches and everything that `make repro` builds
 	rm -rf .venv .pytest_cache .ruff_cache .checkpoints data/raw data/processed models evaluations plots reports submission mlflow.db* mlartifacts .tracking .dvc/cache .dvc/tmp dvc_plots .hypothesis

@@ -44,7 +44,7 @@ def work(tmp_path, monkeypatch, root) -> Path:
         store.save_images(folder, part, store.Images(images, labels, np.arange(count)))
     store.save_card(folder, {"data_source": "stand-in", "classes": list("ABCDEFGHIJ")})
     tree = yaml.safe_load((root / "params.yaml").read_text())
-    small = {"epochs": 3, "batch_size": 20, "precision": "float32"}
+    small = {"epochs": 3, "batch_size": 20, "learning_rate": 0.001, "precision": "float32"}
     for variant in tree["train"].values():
         variant.update(small)
     tree["train"]["notmnist-stacked-logreg"].update(

@@ -1,6 +1,5 @@
 """What the machine offers a training, and what was taken of it."""
 
-import os
 from pathlib import Path
 from typing import Literal
 
@@ -27,7 +26,6 @@ def set_up(precision: Literal["auto"] | Precision, seed: int) -> dict[str, str |
     dict
         ``device`` (cpu or gpu), ``precision`` and ``threads`` in force.
     """
-    threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     quiet.start_tensorflow()
     import keras
     import tensorflow as tf
@@ -36,13 +34,11 @@ def set_up(precision: Literal["auto"] | Precision, seed: int) -> dict[str, str |
     if precision == "auto":
         fits = device == "gpu" or _BFLOAT16_FLAGS & _cpu_flags()
         precision = "bfloat16" if fits else "float32"
-    # oneDNN's results depend on the number of threads: pin it, and record it.
-    tf.config.threading.set_intra_op_parallelism_threads(threads)
-    tf.config.threading.set_inter_op_parallelism_threads(threads)
     tf.config.experimental.enable_op_determinism()
     keras.utils.set_random_seed(seed)
     policy = "mixed_bfloat16" if precision == "bfloat16" else "float32"
     keras.config.set_dtype_policy(policy)
+    threads = tf.config.threading.get_intra_op_parallelism_threads()
     return {"device": device, "precision": precision, "threads": threads}
 
 

@@ -1,4 +1,4 @@
-"""TensorFlow without its start-up monologue about CPUs, missing GPUs and its own logging."""
+"""TensorFlow and Keras without what they say and load at their start for no use of ours."""
 
 import contextlib
 import os
@@ -6,20 +6,40 @@ import sys
 import tempfile
 from collections.abc import Iterator
 
+# Keras loads these if it finds them, for features that are not used here: nearly half of its start.
+_OPTIONAL = ("matplotlib", "pandas", "scipy", "sklearn")
+
 
 def start_tensorflow() -> None:
-    """Import TensorFlow and look for GPUs, the two moments at which it talks to stderr.
+    """Import TensorFlow and Keras, look for GPUs, and pin the number of threads.
 
-    What it says is thrown away, unless the import fails.
+    What the two say on stderr is thrown away, unless the import fails.
     """
     if "tensorflow" in sys.modules:
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with _swallowed_stderr():
+    with _swallowed_stderr(), _hidden(*_OPTIONAL):
+        import keras  # noqa: F401
         import tensorflow as tf
 
         tf.config.list_physical_devices("GPU")
     tf.get_logger().setLevel("ERROR")
+    # oneDNN's results depend on the number of threads.
+    threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.config.threading.set_inter_op_parallelism_threads(threads)
+
+
+@contextlib.contextmanager
+def _hidden(*packages: str) -> Iterator[None]:
+    """Let packages that are not loaded yet seem not to be installed."""
+    hidden = [name for name in packages if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(hidden))
+    try:
+        yield
+    finally:
+        for name in hidden:
+            del sys.modules[name]
 
 
 @contextlib.contextmanager

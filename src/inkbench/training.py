@@ -157,6 +157,7 @@ def _fit(
     on_epoch: Callable[[Row, int], None],
 ) -> None:
     """Train one phase, epoch by epoch, from wherever ``progress`` stands."""
+    import tensorflow as tf
     from tqdm import tqdm
 
     _compile(variant, phase, steps=math.ceil(data.count / variant.batch_size))
@@ -174,12 +175,18 @@ def _fit(
     )
     for epoch in bar:
         _reseed(phase.model, variant.seed, before + epoch)
-        fitted = phase.model.fit(
-            data.batched(data.epoch(phase.target, before + epoch), phase.target),
-            validation_data=valid,
-            shuffle=False,
-            verbose=0,
-        )
+        try:
+            fitted = phase.model.fit(
+                data.batched(data.epoch(phase.target, before + epoch), phase.target),
+                validation_data=valid,
+                shuffle=False,
+                verbose=0,
+            )
+        except (MemoryError, tf.errors.ResourceExhaustedError):
+            raise InkbenchError(
+                f"train.{name}: out of memory in epoch {before + epoch + 1} at batch_size "
+                f"{variant.batch_size}; try a smaller one"
+            ) from None
         row = {key: float(f"{values[-1]:.6g}") for key, values in fitted.history.items()}
         if not all(math.isfinite(value) for value in row.values()):
             raise InkbenchError(

@@ -12,7 +12,7 @@ from inkbench.tracking.delivery import Delivery
 from inkbench.tracking.journal import Journal
 from inkbench.tracking.runs import StageRun, stage_run
 from inkbench.tracking.state import State
-from inkbench.tracking.store import EXPERIMENT, Store
+from inkbench.tracking.store import EXPERIMENT, Store, public
 
 STATE = State("commit:abc", "abc first", "inputs", "abc")
 BLOCK = {"dataset": "mnist", "task": "reconstruction", "epochs": 2, "model": {"code": 8}}
@@ -213,6 +213,21 @@ def test_an_experiment_without_a_kind_gets_it(store: Store) -> None:
     Store.open()
     experiment = store.client.get_experiment(store.experiment_id)
     assert experiment.tags[kind] == "custom_model_development"
+
+
+def test_tokens_are_in_no_message_and_no_record(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "my-token")
+    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "my-password")
+    said = public("https://me:secret@example.org refused my-token and my-password")
+    assert said == "https://***@example.org refused *** and ***"
+    journal = trained(store)
+    bring(store, journal)
+    record = everything(store) + "".join(
+        path.read_text() for path in journal.folder.glob("*.json*")
+    )
+    assert not {word for word in ("my-token", "my-password") if word in record}
 
 
 def test_a_run_id_of_mlflow_run_does_not_collapse_the_stages(
