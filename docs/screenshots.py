@@ -55,6 +55,14 @@ PLACE_OF = """text => {
   const box = [...document.body.querySelectorAll("*")].findLast(alone).getBoundingClientRect();
   return [box.x + box.width / 2, box.y + box.height / 2];
 }"""
+# Only what differs among the parameters; all metrics at once, where the table would scroll.
+UNFOLD = """(() => {
+  document.querySelector("[role=switch]").click();
+  const tall = e => e.clientHeight && e.scrollHeight > e.clientHeight + 50;
+  const table = e => tall(e) && e.closest("[class*=table]");
+  for (const e of [...document.querySelectorAll("*")].filter(table))
+    if (e.clientHeight < 700) e.style.maxHeight = e.style.height = "none";
+})()"""
 IN_COLUMNS = """(() => {
   const named = e => !e.children.length && e.textContent.trim().startsWith(%s);
   const node = [...document.querySelectorAll("[class*=tree-treenode]")]
@@ -127,18 +135,11 @@ class Browser:
 
     def click(self, text: str) -> None:
         """Click, as a mouse does, on what has just this text."""
-        for kind in ("mousePressed", "mouseReleased"):
-            self._mouse(kind, text, button="left", clickCount=1)
-        time.sleep(1)
-
-    def scroll(self, text: str, pixels: int) -> None:
-        """Turn the mouse's wheel over what is right of a text."""
-        self._mouse("mouseWheel", text, right=500, deltaX=0, deltaY=pixels)
-        time.sleep(2)
-
-    def _mouse(self, kind: str, text: str, right: int = 0, **more: Any) -> None:
         x, y = self.run(f"({PLACE_OF})({json.dumps(text)})")
-        self("Input.dispatchMouseEvent", type=kind, x=x + right, y=y, **more)
+        where = {"x": x, "y": y, "button": "left", "clickCount": 1}
+        for kind in ("mousePressed", "mouseReleased"):
+            self("Input.dispatchMouseEvent", type=kind, **where)
+        time.sleep(1)
 
     def save(self, name: str) -> None:
         """Save what is seen as docs/NAME.png, in few colours."""
@@ -206,10 +207,11 @@ def compared(browser: Browser, ui: str, experiment: str, _: Any, pair: list[Any]
     """Two variants side by side: parameters and test metrics."""
     ids = json.dumps([run.info.run_id for run in pair])
     place = f'{ui}/compare-runs?runs={ids}&experiments=["{experiment}"]'
-    browser.open(place, "train.epochs", height=1240)
+    browser.open(place, "train.epochs", height=1560)
     for section in ("Visualizations", "Run details"):
         browser.click(section)
-    browser.scroll("code_size", 630)  # to the test metrics; the table turns as one only by wheel
+    browser.run(UNFOLD)
+    time.sleep(2)
     browser.save("tracking-compare")
 
 

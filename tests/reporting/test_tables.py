@@ -77,6 +77,17 @@ def test_a_split_of_its_own_gets_a_leaderboard_of_its_own():
     assert titles[1] == f"{titles[0]}, MLE-bench's split"
 
 
+def test_a_family_is_compared_where_it_has_two_variants_under_the_same_conditions():
+    names = ("base", "sparse", "grey")
+    entries = [entry(name, "reconstruction", "mnist", weight_sparsity=0.5) for name in names]
+    for one, binarise in zip(entries, (True, True, False), strict=True):
+        one.block.update(family="strided_autoencoder", epochs=3, binarise=binarise)
+    (board,) = leaderboard.comparisons(entries)
+    assert [row.entry.name for row in board.rows] == ["base", "sparse"]
+    assert [name for name, _ in board.columns] == ["epochs", "weight sparsity"]
+    assert board.rows[0].cells[0].text == "3"
+
+
 def test_claims_that_nothing_speaks_to_are_left_out():
     found = claims.claims([entry("notmnist-resnet", test_accuracy=0.9)], {})
     assert [claim.published[:4] for claim in found] == ["73.7", "84 %"]

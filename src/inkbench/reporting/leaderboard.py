@@ -1,7 +1,7 @@
 """Tables of variants, the same ones for report and README."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -105,8 +105,28 @@ def boards(entries: Sequence[Entry]) -> list[Board]:
 
 def board(entries: Sequence[Entry]) -> Board:
     """The leaderboard of variants of one task and dataset under the same conditions."""
+    return _board(entries, wording()["tasks"][entries[0].task])
+
+
+def comparisons(entries: Sequence[Entry]) -> list[Board]:
+    """Tables of what a leaderboard has no room for: a family's variants and what sets them apart.
+
+    A family is compared on one dataset under one set of conditions, where it has two variants.
+    """
+    found = []
+    for words in wording()["comparisons"]:
+        groups: dict[tuple[str, ...], list[Entry]] = {}
+        for entry in entries:
+            if entry.block["family"] == words["family"]:
+                shown = {"epochs": entry.block["epochs"], **entry.metrics}
+                alike = groups.setdefault((entry.dataset, *entry.conditions), [])
+                alike.append(replace(entry, metrics=shown))
+        found += [_board(group, words) for group in groups.values() if len(group) > 1]
+    return found
+
+
+def _board(entries: Sequence[Entry], words: Mapping[str, Any]) -> Board:
     task, dataset = entries[0].task, entries[0].dataset
-    words = wording()["tasks"][task]
     keys = [key for key in words["columns"] if any(key in e.metrics for e in entries)]
     ranked = sorted(entries, key=lambda entry: _merit(entry, words["leads"]))
     best = {key: _best(key, entries) for key in keys}

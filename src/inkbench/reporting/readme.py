@@ -83,7 +83,7 @@ def reruns() -> dict[str, Audit]:
 def tables(variants: Sequence[Entry], rerun: Mapping[str, Audit]) -> str:
     """Markdown: a leaderboard for each task and dataset, then published beside measured figures."""
     parts = []
-    for board in leaderboard.boards(variants):
+    for board in [*leaderboard.boards(variants), *leaderboard.comparisons(variants)]:
         parts += [
             f"**{board.title}** ({_data(board.rows[0].entry, board.stand_in)})",
             _board(board),

@@ -82,7 +82,7 @@ class _Site:
         self._write(
             "index.html",
             "",
-            boards=self.boards,
+            boards=[*self.boards, *leaderboard.comparisons(self.results)],
             claims=self.claims,
             pareto=drawings.of_boards(self.boards, self.figures),
             curves=[

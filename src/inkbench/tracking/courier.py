@@ -5,6 +5,7 @@ says that the stage is over. A store that is down, slow, full or broken costs th
 courier warns once and leaves the journal for `inkbench sync`.
 """
 
+import gc
 import getpass
 import hashlib
 import os
@@ -31,6 +32,7 @@ def main() -> None:
     journal = Journal(Path(sys.argv[1]))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.nice(5)  # the stage comes first
+    gc.disable()  # a quarter of what MLflow's start costs
     with journal.locked() as mine:
         if mine:
             _deliver(journal)
@@ -45,6 +47,7 @@ def _deliver(journal: Journal) -> None:
         from inkbench.tracking.store import Store
 
         delivery = Delivery(Store.open(), journal)
+        gc.enable()
         watch = _Watch()
         try:
             for batch in _batches(journal, events, offset):
