@@ -55,14 +55,6 @@ PLACE_OF = """text => {
   const box = [...document.body.querySelectorAll("*")].findLast(alone).getBoundingClientRect();
   return [box.x + box.width / 2, box.y + box.height / 2];
 }"""
-# Only what differs among the parameters; all metrics at once, where the table would scroll.
-UNFOLD = """(() => {
-  document.querySelector("[role=switch]").click();
-  const tall = e => e.clientHeight && e.scrollHeight > e.clientHeight + 50;
-  const table = e => tall(e) && e.closest("[class*=table]");
-  for (const e of [...document.querySelectorAll("*")].filter(table))
-    if (e.clientHeight < 700) e.style.maxHeight = e.style.height = "none";
-})()"""
 IN_COLUMNS = """(() => {
   const named = e => !e.children.length && e.textContent.trim().startsWith(%s);
   const node = [...document.querySelectorAll("[class*=tree-treenode]")]
@@ -204,14 +196,12 @@ def runs(browser: Browser, ui: str, experiment: str, parent: Any, _: list[Any]) 
 
 
 def compared(browser: Browser, ui: str, experiment: str, _: Any, pair: list[Any]) -> None:
-    """Two variants side by side: parameters and test metrics."""
+    """Two variants side by side: parameters and metrics."""
     ids = json.dumps([run.info.run_id for run in pair])
     place = f'{ui}/compare-runs?runs={ids}&experiments=["{experiment}"]'
-    browser.open(place, "train.epochs", height=1560)
+    browser.open(place, "train.epochs", height=1210)
     for section in ("Visualizations", "Run details"):
         browser.click(section)
-    browser.run(UNFOLD)
-    time.sleep(2)
     browser.save("tracking-compare")
 
 
