@@ -14,6 +14,8 @@ from inkbench.models import storage
 from inkbench.tracking import store
 
 PARAMS = """
+registry:
+  documents-restorer: {dataset: documents, task: restoration, metric: test_rmse, best: min}
 train:
   good: {dataset: documents, task: restoration}
   better: {dataset: documents, task: restoration}

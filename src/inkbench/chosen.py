@@ -74,8 +74,6 @@ def _in_repository() -> Iterator[None]:
 
 def _built(dataset: str, task: str) -> Path:
     """Of the pipeline's models for a task, the one that did best in its test."""
-    from inkbench.tracking.registry import DEFAULT
-
     variants = [
         name
         for name, block in _params()["train"].items()
@@ -91,17 +89,23 @@ def _built(dataset: str, task: str) -> Path:
         raise InkbenchError(
             f"{layout.model(variants[-1])}: no such model; make it: dvc repro train@{variants[-1]}"
         )
-    rule = next(r for r in DEFAULT.values() if r["task"] == task)
-    sign = 1 if rule["best"] == "min" else -1
+    _, rule = _registered(dataset, task)
 
     def rank(name: str) -> float:
         try:
             figures = json.loads(layout.metrics(name).read_text(encoding="utf-8"))
-            return sign * float(figures[rule["metric"]])
+            return float(figures[rule["metric"]]) * (1 if rule["best"] == "min" else -1)
         except (OSError, ValueError, KeyError):
             return float("inf")
 
     return layout.model(min(trained, key=rank))
+
+
+def _registered(dataset: str, task: str) -> tuple[str, dict[str, str]]:
+    """Name and rule of the registered model for a task; both empty if it is not registered."""
+    rules = _params().get("registry", {})
+    alike = ((n, r) for n, r in rules.items() if (r["dataset"], r["task"]) == (dataset, task))
+    return next(alike, ("", {}))
 
 
 def _champion(dataset: str, task: str) -> tuple["keras.Model", str] | None:
@@ -114,9 +118,8 @@ def _champion(dataset: str, task: str) -> tuple["keras.Model", str] | None:
     # Someone waits for a page: a server that does not answer is not asked twice.
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "3")
-    rules = _params().get("registry") or registry.DEFAULT
-    name = next((n for n, r in rules.items() if (r["dataset"], r["task"]) == (dataset, task)), None)
-    if name is None:
+    name, _ = _registered(dataset, task)
+    if not name:
         return None
     try:
         client = store.Store.open(create=False).client

@@ -37,7 +37,8 @@ def ui(options: argparse.Namespace) -> None:
         )
     store.set_environment()
     os.environ.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")  # nothing here needs it
-    print(f"MLflow UI: http://127.0.0.1:{options.port}  (Ctrl-C ends it)", flush=True)
+    page = "#/experiments?workflowType=machine_learning"  # it opens on language models otherwise
+    print(f"MLflow UI: http://127.0.0.1:{options.port}/{page}  (Ctrl-C ends it)", flush=True)
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1"]
     command += ["--port", str(options.port), "--workers", "1"]
     command += ["--backend-store-uri", store.uri()]

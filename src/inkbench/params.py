@@ -143,11 +143,21 @@ class Published(_Network):
     dataset: Literal["notmnist", "mnist"]
 
 
+class Registered(_Block):
+    """A registered model: which variants compete for it, and by which test metric."""
+
+    dataset: str
+    task: Task
+    metric: str  # a key of metrics/V.json
+    best: Literal["min", "max"]
+
+
 class Params(_Block):
     """The whole of ``params.yaml``."""
 
     data: dict[str, Data]
     train: dict[Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")], Variant]
+    registry: dict[str, Registered] = {}
     published: dict[str, Published] = {}
 
     @model_validator(mode="after")
@@ -162,6 +172,10 @@ class Params(_Block):
                 f"data.{name}.test",
                 data.test,
                 ("official",) if name == "mnist" else ("a fraction below 0.5",),
+            )
+        for name, rule in self.registry.items():
+            _refuse_unless(
+                rule.dataset in self.data, f"registry.{name}.dataset", rule.dataset, self.data
             )
         for name, variant in self.train.items():
             dataset = variant.dataset

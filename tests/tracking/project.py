@@ -22,6 +22,8 @@ SCRIPTS = Path(sys.executable).parent
 PARAMS = """\
 data:
   mnist: {seed: 0}
+registry:
+  mnist-autoencoder: {dataset: mnist, task: reconstruction, metric: test_bce, best: min}
 train:
   mnist-a: {dataset: mnist, task: reconstruction, epochs: 3, rate: 1.0e-05, model: {code: 8}}
   mnist-b: {dataset: mnist, task: reconstruction, epochs: 2, rate: 0.001, model: {code: 9}}

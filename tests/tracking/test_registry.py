@@ -36,7 +36,10 @@ class Lineage:
         """A variant gets a new model and a new figure; then comes a sync."""
         md5 = hashlib.md5(model.encode()).hexdigest()
         block = f"{{dataset: mnist, task: reconstruction, split: {split}}}"
-        (self._folder / "params.yaml").write_text(f"train: {{v: {block}}}")
+        rule = "{dataset: mnist, task: reconstruction, metric: test_bce, best: min}"
+        (self._folder / "params.yaml").write_text(
+            f"train: {{v: {block}}}\nregistry: {{mnist-autoencoder: {rule}}}"
+        )
         facts = json.dumps({"test_bce": value, "test_mse": -value, "data_source": source})
         (self._folder / "metrics").mkdir(exist_ok=True)
         (self._folder / "metrics/v.json").write_text(facts)

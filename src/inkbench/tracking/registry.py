@@ -26,16 +26,6 @@ HEADLINE = {
     "restoration": "test_rmse",
 }
 
-# What `registry:` of params.yaml says; these hold where it says nothing.
-DEFAULT: dict[str, dict[str, str]] = {
-    name: {"dataset": dataset, "task": task, "metric": HEADLINE[task], "best": best}
-    for name, dataset, task, best in (
-        ("notmnist-classifier", "notmnist", "classification", "max"),
-        ("mnist-autoencoder", "mnist", "reconstruction", "min"),
-        ("documents-restorer", "documents", "restoration", "min"),
-    )
-}
-
 
 @dataclass(frozen=True)
 class Candidate:
@@ -54,7 +44,7 @@ def crown(
     files: Files,
     say: Callable[[str], None],
 ) -> None:
-    """Register the best model of every task if it beats the champion.
+    """Register the best model of every line of ``registry:`` if it beats the champion.
 
     A figure on real data counts more than any on stand-in data, and one on another split of the
     pages is not compared at all. A version that was rolled back never returns by itself.
@@ -70,7 +60,7 @@ def crown(
     say
         Takes a line for every new champion.
     """
-    for name, rule in (files.yaml("params.yaml").get("registry") or DEFAULT).items():
+    for name, rule in files.yaml("params.yaml").get("registry", {}).items():
         candidates = [
             candidate
             for execution in fresh
