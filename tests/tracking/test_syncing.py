@@ -122,6 +122,7 @@ def test_a_link_shows_the_figures_of_the_run_it_stands_for(changed: Seen) -> Non
 
 def test_a_pipeline_that_ran_whole_needs_no_backfill(fresh: Project) -> None:
     fresh.run("dvc", "repro", "-q")
+    fresh.wait_for(lambda: fresh.seen().names() == ALL, 120)  # couriers outlive their stages
     store = fresh.seen()
     (parent,) = store.parents
     assert store.names(parent) == ALL
@@ -198,7 +199,7 @@ def test_an_experiment_has_its_own_complete_parent(project: Project, how: str) -
     change = ["-S", "train.mnist-b.epochs=5", "-n", "longer"]
     project.run("dvc", "exp", "run", "-q", *([how] if how != "workspace" else []), *change)
     if how == "--queue":
-        project.run("dvc", "queue", "start", "-q")
+        project.run("dvc", "queue", "start", "-q", timeout=300)
         project.wait_for(lambda: "Success" in project.run("dvc", "queue", "status").stdout)
     project.sync()
     store = project.seen()
