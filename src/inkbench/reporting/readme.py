@@ -91,7 +91,20 @@ def tables(variants: Sequence[Entry], rerun: Mapping[str, Audit]) -> str:
     found = claims.claims(variants, rerun)
     if found:
         parts += ["**Published and measured**", _claims(found)]
+    parts += _costs(variants)
     return "\n\n".join(parts)
+
+
+def _costs(variants: Sequence[Entry]) -> list[str]:
+    """How long the trainings took, if that was measured for all of them."""
+    seconds = [collect.costs_of(entry.name).get("seconds") for entry in variants]
+    if None in seconds:
+        return []
+    minutes, longest = sum(seconds) / 60, max(seconds) / 60
+    return [
+        f"Training all {len(seconds)} variants took {minutes:.0f} minutes, the longest "
+        f"{longest:.1f} (`{collect.COSTS}`)."
+    ]
 
 
 def _data(entry: Entry, stand_in: bool) -> str:
