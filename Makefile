@@ -18,7 +18,7 @@ repro: $(INSTALLED) ## set up and rebuild whatever is stale: data, models, metri
 	@dvc repro
 
 test: $(INSTALLED) ## set up and run the tests
-	@pytest --numprocesses auto --dist loadfile
+	@pytest --numprocesses 3 --dist loadfile  # more than two cores: many tests wait for a server
 
 lint: $(INSTALLED) ## check style and formatting
 	@ruff check .
