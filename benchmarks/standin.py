@@ -29,7 +29,7 @@ from inkbench.params import Augment
 from inkbench.restore import restore
 
 TEST_IMAGES = 5000
-TEST_PAGES = 24  # of the stand-in
+TEST_PAGES = 8  # of the stand-in
 PATCH = 64  # pixels
 Images = tuple[np.ndarray, np.ndarray]
 
