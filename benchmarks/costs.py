@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from inkbench import params
 from inkbench.errors import InkbenchError, one_line_errors
+from inkbench.layout import COSTS
 from inkbench.params import Variant
-from inkbench.reporting.collect import COST_COLUMNS, COSTS
+from inkbench.reporting.collect import COST_COLUMNS
 
 if TYPE_CHECKING:
     from inkbench.tracking.store import Store

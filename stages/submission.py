@@ -3,6 +3,7 @@
 Upload it: `kaggle competitions submit -c denoising-dirty-documents -f FILE -m NOTE`.
 """
 
+from inkbench import layout
 from inkbench.errors import one_line_errors, stage_parser
 
 
@@ -20,11 +21,11 @@ def submit(name: str) -> None:
 
     with tracking.stage_run("submission", variant=name, dataset="documents") as run:
         hardware.set_up("float32", seed=0)  # repeatable to the last bit
-        with disk.new_version(submission.FOLDER) as fresh:
+        with disk.new_version(layout.SUBMISSION) as fresh:
             card = submission.make(name, fresh)
         run.set_tags({"data_source": card["data_source"]})
-        run.log_artifact(submission.FOLDER / "submission.json")
-    print(submission.told(card, submission.FOLDER))
+        run.log_artifact(layout.SUBMISSION / "submission.json")
+    print(submission.told(card, layout.SUBMISSION))
 
 
 if __name__ == "__main__":

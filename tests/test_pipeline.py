@@ -29,22 +29,6 @@ SHRUNK = {
 }
 
 
-def _copy(root: Path, folder: Path) -> None:
-    """What a fresh `git clone` of the working tree would hold."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=root,
-        capture_output=True,
-        check=True,
-    ).stdout.decode()
-    for name in filter(None, listed.split("\0")):
-        if (root / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(root / name, folder / name)
-    (folder / "dvc.lock").unlink(missing_ok=True)
-    shutil.rmtree(folder / "metrics", ignore_errors=True)
-
-
 class Pipeline:
     """A copy of the repository with shrunk params."""
 
@@ -81,7 +65,9 @@ class Pipeline:
 def pipeline(tmp_path_factory) -> Pipeline:
     """The pipeline, run once."""
     folder = tmp_path_factory.mktemp("pipeline")
-    _copy(Path(__file__).parents[1], folder)
+    page.copy(folder)
+    (folder / "dvc.lock").unlink(missing_ok=True)
+    shutil.rmtree(folder / "metrics", ignore_errors=True)
     for command in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "A tiny pipeline"]):
         identity = ["-c", "user.name=test", "-c", "user.email=test@example.org"]
         subprocess.run(["git", *identity, *command], cwd=folder, check=True)

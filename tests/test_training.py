@@ -54,9 +54,12 @@ def work(tmp_path, monkeypatch, root) -> Path:
     return tmp_path
 
 
-def _train(variant: str) -> subprocess.CompletedProcess:
+def _train(variant: str, poison: str = "") -> subprocess.CompletedProcess:
     return subprocess.run(
-        [sys.executable, "-c", SCRIPT, variant], capture_output=True, text=True, check=False
+        [sys.executable, "-c", poison + SCRIPT, variant],
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
@@ -133,10 +136,8 @@ def test_a_diverging_loss_is_named_and_leaves_no_model(work):
         "import keras\n"
         "from inkbench.models import losses\n"
         "losses.loss = lambda name: lambda labels, outputs: keras.ops.sum(outputs) * float('nan')\n"
-    ) + SCRIPT
-    ran = subprocess.run(
-        [sys.executable, "-c", poison, "notmnist-cnn"], capture_output=True, text=True, check=False
     )
+    ran = _train("notmnist-cnn", poison)
     assert ran.returncode == 2
     assert ran.stderr.splitlines()[-1] == (
         "inkbench: error: train.notmnist-cnn: the loss is no longer finite in epoch 1 at "
@@ -152,10 +153,8 @@ def test_out_of_memory_is_one_line_and_leaves_no_model(work):
         "    import tensorflow as tf\n"
         "    raise tf.errors.ResourceExhaustedError(None, None, 'OOM when allocating tensor')\n"
         "keras.Model.fit = fit\n"
-    ) + SCRIPT
-    ran = subprocess.run(
-        [sys.executable, "-c", poison, "notmnist-cnn"], capture_output=True, text=True, check=False
     )
+    ran = _train("notmnist-cnn", poison)
     assert ran.returncode == 2
     assert ran.stderr.splitlines()[-1] == (
         "inkbench: error: train.notmnist-cnn: out of memory in epoch 1 at batch_size 20; "

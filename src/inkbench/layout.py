@@ -10,6 +10,8 @@ PARAMS = Path("params.yaml")
 METRICS = Path("metrics")
 REPORTS = Path("reports")
 CHECKPOINTS = Path(".checkpoints")
+SUBMISSION = Path("submission")
+COSTS = Path("benchmarks/costs.csv")  # committed, so that all clones write the same report
 
 
 def raw(dataset: str) -> Path:
@@ -48,7 +50,7 @@ def history(variant: str) -> Path:
 
 
 def training_card(variant: str) -> Path:
-    """Seconds, images/s, peak memory, precision and threads of a training."""
+    """Settings of a training, what it was made of, precision and threads."""
     return model_folder(variant) / "train.json"
 
 

@@ -18,7 +18,6 @@ from inkbench import layout
 from inkbench.datasets import store
 from inkbench.datasets.store import Page
 
-FOLDER = Path("submission")
 _FILE = "submission.csv.gz"
 HEADER = b"id,value\n"
 _STEPS = 10_000  # values have four decimals: an error of 0.00003, far below any restorer's

@@ -136,7 +136,7 @@ class Project:
         return self.run("git", "rev-parse", "HEAD").stdout.strip()
 
     def run(
-        self, *command: str, check: bool = True, timeout: float = 120, **environment: str
+        self, *command: str, check: bool = True, timeout: float = 300, **environment: str
     ) -> "subprocess.CompletedProcess[str]":
         """Run a command in the repository, and whatever it leaves behind, to the end."""
         done = subprocess.run(
@@ -162,7 +162,7 @@ class Project:
         )
 
     @staticmethod
-    def wait_for(condition: Callable[[], object], seconds: float = 60) -> None:
+    def wait_for(condition: Callable[[], object], seconds: float = 300) -> None:
         """Wait until something is so; fail when it takes too long."""
         deadline = time.monotonic() + seconds
         while not condition():

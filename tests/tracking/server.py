@@ -19,6 +19,15 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
+def answers(url: str) -> bool:
+    """Whether something listens there and is content."""
+    try:
+        with urllib.request.urlopen(url, timeout=5):
+            return True
+    except OSError:
+        return False
+
+
 class Server:
     """MLflow server with a SQLite store in a folder of its own.
 
@@ -55,11 +64,9 @@ class Server:
         deadline = time.monotonic() + 90
         while time.monotonic() < deadline:
             assert self._process.poll() is None, (self.folder / "server.log").read_text()[-2000:]
-            try:
-                with urllib.request.urlopen(f"{self.uri}/health", timeout=2):
-                    return
-            except OSError:
-                time.sleep(0.2)
+            if answers(f"{self.uri}/health"):
+                return
+            time.sleep(0.2)
         raise AssertionError("the MLflow server did not answer within 90 s")
 
     def kill(self) -> None:

@@ -92,7 +92,7 @@ class Halfway:
     def go_on(self) -> str:
         """Let it finish; returns what it says on stderr."""
         self._go.touch()
-        _, stderr = self._stage.communicate(timeout=90)
+        _, stderr = self._stage.communicate(timeout=300)
         assert self._stage.returncode == 0, stderr
         return stderr
 
@@ -115,9 +115,9 @@ def test_a_server_that_hangs_does_not_hold_the_stage_up(project: Project, server
     training = project.start(
         *TRAIN, DVC_STAGE=ADDRESS, MLFLOW_TRACKING_URI=server.uri, MLFLOW_HTTP_REQUEST_TIMEOUT="2"
     )
-    training.wait(timeout=30)
+    training.wait(timeout=300)
     assert time.monotonic() - started < 15
-    _, stderr = training.communicate(timeout=60)  # the courier's end
+    _, stderr = training.communicate(timeout=300)  # the courier's end
     assert_warned_once(stderr)
     server.resume()
     project.sync(uri=server.uri)
@@ -189,7 +189,7 @@ def test_a_stage_that_is_killed_leaves_a_run_that_says_so(project: Project) -> N
     training = Halfway(project, uri)
     training.wait_until_seen()
     training._stage.kill()
-    training._stage.communicate(timeout=60)
+    training._stage.communicate(timeout=300)
     (run,) = Seen(uri).stages()
     assert run.info.status == "KILLED"
 
@@ -219,7 +219,7 @@ def test_two_pipelines_at_once_do_not_mix(
         for env in [{"MLFLOW_TRACKING_URI": uri}]
     ]
     for stage in stages:
-        _, stderr = stage.communicate(timeout=120)
+        _, stderr = stage.communicate(timeout=300)
         assert (stage.returncode, stderr) == (0, "")
     store = Seen(uri)
     names = [experiment.name for experiment in store.client.search_experiments()]

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import tracking_page as page
 from project import SCRIPTS, Project
-from server import free_port
+from server import answers, free_port
 
 from inkbench import models
 from inkbench.models import storage
@@ -68,7 +68,7 @@ def address(restorer: Path, tmp_path: Path) -> Iterator[str]:
         )
     try:
         deadline = time.monotonic() + 180
-        while not _answers(f"http://127.0.0.1:{port}/ping"):
+        while not answers(f"http://127.0.0.1:{port}/ping"):
             assert process.poll() is None, (tmp_path / "serve.log").read_text()[-2000:]
             assert time.monotonic() < deadline, (tmp_path / "serve.log").read_text()[-2000:]
             time.sleep(0.3)
@@ -76,14 +76,6 @@ def address(restorer: Path, tmp_path: Path) -> Iterator[str]:
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait(timeout=20)
-
-
-def _answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=5):
-            return True
-    except OSError:
-        return False
 
 
 def ask(address: str, pages: np.ndarray) -> np.ndarray:

@@ -13,9 +13,6 @@ from inkbench.errors import InkbenchError
 from inkbench.figures import readings
 
 REAL = "real"
-# Times differ from run to run: they are measured once and committed, so that two clones that
-# train the same models also write the same report.
-COSTS = Path("benchmarks/costs.csv")
 COST_COLUMNS = ("seconds", "images_per_second", "peak_memory_mb")
 _SPLITS = {"mlebench": "MLE-bench's"}
 
@@ -47,7 +44,7 @@ class Entry:
     block
         Its block of ``params.yaml``.
     metrics
-        ``metrics/V.json``, plus ``seconds`` of training where `COSTS` tells them.
+        ``metrics/V.json``, plus ``seconds`` of training where `layout.COSTS` tells them.
     """
 
     name: str
@@ -88,7 +85,7 @@ class Result(Entry):
     Attributes
     ----------
     card
-        ``train.json``, plus what the training cost where `COSTS` tells it.
+        ``train.json``, plus what the training cost where `layout.COSTS` tells it.
     images
         Its figures.
     """
@@ -164,7 +161,7 @@ def result(name: str) -> Result:
 
 
 def costs_of(name: str) -> dict[str, float]:
-    """What a variant's training cost, by `COSTS`; empty where that file does not tell.
+    """What a variant's training cost, by `layout.COSTS`; empty where that file does not tell.
 
     Raises
     ------
@@ -172,11 +169,11 @@ def costs_of(name: str) -> dict[str, float]:
         When the file is broken.
     """
     again = "python benchmarks/costs.py"
-    if not COSTS.exists():
+    if not layout.COSTS.exists():
         return {}
-    names = readings.column(readings.table(COSTS, again), COSTS, again, "variant")
-    columns = readings.numbers(COSTS, again)
-    known = {key: readings.column(columns, COSTS, again, key) for key in COST_COLUMNS}
+    names = readings.column(readings.table(layout.COSTS, again), layout.COSTS, again, "variant")
+    columns = readings.numbers(layout.COSTS, again)
+    known = {key: readings.column(columns, layout.COSTS, again, key) for key in COST_COLUMNS}
     if name not in names:
         return {}
     row = {key: float(values[names.index(name)]) for key, values in known.items()}

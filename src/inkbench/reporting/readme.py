@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from inkbench import params
+from inkbench import layout, params
 from inkbench.errors import InkbenchError
 from inkbench.reporting import audits, claims, collect, leaderboard
 from inkbench.reporting.audits import Audit
@@ -103,7 +103,7 @@ def _costs(variants: Sequence[Entry]) -> list[str]:
     minutes, longest = sum(seconds) / 60, max(seconds) / 60
     return [
         f"Training all {len(seconds)} variants took {minutes:.0f} minutes, the longest "
-        f"{longest:.1f} (`{collect.COSTS}`)."
+        f"{longest:.1f} (`{layout.COSTS}`)."
     ]
 
 

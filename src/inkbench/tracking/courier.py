@@ -22,7 +22,7 @@ from inkbench.tracking.journal import Event, Journal
 
 DATA_STAGES = ("download", "preprocess")
 
-_PATIENCE = 60  # seconds that a store may take over one batch
+_PATIENCE = 300  # seconds that a store may take over one batch, also on a starved machine
 _POLL = 5.0  # seconds between two looks at the journal without being told
 _GATHER = 0.2  # seconds in which what follows is brought in the same batch
 
@@ -42,10 +42,10 @@ def _deliver(journal: Journal) -> None:
     events, offset = journal.read()
     try:
         journal.context = find_context(events[0])
-        _limit_patience()
         from inkbench.tracking.delivery import Delivery
         from inkbench.tracking.store import Store
 
+        _limit_patience()
         delivery = Delivery(Store.open(), journal)
         gc.enable()
         watch = _Watch()
@@ -62,7 +62,7 @@ def _deliver(journal: Journal) -> None:
         if wanted:
             from inkbench.tracking import syncing
 
-            _limit_patience(10)
+            _limit_patience(2)
             syncing.sync(skip=os.environ.get("DVC_STAGE", ""), say=_quiet)
     except Exception as error:
         signal.setitimer(signal.ITIMER_REAL, 0)

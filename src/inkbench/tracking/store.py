@@ -179,12 +179,12 @@ class Store:
 
 
 def locked(what: str) -> "contextlib.AbstractContextManager[bool]":
-    """Take turns with the other processes of this machine; after 30 s go on all the same."""
+    """Take turns with the other processes of this machine; after 2 min go on all the same."""
     file = sqlite_file()
     outbox = journal.root() / journal.OUTBOX
     outbox.mkdir(exist_ok=True)
     place = file.with_name(f"{file.name}.{what}.lock") if file else outbox / f"{what}.lock"
-    return journal.locked(place, patience=30)
+    return journal.locked(place, patience=120)
 
 
 def _quoted(value: str) -> str:
