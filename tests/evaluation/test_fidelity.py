@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from skimage.metrics import peak_signal_noise_ratio
 
 from inkbench.evaluation import fidelity
 
@@ -65,6 +66,12 @@ def test_psnr_of_an_error_of_a_tenth_is_20_db():
 def test_psnr_is_averaged_over_images_not_over_errors():
     outputs = np.stack([np.full((4, 4), 0.1), np.full((4, 4), 0.01)])
     assert fidelity.psnr(np.zeros_like(outputs), outputs) == pytest.approx((20 + 40) / 2)
+
+
+def test_psnr_agrees_with_scikit_image():
+    pairs = zip(TARGETS, OUTPUTS, strict=True)
+    each = [peak_signal_noise_ratio(*pair, data_range=1) for pair in pairs]
+    assert fidelity.psnr(TARGETS, OUTPUTS) == pytest.approx(np.mean(each))
 
 
 def test_psnr_of_a_perfect_image_is_capped():

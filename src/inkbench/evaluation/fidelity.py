@@ -48,14 +48,8 @@ def mse(targets: np.ndarray, outputs: np.ndarray) -> float:
 
 def psnr(targets: np.ndarray, outputs: np.ndarray) -> float:
     """Peak signal-to-noise ratio in dB, the mean over images; at most 100 an image."""
-    from skimage.metrics import peak_signal_noise_ratio
-
-    with np.errstate(divide="ignore"):
-        each = [
-            peak_signal_noise_ratio(target, output, data_range=1)
-            for target, output in zip(targets, outputs, strict=True)
-        ]
-    return float(np.minimum(each, PSNR_CAP).mean())
+    errors = np.square(targets - outputs, dtype=np.float64).mean(axis=(1, 2))
+    return float(np.minimum(-10 * np.log10(np.maximum(errors, 1e-30)), PSNR_CAP).mean())
 
 
 def ssim(targets: np.ndarray, outputs: np.ndarray) -> float:
