@@ -10,12 +10,22 @@ from inkbench import grade, submission
 from inkbench.datasets import store
 from inkbench.datasets.store import Page
 from inkbench.errors import InkbenchError
+from inkbench.models import storage
 
 RNG = np.random.default_rng(0)
 PAGES = [
     Page("1", RNG.integers(0, 256, (3, 5), np.uint8), None, "fold", -1),
     Page("16", RNG.integers(0, 256, (2, 4), np.uint8), None, "coffee", -1),
 ]
+
+
+class White:
+    """A model that makes every page white."""
+
+    layers = ()
+
+    def predict_on_batch(self, pages: np.ndarray) -> np.ndarray:
+        return np.ones((*pages.shape[:3], 1), np.float32)
 
 
 def scaled(page: np.ndarray) -> np.ndarray:
@@ -62,14 +72,6 @@ def test_the_grader_reads_it(tmp_path: Path) -> None:
 def test_what_is_made_from_stand_in_pages_says_so(
     source: str, label: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from inkbench.models import storage
-
-    class White:
-        layers = ()
-
-        def predict_on_batch(self, pages: np.ndarray) -> np.ndarray:
-            return np.ones((*pages.shape[:3], 1), np.float32)
-
     monkeypatch.setattr(submission, "_pages", lambda: PAGES)
     monkeypatch.setattr(store, "load_card", lambda _: {"data_source": source})
     monkeypatch.setattr(storage, "load", lambda _: White())
@@ -89,3 +91,17 @@ def test_without_kaggles_pages_there_is_a_card_that_says_so(
     assert card["rows"] == 0
     assert "test.zip" in submission.told(card, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["submission.json"]
+
+
+def test_a_rehearsal_is_graded_without_kaggle(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clean = [np.full((4, 6), 255, np.uint8), np.full((2, 6), 204, np.uint8)]
+    pages = [Page(str(n), np.zeros_like(page), page, "fold", n) for n, page in enumerate(clean)]
+    monkeypatch.setattr(store, "load_pages", lambda *place: pages if place[1] == "test" else [])
+    monkeypatch.setattr(store, "load_card", lambda _: {"data_source": "stand-in"})
+    monkeypatch.setattr(storage, "load", lambda _: White())
+    told = submission.rehearse("documents-unet-mlebench", "mlebench", tmp_path)
+    assert "36 rows of 2 stand-in pages" in told
+    score = grade.grade(tmp_path / "submission.csv.gz", tmp_path / "answers.csv.gz")
+    assert score == pytest.approx(np.sqrt(0.2**2 * 12 / 36))

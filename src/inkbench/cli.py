@@ -103,14 +103,18 @@ def classify(options: argparse.Namespace) -> None:
 
 
 def submission(options: argparse.Namespace) -> None:
-    """Write a submission for Kaggle."""
-    from inkbench import submission
+    """Write a submission for Kaggle, or one whose answers are known."""
+    from inkbench import params, submission
     from inkbench.datasets import disk
 
     out = options.out.resolve()
     _go_to_root()
     with disk.writing(out):
         out.mkdir(parents=True, exist_ok=True)
+        if options.rehearse:
+            split = params.load().variant(options.variant).split
+            print(submission.rehearse(options.variant, split, out))
+            return
         print(submission.told(submission.make(options.variant, out), options.out))
 
 
@@ -196,6 +200,11 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--variant", default="documents-unet", help="default: documents-unet")
     command.add_argument(
         "-o", "--out", type=Path, default=Path(), metavar="FOLDER", help="default: this one"
+    )
+    command.add_argument(
+        "--rehearse",
+        action="store_true",
+        help="instead, the test pages of the variant's split, and their answers for `grade`",
     )
     command.set_defaults(run=submission)
 

@@ -9,6 +9,7 @@ import io
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from inkbench.datasets import store
 from inkbench.datasets.store import Page
 
 _FILE = "submission.csv.gz"
+_ANSWERS = "answers.csv.gz"
 HEADER = b"id,value\n"
 _STEPS = 10_000  # values have four decimals: an error of 0.00003, far below any restorer's
 _LEVEL = 6  # of gzip
@@ -67,6 +69,41 @@ def make(variant: str, folder: Path) -> dict[str, Any]:
     text = json.dumps(card, indent=2, sort_keys=True) + "\n"
     (folder / "submission.json").write_text(text, encoding="utf-8")
     return card
+
+
+def rehearse(variant: str, split: str, folder: Path) -> str:
+    """Submit the test pages of a variant's own split, with their answers for `inkbench grade`.
+
+    Parameters
+    ----------
+    variant, split
+        A trained restorer of ``params.yaml`` and the split that it was trained on.
+    folder
+        Existing folder; gets ``submission.csv.gz`` and ``answers.csv.gz``.
+
+    Returns
+    -------
+    str
+        A line about what was made.
+
+    Raises
+    ------
+    InkbenchError
+        If the dataset or the model is missing.
+    """
+    from tqdm import tqdm
+
+    from inkbench.models import storage
+    from inkbench.restore import restore
+
+    pages = store.load_pages("documents", "test", split)
+    model = storage.load(layout.model(variant))
+    clean = [replace(page, noisy=page.clean) for page in pages]
+    write(folder / _ANSWERS, clean, lambda page: page / 255, "answers.csv")
+    bar = tqdm(pages, "restoring", unit="page", delay=2, leave=False, disable=None)
+    rows = write(folder / _FILE, bar, lambda page: restore(model, page))
+    source = store.load_card("documents")["data_source"]
+    return f"{folder}: {_FILE} and {_ANSWERS}, {rows:,} rows of {len(pages)} {source} pages"
 
 
 def _pages() -> list[Page]:

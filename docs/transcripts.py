@@ -1,0 +1,64 @@
+"""Run the README's console sessions again and write down what they print.
+
+    python docs/transcripts.py      # after `dvc repro` and a commit; takes a minute or two
+
+Every line that starts with `$ ` in a block marked `console` is run, in order, in a temporary clone
+of the last commit that shares this repository's DVC cache.
+"""
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from inkbench.errors import InkbenchError, one_line_errors
+
+ROOT = Path(__file__).parents[1]
+BLOCK = re.compile(r"(?<=^```console\n).*?(?=^```$)", re.DOTALL | re.MULTILINE)
+
+
+def main() -> None:
+    """Rewrite the sessions."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.parse_args()
+    with one_line_errors(), tempfile.TemporaryDirectory() as folder:
+        clone = Path(folder) / "inkbench"
+        run(f"git clone --quiet {ROOT} {clone}", ROOT)
+        run(f"dvc cache dir --local {ROOT / '.dvc/cache'} && dvc checkout --quiet", clone)
+        readme = ROOT / "README.md"
+        text = BLOCK.sub(lambda block: session(block.group(), clone), readme.read_text())
+        temporary = readme.with_name(".README.md.part")
+        temporary.write_text(text)
+        os.replace(temporary, readme)
+
+
+def session(block: str, folder: Path) -> str:
+    """A session's commands, each with what it prints now."""
+    commands = [line.removeprefix("$ ") for line in block.splitlines() if line.startswith("$ ")]
+    return "".join(f"$ {command}\n{run(command, folder)}" for command in commands)
+
+
+def run(command: str, folder: Path) -> str:
+    """Run a command in a repository's folder; returns what it prints, without the folder."""
+    environment = os.environ | {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": str(folder / "src"),
+        "INKBENCH_TRACKING": "off",
+        "DVC_NO_ANALYTICS": "1",
+    }
+    done = subprocess.run(
+        command, shell=True, cwd=folder, env=environment, capture_output=True, text=True
+    )
+    if done.returncode:
+        raise InkbenchError(f"`{command}` failed: {' '.join(done.stderr.split())[-300:]}")
+    lines = [line.rstrip() for line in done.stdout.replace(str(folder), "…").splitlines()]
+    return "".join(f"{line}\n" for line in lines if line)
+
+
+if __name__ == "__main__":
+    main()
