@@ -48,6 +48,15 @@ def test_each_stratum_gives_its_share_give_or_take_a_group(
         assert abs(given_ - share * sizes.sum()) <= sizes.max()
 
 
+def test_every_held_out_part_gets_its_own_share() -> None:
+    parts = splits.split_groups(np.arange(1000), np.zeros(1000), {"test": 0.2, "valid": 0.1}, 0)
+    assert {part: len(at) for part, at in parts.items()} == {
+        "train": 700,
+        "test": 200,
+        "valid": 100,
+    }
+
+
 @given(grouped(), seeds)
 def test_no_part_is_empty_where_a_stratum_has_enough_groups(
     items: tuple[np.ndarray, np.ndarray], seed: int

@@ -78,6 +78,12 @@ def test_certainty_falls_into_the_last_bin():
     assert [row[2] for row in table.rows] == [0] * 14 + [2]
 
 
+def test_a_bin_of_confidence_holds_its_upper_edge():
+    edge = np.linspace(0, 1, 16)[9]
+    table = classification.reliability(np.uint8([0]), np.array([[edge, 1 - edge]]))
+    assert [row[2] for row in table.rows].index(1) == 8
+
+
 def test_interval_is_scipys_bootstrap():
     from scipy.stats import bootstrap
 
