@@ -20,6 +20,7 @@ import font_source_sans_pro
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from inkbench import layout
 from inkbench.datasets.standin import paper, prose
 
 SIZE = (2480, 3508)  # pixels
@@ -33,7 +34,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--model", type=Path, default=Path("models/documents-unet/model.keras"))
+    parser.add_argument("--model", type=Path, default=layout.model("documents-unet"))
     parser.add_argument("--pages", type=int, default=3)
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--colour", action="store_true")

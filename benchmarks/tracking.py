@@ -1,16 +1,15 @@
 """What tracking costs: a stage that needs no model, and the full run.
 
-    python benchmarks/tracking.py            # after `dvc repro`; takes about a minute
+    python benchmarks/tracking.py            # after `dvc repro`; takes three minutes
 
 Draws the figures of one variant as DVC has it done, in a temporary repository with a store of its
 own, by turns with INKBENCH_TRACKING=off and on, and takes the wall time of the stage. What the
-stage hands to its courier is brought beside the next one; that is counted as CPU time, and as if
-every such second held up a machine that has nothing idle. MLflow's start is most of it.
+stage notes is brought beside the next one, by a process that a run starts once; that is counted as
+CPU time, and as if every such second held up a machine that has nothing idle. Linux only.
 """
 
 import argparse
 import os
-import resource
 import shutil
 import statistics
 import subprocess
@@ -23,20 +22,12 @@ from inkbench import layout
 from inkbench.errors import InkbenchError, one_line_errors
 
 ROUNDS = 2
+ROW = 4  # stages one after another
 STAGE_BAR = 2.0  # seconds of a stage that needs no model
 RUN_BAR = 0.03  # of the full run
 
 CODE = ("src", "stages", "dvc.yaml", "params.yaml", ".gitignore", ".dvcignore")
 READ = ("data", "models", "evaluations", "metrics")
-
-# The same stage, staying until its courier is done, whose CPU time then counts as a child's.
-AND_COURIER = """
-import runpy, sys
-from inkbench.tracking import runs
-runs._FAREWELL_BY_HAND = 600.0
-sys.argv = sys.argv[1:]
-runpy.run_path(sys.argv[0], run_name="__main__")
-"""
 
 
 def main() -> None:
@@ -71,51 +62,57 @@ def _copy(folder: Path) -> None:
 
 def report(variant: str, folder: Path, *, stages: int, seconds: float) -> None:
     """Print what tracking costs one stage and a run of so many stages and seconds."""
-    stage = ["stages/plot.py", variant]
+    stage = [sys.executable, "stages/plot.py", variant]
     as_dvc = {"DVC_STAGE": f"plot@{variant}", "DVC_ROOT": str(folder)}
-    _cost([sys.executable, "-c", AND_COURIER, *stage], folder, {})  # makes the store's tables
+    _cost(stage, 1, folder, as_dvc)  # makes the store's tables
     walls: dict[str, list[float]] = {"off": [], "on": []}
-    cpus: dict[str, list[float]] = {"off": [], "on": []}
+    first: dict[str, list[float]] = {"off": [], "on": []}
+    further: dict[str, list[float]] = {"off": [], "on": []}
     for _ in range(ROUNDS):
         for tracking in walls:
-            switch = {"INKBENCH_TRACKING": tracking}
-            wall, cpu = _cost([sys.executable, *stage], folder, as_dvc | switch)
-            if tracking == "on":
-                _wait_for_couriers(folder)
-                _, cpu = _cost([sys.executable, "-c", AND_COURIER, *stage], folder, switch)
-            walls[tracking].append(wall)
-            cpus[tracking].append(cpu)
+            _, one = _cost(stage, 1, folder, as_dvc | {"INKBENCH_TRACKING": tracking})
+            wall, all_ = _cost(stage, ROW, folder, as_dvc | {"INKBENCH_TRACKING": tracking})
+            walls[tracking].append(wall / ROW)
+            first[tracking].append(one)
+            further[tracking].append((all_ - one) / (ROW - 1))
     for tracking, wall in walls.items():
         figures = "  ".join(f"{value:.2f}" for value in wall)
         print(f"plot@{variant}, tracking {tracking:4} {figures} s")
-    held_up = statistics.median(walls["on"]) - statistics.median(walls["off"])
-    beside = statistics.median(cpus["on"]) - statistics.median(cpus["off"])
+    held_up, beside = _more(walls), _more(further)
+    start = _more(first) - beside
     print(
         f"the stage takes {held_up:+.2f} s, bar {STAGE_BAR:.0f} s: {_verdict(held_up, STAGE_BAR)}"
     )
-    print(f"its courier takes {beside:.1f} CPU seconds beside it and the next stage")
+    print(f"beside it and the next stage {beside:.1f} CPU s, once a run {start:.1f} CPU s to start")
     share = max(0.0, held_up) * stages / seconds
-    worst = beside * stages / seconds / (os.cpu_count() or 1)
+    worst = (start + beside * stages) / seconds / (os.cpu_count() or 1)
     print(f"full run of {stages} stages, {seconds / 60:.1f} minutes: {share:.1%} held up")
     print(f"  with nothing idle at most {worst:.1%}, bar {RUN_BAR:.0%}: {_verdict(worst, RUN_BAR)}")
+
+
+def _more(figures: dict[str, list[float]]) -> float:
+    return statistics.median(figures["on"]) - statistics.median(figures["off"])
 
 
 def _verdict(value: float, bar: float) -> str:
     return "met" if value <= bar else "MISSED"
 
 
-def _cost(command: list[str], folder: Path, more: dict[str, str]) -> tuple[float, float]:
-    """Wall and CPU seconds of a command and of all that it waits for."""
+def _cost(
+    command: list[str], times: int, folder: Path, more: dict[str, str]
+) -> tuple[float, float]:
+    """Wall seconds of a command so many times; CPU seconds also of all that it leaves behind."""
+    from overhead import CpuSeconds
+
     own = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW_")}
-    before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    subprocess.run(command, cwd=folder, env=own | more, stdout=subprocess.DEVNULL, check=True)
-    wall, after = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
-    return wall, after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
-
-
-def _wait_for_couriers(folder: Path) -> None:
-    while list(folder.glob(".tracking/*/events.jsonl")):
-        time.sleep(0.1)
+    with CpuSeconds() as cpu:
+        started = time.perf_counter()
+        for _ in range(times):
+            subprocess.run(
+                command, cwd=folder, env=own | more, stdout=subprocess.DEVNULL, check=True
+            )
+        wall = time.perf_counter() - started
+    return wall, cpu.seconds
 
 
 if __name__ == "__main__":

@@ -14,13 +14,14 @@ def main() -> None:
         name = arguments.claim
         settings = params.load().claim(name)
 
-        from inkbench import published, tracking
+        from inkbench import tracking
+        from inkbench.published import rerun
 
         block = {"published": {name: settings.model_dump(mode="json", exclude_unset=True)}}
         with tracking.stage_run(
             "published", variant=name, dataset=settings.dataset, params=block
         ) as run:
-            results = published.audit(name, settings)
+            results = rerun.audit(name, settings)
             filed = layout.claim(name)
             results.write(filed)
             run.set_tags({"data_source": results.metrics["data_source"]})

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from inkbench import chosen, classify, cli
+from inkbench import chosen, cli
 from inkbench.classify import Settings, cut, fitted
 from inkbench.errors import InkbenchError
 
@@ -130,7 +130,3 @@ def test_digits_have_no_model_and_it_says_so(
 @pytest.mark.parametrize("grid", ["0x3", "3", "axb", "²x2", "-1x2", "9999x2"])
 def test_an_impossible_grid_is_refused(grid: str) -> None:
     assert run(f"--sheet={grid}", "a.png") == 2
-
-
-def test_the_labels_are_those_of_the_datasets() -> None:
-    assert {len(labels) for labels in classify.CLASSES.values()} == {10}

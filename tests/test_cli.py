@@ -57,3 +57,16 @@ def test_ui_does_not_pose_as_the_page_of_a_server(
     assert code == 2
     assert "not a local SQLite store" in said
     assert "secret" not in said
+
+
+def test_without_a_variant_for_kaggle_one_must_be_named(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "dvc.yaml").touch()
+    text = (root / "params.yaml").read_text()
+    (tmp_path / "params.yaml").write_text(text.replace("submission: [documents-unet]", ""))
+    monkeypatch.chdir(tmp_path)
+    assert run(capsys, "submission") == (
+        2,
+        "inkbench: error: params.yaml: submission: [] names no variant; use --variant\n",
+    )

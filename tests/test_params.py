@@ -56,6 +56,7 @@ def test_a_claim_that_nobody_can_run_again_is_refused(tmp_path, tree):
         ("train/mnist-vae/batch_size", 0, r"train\.mnist-vae\.batch_size: 0: .*equal to 1"),
         ("train/mnist-vae/learning_rate", 0, r"learning_rate: 0: .*greater than 0"),
         ("train/mnist-vae/loss", "hinge", r"loss: 'hinge': .*'bce', 'mse'"),
+        ("train/mnist-vae/optimiser", "sgd", r"optimiser: 'sgd': .*'adam' or 'muon'"),
         (
             "train/mnist-vae/dataset",
             "fashion",
@@ -90,6 +91,9 @@ def test_a_claim_that_nobody_can_run_again_is_refused(tmp_path, tree):
         ("data/mnist/subset", "large", r"data\.mnist\.subset: 'large' .*allowed: all"),
         ("data/mnist/test", 0.2, r"data\.mnist\.test: 0\.2 .*official"),
         ("data/notmnist/valid", 0.9, r"data\.notmnist\.valid: 0\.9: .*less than 0\.5"),
+        ("submission", ["gone"], r"submission: 'gone' is not known; allowed: .*, documents-unet,"),
+        ("submission", ["mnist-vae"], r"submission: 'mnist-vae' is not known; allowed: documents-"),
+        ("submission", ["documents-unet", "documents-conv-ae"], r"submission: .*at most 1 item"),
         ("data/cifar", {}, r"data\.cifar"),
         ("extra", 1, r"extra: 1: unknown key; allowed: data, train"),
     ],

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from PIL import Image
 
+from inkbench.datasets import mnist, notmnist
 from inkbench.denoise import inputs, reading
 from inkbench.denoise.command import complain
 from inkbench.denoise.inputs import shown
@@ -18,8 +19,8 @@ from inkbench.errors import InkbenchError
 if TYPE_CHECKING:
     import keras
 
-CLASSES = {"notmnist": "ABCDEFGHIJ", "mnist": "0123456789"}
-SIZE = 28  # pixels a side, as the networks know them
+CLASSES = {dataset.NAME: dataset.CLASSES for dataset in (notmnist, mnist)}
+SIZE = mnist.SHAPE[0]  # pixels a side, as the networks know them
 
 Ink = Literal["auto", "dark", "light"]
 _FEWEST_PIXELS = 12  # of a sheet's letter; less is a speck

@@ -6,6 +6,7 @@ A subcommand is one function and one block of `_parser`; whatever is heavy is im
 import argparse
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from inkbench.errors import InkbenchError, one_line_errors
@@ -104,18 +105,22 @@ def classify(options: argparse.Namespace) -> None:
 
 def submission(options: argparse.Namespace) -> None:
     """Write a submission for Kaggle, or one whose answers are known."""
-    from inkbench import params, submission
+    from inkbench import layout, params, submission
     from inkbench.datasets import disk
 
     out = options.out.resolve()
     _go_to_root()
+    settings = params.load()
+    if not (options.variant or settings.submission):
+        raise InkbenchError(f"{layout.PARAMS}: submission: [] names no variant; use --variant")
+    name = options.variant or settings.submission[0]
+    variant = settings.variant(name)
     with disk.writing(out):
         out.mkdir(parents=True, exist_ok=True)
         if options.rehearse:
-            split = params.load().variant(options.variant).split
-            print(submission.rehearse(options.variant, split, out))
+            print(submission.rehearse(name, variant.split, out))
             return
-        print(submission.told(submission.make(options.variant, out), options.out))
+        print(submission.told(submission.make(name, out), options.out))
 
 
 def grade(options: argparse.Namespace) -> None:
@@ -197,7 +202,7 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(run=classify)
 
     command = commands.add_parser("submission", help="restore Kaggle's test pages for a submission")
-    command.add_argument("--variant", default="documents-unet", help="default: documents-unet")
+    command.add_argument("--variant", help="default: params.yaml's `submission`")
     command.add_argument(
         "-o", "--out", type=Path, default=Path(), metavar="FOLDER", help="default: this one"
     )
@@ -221,22 +226,18 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _port(text: str) -> int:
-    if not text.isdigit() or not 0 < int(text) < 65536:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a port; allowed: 1 to 65535")
-    return int(text)
+def _whole(what: str, low: int, high: int) -> Callable[[str], int]:
+    """Type of an argument: a whole number in a range."""
+
+    def read(text: str) -> int:
+        if not text.isdecimal() or not low <= int(text) <= high:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a {what}; allowed: {low} to {high}")
+        return int(text)
+
+    return read
 
 
-def _count(text: str) -> int:
-    if not text.isdigit() or not 0 < int(text) <= 64:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to 64")
-    return int(text)
-
-
-def _dpi(text: str) -> int:
-    if not text.isdigit() or not 36 <= int(text) <= 1200:
-        raise argparse.ArgumentTypeError(f"{text!r} is no resolution; allowed: 36 to 1200")
-    return int(text)
+_port, _count, _dpi = _whole("port", 1, 65535), _whole("count", 1, 64), _whole("dpi", 36, 1200)
 
 
 def _scale(text: str) -> float:

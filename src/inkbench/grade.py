@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MEDALS = (("gold", 0.01794), ("silver", 0.02609), ("bronze", 0.04517))
-_HEADER = "id,value"
+HEADER = "id,value"
 _LINE = re.compile(rb"\d{1,7}_\d{1,7}_\d{1,7},[^,_\s]+")
 _PIECE = 1 << 24  # bytes read at a time
 _BITS = 21  # of each of the three numbers of an id: 63 in all
@@ -79,8 +79,8 @@ def read(path: Path) -> Pixels:
     try:
         with _opened(path) as file:
             header = file.readline(100).decode("utf-8-sig", "replace").strip()
-            if header != _HEADER:
-                raise InkbenchError(f"{path}: header is {header[:40]!r}; it must be {_HEADER!r}")
+            if header != HEADER:
+                raise InkbenchError(f"{path}: header is {header[:40]!r}; it must be {HEADER!r}")
             for piece in _pieces(file):
                 table = _parsed(piece, path, line)
                 page, row, column, value = (table[i].to_numpy() for i in range(4))
@@ -98,15 +98,14 @@ def _opened(path: Path) -> IO[bytes]:
     import gzip
     import zipfile
 
-    file = path.open("rb")
-    start = file.read(4)
-    file.seek(0)
+    with path.open("rb") as file:
+        start = file.read(4)
     if start.startswith(_GZIP):
-        return gzip.open(file)
+        return gzip.open(path)
     if start != _ZIP:
-        return file
+        return path.open("rb")
     try:
-        archive = zipfile.ZipFile(file)
+        archive = zipfile.ZipFile(path)
         names = [name for name in archive.namelist() if name.endswith(".csv")]
         if len(names) != 1:
             raise InkbenchError(f"{path}: {len(names)} CSV files in it; there must be one")

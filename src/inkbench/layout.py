@@ -11,6 +11,8 @@ METRICS = Path("metrics")
 REPORTS = Path("reports")
 CHECKPOINTS = Path(".checkpoints")
 SUBMISSION = Path("submission")
+README = Path("README.md")
+PICTURE = Path("docs/results.png")  # of the README
 COSTS = Path("benchmarks/costs.csv")  # committed, so that all clones write the same report
 
 

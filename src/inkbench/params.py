@@ -104,6 +104,8 @@ class Variant(_Network):
 
     task: Task
     schedule: Literal["constant", "cosine"]
+    # Written down only where it is not Adam, so that other models' cards stay what they were.
+    optimiser: Literal["adam", "muon"] = Field("adam", exclude_if=lambda name: name == "adam")
     loss: Literal["bce", "mse", "bernoulli_nats", "cross_entropy"]
     precision: Literal["auto", "float32", "bfloat16"]
     binarise: bool = False  # pixels cut at 0.5, inputs and targets
@@ -157,6 +159,7 @@ class Params(_Block):
 
     data: dict[str, Data]
     train: dict[Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")], Variant]
+    submission: Annotated[list[str], Field(max_length=1)] = []  # one at most: one folder
     registry: dict[str, Registered] = {}
     published: dict[str, Published] = {}
 
@@ -180,6 +183,9 @@ class Params(_Block):
         for name, variant in self.train.items():
             dataset = variant.dataset
             _refuse_unless(dataset in self.data, f"train.{name}.dataset", dataset, self.data)
+        restorers = [name for name, block in self.train.items() if block.task == "restoration"]
+        for name in self.submission:
+            _refuse_unless(name in restorers, "submission", name, restorers or ["[]"])
         claims = published.claims()
         for name in self.published:
             _refuse_unless(name in claims, f"published.{name}", name, claims)

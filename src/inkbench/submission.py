@@ -17,11 +17,12 @@ import numpy as np
 
 from inkbench import layout
 from inkbench.datasets import store
+from inkbench.datasets.cards import REAL
 from inkbench.datasets.store import Page
+from inkbench.grade import HEADER
 
 _FILE = "submission.csv.gz"
 _ANSWERS = "answers.csv.gz"
-HEADER = b"id,value\n"
 _STEPS = 10_000  # values have four decimals: an error of 0.00003, far below any restorer's
 _LEVEL = 6  # of gzip
 
@@ -53,19 +54,14 @@ def make(variant: str, folder: Path) -> dict[str, Any]:
     from inkbench.models import storage
     from inkbench.restore import restore
 
-    stand_in = store.load_card("documents")["data_source"] != "real"
+    source = store.load_card("documents")["data_source"]
     pages, rows = _pages(), 0
     if pages:
         model = storage.load(layout.model(variant))
         bar = tqdm(pages, "restoring", unit="page", delay=2, leave=False, disable=None)
-        name = "submission-of-stand-in-data.csv" if stand_in else "submission.csv"
+        name = "submission.csv" if source == REAL else "submission-of-stand-in-data.csv"
         rows = write(folder / _FILE, bar, lambda page: restore(model, page), name)
-    card = {
-        "data_source": "stand-in" if stand_in else "real",
-        "pages": len(pages),
-        "rows": rows,
-        "variant": variant,
-    }
+    card = {"data_source": source, "pages": len(pages), "rows": rows, "variant": variant}
     text = json.dumps(card, indent=2, sort_keys=True) + "\n"
     (folder / "submission.json").write_text(text, encoding="utf-8")
     return card
@@ -116,7 +112,7 @@ def told(card: dict[str, Any], folder: Path) -> str:
     """A line about what was made."""
     if not card["rows"]:
         return "no submission: the data has no pages without answers (Kaggle's test.zip)"
-    label = "" if card["data_source"] == "real" else ", STAND-IN DATA: not for Kaggle"
+    label = "" if card["data_source"] == REAL else ", STAND-IN DATA: not for Kaggle"
     return f"{folder / _FILE}: {card['rows']:,} rows of {card['pages']} pages{label}"
 
 
@@ -152,7 +148,7 @@ def write(
             gzip.GzipFile(name, "wb", _LEVEL, raw, mtime=0) as packed,
             io.BufferedWriter(packed, 1 << 20) as file,
         ):
-            file.write(HEADER)
+            file.write(f"{HEADER}\n".encode())
             for page in pages:
                 count += page.noisy.size
                 for line in rows(page.name, restore(page.noisy)):

@@ -206,7 +206,7 @@ def _fit(
 def _compile(variant: Variant, phase: Phase, steps: int) -> None:
     import keras
 
-    from inkbench.models import losses
+    from inkbench.models import losses, optimisers
 
     rate: Any = variant.learning_rate
     if variant.schedule == "cosine":
@@ -214,7 +214,7 @@ def _compile(variant: Variant, phase: Phase, steps: int) -> None:
     for layer in phase.model.layers:
         layer.trainable = phase.trained(layer)
     phase.model.compile(
-        optimizer=keras.optimizers.Adam(rate),
+        optimizer=optimisers.optimiser(variant.optimiser, rate),
         loss=losses.loss(phase.loss),
         metrics=[losses.metric(variant.task if phase.target == "label" else phase.target)],
         steps_per_execution=min(_STEPS_PER_EXECUTION, steps),

@@ -2,7 +2,6 @@
 
 import json
 import runpy
-import subprocess
 import sys
 from pathlib import Path
 
@@ -97,12 +96,3 @@ def test_a_failure_keeps_the_results_of_before(project, answers):
     answers[0] = np.full_like(answers[0], np.nan)
     _run("my-cnn")
     assert ((project / "metrics/my-cnn.json").read_bytes(), _left(project)) == before
-
-
-def test_help_imports_nothing_heavy():
-    found = subprocess.run(
-        [sys.executable, "-X", "importtime", str(SCRIPT), "--help"], capture_output=True, text=True
-    )
-    assert "usage:" in found.stdout
-    for heavy in ("numpy", "pydantic", "sklearn", "tensorflow"):
-        assert heavy not in found.stderr

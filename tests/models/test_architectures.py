@@ -106,6 +106,22 @@ def test_every_variant_keeps_the_calling_convention(name):
     assert outputs.min() >= 0 and outputs.max() <= 1
 
 
+@pytest.mark.parametrize(
+    ("bias", "target", "learns"),
+    [(1.5, 1, False), (1.5, 0.5, True), (-0.5, 0, False), (-0.5, 0.5, True)],
+)
+def test_the_unet_learns_beyond_the_range_only_from_what_clipping_leaves_wrong(
+    bias, target, learns
+):
+    model = models.build("unet", (None, None, 2), 0, {"width": 2})
+    last = model.layers[-2]
+    last.set_weights([np.zeros_like(last.kernel), np.full_like(last.bias, bias)])
+    model.compile(keras.optimizers.SGD(0.1), "mse")
+    pages = np.zeros((1, 16, 16, 2), np.uint8)
+    model.train_on_batch(pages, np.full((1, 16, 16, 1), target, "float32"))
+    assert (last.bias.numpy().item() != bias) == learns
+
+
 def test_binarise_cuts_pixels_at_one_half():
     from inkbench.models.layers import Ink
 

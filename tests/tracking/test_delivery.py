@@ -45,8 +45,8 @@ def train(run: StageRun) -> None:
     run.log_artifact("note.txt", folder="notes")
 
 
-def bring(store: Store, journal: Journal, again: bool = False) -> str:
-    delivery = Delivery(store, journal, again=again)
+def bring(store: Store, journal: Journal) -> str:
+    delivery = Delivery(store, journal)
     delivery.bring(journal.read()[0])
     return delivery.run_id
 
@@ -164,7 +164,7 @@ def test_a_journal_brought_twice_is_there_once(store: Store) -> None:
     journal = trained(store)
     bring(store, journal)
     before = everything(store)
-    bring(store, journal, again=True)
+    bring(store, journal)
     assert everything(store) == before
 
 
@@ -174,7 +174,7 @@ def test_a_journal_brought_in_part_is_completed(store: Store, cut: int) -> None:
     events, _ = journal.read()
     assert len(events) > cut
     Delivery(store, journal).bring(events[:cut])
-    run_id = bring(store, journal, again=True)
+    run_id = bring(store, journal)
     run = store.client.get_run(run_id)
     assert len(store.search("tags.stage = 'train'")) == 1
     assert run.info.status == "FINISHED"
@@ -193,7 +193,7 @@ def test_a_model_that_was_only_begun_is_completed(
         broken.setattr(type(store.client), "log_model_artifacts", _disk_is_full)
         bring(store, journal)
     assert store.model(MODEL_MD5) is None
-    bring(store, journal, again=True)
+    bring(store, journal)
     (model,) = store.models(MODEL_MD5)
     assert model.status.name == "READY"
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from project import Project, Seen, mlflow_uri
 from server import Server, free_port
@@ -16,6 +17,9 @@ pytestmark = pytest.mark.slow
 
 TRAIN = ("python", "stages/train.py", "mnist-a")
 ADDRESS = "train@mnist-a"
+
+# A resident of its own: one that has the store open already would not be hit.
+APART = {"SESSION": "another"}
 
 
 def train(project: Project, uri: str, **environment: str) -> str:
@@ -71,16 +75,30 @@ class Halfway:
 
     def __init__(self, project: Project, uri: str) -> None:
         here, self._go = project.folder / "here.log", project.folder / "go.log"
-        self._uri = uri
-        self._stage = project.start(
-            *TRAIN,
-            DVC_STAGE=ADDRESS,
-            MLFLOW_TRACKING_URI=uri,
-            FAKE_PAUSE="train:epoch",
-            FAKE_HERE=str(here),
-            FAKE_GO=str(self._go),
-        )
+        self._project, self._uri = project, uri
+        self._session = {
+            "MLFLOW_TRACKING_URI": uri,
+            "FAKE_PAUSE": "train:epoch",
+            "FAKE_HERE": str(here),
+            "FAKE_GO": str(self._go),
+            "MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL": "0.2",
+        }
+        self._stage = project.start(*TRAIN, DVC_STAGE=ADDRESS, **self._session)
         project.wait_for(here.exists)
+
+    def plot(self) -> str:
+        """Run another stage of the session to its courier's end; returns what it says."""
+        command = ("python", "stages/plot.py", "mnist-a")
+        return self._project.run(*command, DVC_STAGE="plot@mnist-a", **self._session).stderr
+
+    def residents(self) -> list[psutil.Process]:
+        """Processes that work with MLflow for this project."""
+        return [
+            process
+            for process in psutil.process_iter(["cmdline", "cwd"])
+            if "inkbench.tracking.resident" in (process.info["cmdline"] or ())
+            and process.info["cwd"] == str(self._project.folder)
+        ]
 
     def wait_until_seen(self) -> None:
         """Wait until the first epoch is in the store."""
@@ -154,7 +172,7 @@ def test_a_full_disk_of_the_store(project: Project) -> None:
     project.run("python", "stages/plot.py", "mnist-a", DVC_STAGE="plot@mnist-a")
     size = (project.folder / "mlflow.db").stat().st_size
     limited = f"ulimit -f {size // 1024 // 2}; exec {' '.join(TRAIN)}"  # in blocks of 1024 bytes
-    done = project.run("bash", "-c", limited, DVC_STAGE=ADDRESS)
+    done = project.run("bash", "-c", limited, DVC_STAGE=ADDRESS, **APART)
     assert_warned_once(done.stderr)
     project.sync()
     assert_complete(project, uri)
@@ -175,7 +193,7 @@ def test_a_store_of_another_mlflow_version_is_named_as_such(project: Project) ->
     project.run("python", "stages/plot.py", "mnist-a", DVC_STAGE="plot@mnist-a")
     with sqlite3.connect(project.folder / "mlflow.db") as database:
         database.execute("UPDATE alembic_version SET version_num = 'fedcba987654'")
-    stderr = train(project, mlflow_uri(project.folder))
+    stderr = train(project, mlflow_uri(project.folder), **APART)
     assert_warned_once(stderr)
     assert "another version of MLflow" in stderr
     done = project.run("inkbench", "sync", check=False)
@@ -192,6 +210,48 @@ def test_a_stage_that_is_killed_leaves_a_run_that_says_so(project: Project) -> N
     training._stage.communicate(timeout=300)
     (run,) = Seen(uri).stages()
     assert run.info.status == "KILLED"
+
+
+def test_one_process_works_with_mlflow_for_all_stages(project: Project) -> None:
+    uri = mlflow_uri(project.folder)
+    training = Halfway(project, uri)
+    training.wait_until_seen()
+    before = training.residents()
+    assert training.plot() == ""
+    assert Seen(uri).names() == ["plot@mnist-a", ADDRESS]
+    assert training.residents() == before
+    assert len(before) == 1
+    assert training.go_on() == ""
+    assert_complete(project, uri)
+    (run,) = Seen(uri).stages(dvc__stage=ADDRESS)
+    assert "system/cpu_utilization_percentage" in run.data.metrics, "watched all the while"
+
+
+def test_when_that_process_is_killed_another_brings_everything_once(project: Project) -> None:
+    uri = mlflow_uri(project.folder)
+    training = Halfway(project, uri)
+    training.wait_until_seen()
+    (resident,) = training.residents()
+    resident.kill()
+    assert training.plot() == ""
+    assert training.go_on() == ""
+    assert Seen(uri).names() == ["plot@mnist-a", ADDRESS]
+    assert_complete(project, uri)
+
+
+def test_a_journal_that_cannot_be_brought_harms_no_other(project: Project) -> None:
+    uri = mlflow_uri(project.folder)
+    training = Halfway(project, uri)
+    training.wait_until_seen()
+    (events,) = project.folder.glob(".tracking/*/events.jsonl")
+    lost = '{"do": "artifact", "at": 0, "file": "files/lost"}\n'
+    with events.open("a") as file:
+        file.write(lost)
+    assert training.plot() == ""
+    assert_warned_once(training.go_on())
+    events.write_text(events.read_text().replace(lost, ""))
+    project.sync()
+    assert_complete(project, uri)
 
 
 def test_a_stage_that_fails_leaves_a_failed_run_and_its_own_exit_code(project: Project) -> None:

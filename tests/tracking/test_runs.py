@@ -12,7 +12,7 @@ import pytest
 
 from inkbench import tracking
 from inkbench.tracking import runs
-from inkbench.tracking.journal import Journal
+from inkbench.tracking.journal import Journal, session
 
 
 @pytest.fixture(autouse=True)
@@ -97,6 +97,15 @@ def test_experiments_in_temporary_copies_write_to_the_main_repository(
     with tracking.stage_run("train"):
         pass
     assert list((tmp_path / ".tracking").glob("*/events.jsonl"))
+
+
+@pytest.mark.parametrize(("name", "shared"), [("DVC_STAGE", True), ("MLFLOW_TRACKING_URI", False)])
+def test_stages_of_one_store_share_a_session(
+    monkeypatch: pytest.MonkeyPatch, name: str, shared: bool
+) -> None:
+    before = session()
+    monkeypatch.setenv(name, "other")
+    assert (session() == before) == shared
 
 
 def test_a_line_that_a_full_disk_cut_is_not_read(tmp_path: Path) -> None:

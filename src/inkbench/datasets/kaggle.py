@@ -4,10 +4,10 @@ import importlib.util
 import os
 from pathlib import Path
 
-from inkbench.datasets.catalogue import KAGGLE_RULES
+from inkbench.datasets.catalogue import KAGGLE, KAGGLE_RULES
 from inkbench.datasets.transfer import Unavailable, explained
 
-COMPETITION = "denoising-dirty-documents"
+COMPETITION = KAGGLE.removeprefix("kaggle:")
 
 
 def download(name: str, folder: Path) -> None:

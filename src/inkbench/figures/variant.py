@@ -246,9 +246,9 @@ def _mistakes(work: Work) -> Iterator[Plate]:
 
 
 def _pages(work: Work) -> Iterator[Plate]:
-    results = results_of(work)
+    results = work.shown_pages()
     alt = "Noisy, restored and clean: the dirtiest corner of a test page."
-    yield Plate("close-up", "A closer look", alt, pages.close_up(page_for_close_up(work)))
+    yield Plate("close-up", "A closer look", alt, pages.close_up(work.page_for_close_up()))
     ranked = {page.role: page for page in results if page.role in ("best", "median", "worst")}
     if ranked:
         title = "Best, median and worst test page"
@@ -265,34 +265,6 @@ def _pages(work: Work) -> Iterator[Plate]:
     figure = pages.by_noise(noise, *work.columns("per_page.csv", *names))
     alt = "Error of every test page by kind of noise: untouched, background removed, network."
     yield Plate("per-page", "Error of every test page", alt, figure)
-
-
-def results_of(work: Work) -> list[pages.Result]:
-    """The test pages that the evaluation chose to show."""
-    path = work.path("pages.npz")
-    found = readings.arrays(path, work.again)
-    about = readings.take(found, path, work.again, "names", "noise", "role", "rmse")
-    if len(about[0]) == 0:
-        raise InkbenchError(f"{path} holds no test page")
-    return [
-        pages.Result(
-            *map(str, said),
-            float(rmse),
-            *readings.take(found, path, work.again, f"noisy_{i}", f"restored_{i}", f"clean_{i}"),
-        )
-        for i, (*said, rmse) in enumerate(zip(*about, strict=True))
-    ]
-
-
-def page_for_close_up(work: Work) -> pages.Result:
-    """A typical page with a coffee stain if there is one: it shows best what is taken away."""
-    results = results_of(work)
-    wish = [("coffee", "typical"), ("coffee", None), (None, "typical"), (None, None)]
-    for noise, role in wish:
-        for page in results:
-            if noise in (None, page.noise) and role in (None, page.role):
-                return page
-    return results[0]
 
 
 _Maker = Callable[[Work], Iterator[Plate]]

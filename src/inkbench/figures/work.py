@@ -8,7 +8,7 @@ import numpy as np
 
 from inkbench import layout
 from inkbench.errors import InkbenchError
-from inkbench.figures import readings, style
+from inkbench.figures import pages, readings, style
 
 DATA_NAMES = {"notmnist": "notMNIST letters", "mnist": "MNIST digits", "documents": "office pages"}
 
@@ -55,6 +55,34 @@ class Work:
     def again(self) -> str:
         """Command that evaluates anew."""
         return f"dvc repro --force --single-item evaluate@{self.name}"
+
+    def shown_pages(self) -> list[pages.Result]:
+        """The test pages that the evaluation chose to show."""
+        path = self.path("pages.npz")
+        found = readings.arrays(path, self.again)
+        about = readings.take(found, path, self.again, "names", "noise", "role", "rmse")
+        if len(about[0]) == 0:
+            raise InkbenchError(f"{path} holds no test page")
+        return [
+            pages.Result(
+                *map(str, said),
+                float(rmse),
+                *readings.take(
+                    found, path, self.again, f"noisy_{i}", f"restored_{i}", f"clean_{i}"
+                ),
+            )
+            for i, (*said, rmse) in enumerate(zip(*about, strict=True))
+        ]
+
+    def page_for_close_up(self) -> pages.Result:
+        """A typical page with a coffee stain if there is one: it shows best what is taken away."""
+        results = self.shown_pages()
+        wish = [("coffee", "typical"), ("coffee", None), (None, "typical")]
+        for noise, role in wish:
+            for page in results:
+                if noise in (None, page.noise) and role in (None, page.role):
+                    return page
+        return results[0]
 
 
 def open_work(name: str) -> Work:

@@ -16,7 +16,8 @@ from pydantic import BaseModel, ConfigDict, create_model
 if TYPE_CHECKING:
     import keras
 
-SHARED = ("layers", "losses", "storage")  # modules of this package that are not families
+# Modules of this package that are not families.
+SHARED = ("layers", "losses", "optimisers", "storage")
 
 
 def families() -> list[str]:

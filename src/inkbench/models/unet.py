@@ -13,7 +13,10 @@ def build(
 
     He initialisation and no batch normalisation: the latter costs three to four times as long an
     epoch in bfloat16 on a CPU, and the former is what keeps the wider network from collapsing to
-    an all-white page.
+    an all-white page. Skips are added, not concatenated, which is a quarter less work.
+
+    The loss sees the output as it will be clipped: what overshoots white paper is no error, while
+    what is wrong keeps its gradient even outside [0, 1].
 
     Parameters
     ----------
@@ -33,7 +36,7 @@ def build(
         ``2 ** (levels - 1)``.
     """
     import keras
-    from keras import layers
+    from keras import layers, ops
 
     from inkbench.models.layers import ClipToUnit, PageChannels
 
@@ -53,7 +56,9 @@ def build(
         x = layers.MaxPooling2D()(x)
     x = double_conv(x, width * 2 ** (levels - 1))
     for level in reversed(range(levels - 1)):
-        x = layers.Concatenate()([layers.UpSampling2D()(x), skips[level]])
+        x = layers.Conv2D(width * 2**level, 1)(x)
+        x = layers.Add()([layers.UpSampling2D()(x), skips[level]])
         x = double_conv(x, width * 2**level)
     x = layers.Conv2D(1, 1, bias_initializer="ones", dtype="float32")(x)  # starts from white paper
+    x = x + ops.stop_gradient(ops.clip(x, 0, 1) - x)
     return keras.Model(pages, ClipToUnit(dtype="float32")(x))

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from inkbench import layout
+from inkbench.datasets.cards import REAL
 from inkbench.errors import InkbenchError
 from inkbench.figures import published, readings, style
 from inkbench.reporting import collect, leaderboard
-from inkbench.reporting.collect import REAL, Image
+from inkbench.reporting.collect import Image
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

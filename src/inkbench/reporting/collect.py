@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from inkbench import layout
+from inkbench.datasets.cards import REAL
 from inkbench.datasets.store import PAGE_DISJOINT
 from inkbench.errors import InkbenchError
 from inkbench.figures import readings
 
-REAL = "real"
 COST_COLUMNS = ("seconds", "images_per_second", "peak_memory_mb")
 _SPLITS = {"mlebench": "MLE-bench's"}
 

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from inkbench import layout
 from inkbench.datasets import store
+from inkbench.datasets.cards import REAL
 from inkbench.errors import InkbenchError
 from inkbench.figures import comparison, curves, dataset, images, style
 from inkbench.figures.variant import LOSS_NAMES
 from inkbench.reporting import collect, leaderboard
-from inkbench.reporting.collect import REAL, Image, Result
+from inkbench.reporting.collect import Image, Result
 from inkbench.reporting.leaderboard import Board
 
 if TYPE_CHECKING:
@@ -112,7 +114,7 @@ def of_dataset(name: str, card: dict[str, Any], folder: Path) -> list[Image]:
 def _sample_sheet(name: str, classes: Sequence[str], title: str) -> "Figure":
     part = store.load_images(name, "train")
     if len(part.images) == 0:
-        raise InkbenchError(f"data/processed/{name}/train.npz is empty; run `dvc repro`")
+        raise InkbenchError(f"{layout.processed(name)}/train.npz is empty; run `dvc repro`")
     order = np.random.default_rng(_SHEET_SEED).permutation(len(part.images))
     return images.sample_sheet(part.images[order], part.labels[order], classes, title)
 
@@ -120,6 +122,6 @@ def _sample_sheet(name: str, classes: Sequence[str], title: str) -> "Figure":
 def _page_sheet(name: str) -> "Figure":
     pages = store.load_pages(name, "train")
     if not pages:
-        raise InkbenchError(f"data/processed/{name}/train.npz is empty; run `dvc repro`")
+        raise InkbenchError(f"{layout.processed(name)}/train.npz is empty; run `dvc repro`")
     noisy, clean = [page.noisy for page in pages], [page.clean for page in pages]
     return dataset.page_sheet(noisy, clean, [page.noise for page in pages])

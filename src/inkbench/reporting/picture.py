@@ -5,14 +5,13 @@ from pathlib import Path
 from inkbench import layout
 from inkbench.errors import InkbenchError
 from inkbench.figures import overview, style, work
-from inkbench.figures import variant as drawing
 from inkbench.reporting import collect, leaderboard
 from inkbench.reporting.collect import Entry
 
 _TITLE = "Dirty pages cleaned, letters rebuilt, digits drawn"
 
 
-def write(path: Path = Path("docs/results.png")) -> None:
+def write(path: Path = layout.PICTURE) -> None:
     """Draw the picture from ``evaluations/`` of the best variants.
 
     Parameters
@@ -31,7 +30,7 @@ def write(path: Path = Path("docs/results.png")) -> None:
     digits = _best(results, "reconstruction", "mnist", "generated.npz")
     names = ("targets", "reconstructions", "labels", "classes")
     figure = overview.results(
-        drawing.page_for_close_up(page),
+        page.page_for_close_up(),
         *letters.arrays("samples.npz", *names),
         *digits.arrays("generated.npz", "samples"),
         _TITLE,

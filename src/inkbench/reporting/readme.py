@@ -13,7 +13,7 @@ from inkbench.reporting.collect import Entry
 START, END = "<!-- results:start -->", "<!-- results:end -->"
 
 
-def update(path: Path = Path("README.md"), check: bool = False) -> bool:
+def update(path: Path = layout.README, check: bool = False) -> bool:
     """Rewrite what stands between the two markers of a README.
 
     Parameters

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from inkbench.datasets import store
+from inkbench.datasets.cards import REAL
 from inkbench.reporting import audits, claims, collect, data, drawings, leaderboard
 from inkbench.reporting.audits import Audit
 from inkbench.reporting.collect import Image, Result
@@ -168,5 +169,5 @@ def _environment() -> Any:
 
 def _stand_ins(cards: dict[str, dict[str, Any]], found: Sequence[Result | Audit]) -> list[str]:
     """Datasets that are not the real ones, or on which something generated was measured."""
-    generated = {name for name, card in cards.items() if card.get("data_source") != collect.REAL}
+    generated = {name for name, card in cards.items() if card.get("data_source") != REAL}
     return sorted(generated | {one.dataset for one in found if one.stand_in})

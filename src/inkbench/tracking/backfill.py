@@ -43,7 +43,7 @@ def backfill(
         events = [
             {"at": journal.now(), **event} for event in _events(execution, files, made, written)
         ]
-        Delivery(store, written, again=True).bring(events)
+        Delivery(store, written).bring(events)
 
 
 def is_incomplete(run: "Run") -> bool:

@@ -1,97 +1,100 @@
-"""The courier: a process beside a stage that brings its journal to MLflow as it is written.
+"""The courier: a small process beside a stage that sees to it that its journal reaches MLflow.
 
-``python -m inkbench.tracking.courier JOURNAL``, started by `runs.stage_run`. The end of its stdin
-says that the stage is over. A store that is down, slow, full or broken costs the stage nothing: the
-courier warns once and leaves the journal for `inkbench sync`.
+``python -m inkbench.tracking.courier JOURNAL``, started by `runs.stage_run`; the end of its stdin
+says that the stage is over. It finds out what the pipeline is like as the stage starts, and notes
+it when the stage is gone without a word. The work with MLflow, whose import costs more than all the
+rest, is done for a whole pipeline by one process (`resident`) that a courier starts where there is
+none. A store that is down, slow, full or broken costs the stage nothing: its courier warns once and
+leaves the journal for `inkbench sync`.
 """
 
-import gc
+import contextlib
 import getpass
 import hashlib
 import os
 import select
 import signal
+import subprocess
 import sys
-from collections.abc import Iterator
+import time
 from pathlib import Path
 from typing import Any
 
 from inkbench import layout
 from inkbench.tracking import pipeline, state
-from inkbench.tracking.journal import Event, Journal
+from inkbench.tracking.journal import Event, Journal, locked, session, session_lock
+from inkbench.tracking.store import public, uri
 
 DATA_STAGES = ("download", "preprocess")
 
-_PATIENCE = 300  # seconds that a store may take over one batch, also on a starved machine
-_POLL = 5.0  # seconds between two looks at the journal without being told
-_GATHER = 0.2  # seconds in which what follows is brought in the same batch
+_POLL = 0.25  # seconds between two looks at what has become of the journal
+_PATIENCE_FOR_SYNC = 10.0  # seconds in which an `inkbench sync` has looked at a new journal
+_TRIES = 3  # times that a resident may crash
 
 
 def main() -> None:
-    """Deliver one journal while it is being written."""
+    """Attend one journal until it is delivered or has failed."""
     journal = Journal(Path(sys.argv[1]))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.nice(5)  # the stage comes first
-    gc.disable()  # a quarter of what MLflow's start costs
-    with journal.locked() as mine:
+    with journal.locked(_PATIENCE_FOR_SYNC) as mine:
         if mine:
-            _deliver(journal)
+            try:
+                _attend(journal)
+            except Exception as error:
+                _warn(reason(error))
+                with contextlib.suppress(OSError):
+                    journal.failure = reason(error)  # nobody shall wait for it
 
 
-def _deliver(journal: Journal) -> None:
-    events, offset = journal.read()
-    try:
-        journal.context = find_context(events[0])
-        from inkbench.tracking.delivery import Delivery
-        from inkbench.tracking.store import Store
-
-        _limit_patience()
-        delivery = Delivery(Store.open(), journal)
-        gc.enable()
-        watch = _Watch()
-        try:
-            for batch in _batches(journal, events, offset):
-                _limit_patience()
-                delivery.bring(_with_outputs(batch, journal))
-                watch.over(delivery)
-        finally:
-            watch.stop()
-        _limit_patience()
-        wanted = any(event["do"] == "sync" for event in journal.read()[0])
-        journal.discard()
-        if wanted:
-            from inkbench.tracking import syncing
-
-            _limit_patience(2)
-            syncing.sync(skip=os.environ.get("DVC_STAGE", ""), say=_quiet)
-    except Exception as error:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        _warn(error)
-
-
-def _batches(journal: Journal, events: list[Event], offset: int) -> Iterator[list[Event]]:
-    """Batches of events until the stage is over, the end always among them."""
-    told = True
-    while True:
-        if events:
-            yield events
-            if any(event["do"] == "end" for event in events):
-                return
-        if not told:
+def _attend(journal: Journal) -> None:
+    events, _ = journal.read()
+    resident = _Resident()
+    journal.context = find_context(events[0]) | {"session": resident.session}
+    over = False
+    while journal.context and not journal.failure:
+        resident.see_to_it()
+        over = over or _closed()
+        if over and not journal.ended:
             journal.append("end", status="KILLED")  # the stage is gone without a word
-        told = told and _wait()
-        events, offset = journal.read(offset)
+        if over:
+            time.sleep(_POLL)
+    if journal.failure:
+        _warn(journal.failure)
 
 
-def _with_outputs(batch: list[Event], journal: Journal) -> list[Event]:
-    """Add the datasets that a data stage has made, by DVC's md5, now that it has ended."""
-    end = batch[-1]
-    context = journal.context or {}
-    if end["do"] != "end" or not str(context.get("stage")).startswith(DATA_STAGES):
-        return batch
-    files = pipeline.Files(Path(context["folder"]))
-    made = {path: files.md5(path) for path in context.get("outs", ())}
-    return [*batch[:-1], *(dataset_event(path, md5) for path, md5 in made.items() if md5), end]
+def _closed() -> bool:
+    """Wait a moment; whether the stage has closed its end."""
+    ready, _, _ = select.select([sys.stdin], [], [], _POLL)
+    return bool(ready) and not os.read(sys.stdin.fileno(), 1024)
+
+
+class _Resident:
+    """The process that works with MLflow, as a courier sees it."""
+
+    def __init__(self) -> None:
+        self.session = session()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._crashes = 0
+
+    def see_to_it(self) -> None:
+        """Start one where there is none."""
+        if self._process:
+            if self._process.poll() is None:
+                return
+            self._crashes += self._process.returncode != 0
+            self._process = None
+            if self._crashes == _TRIES:
+                raise RuntimeError("the process that works with it crashes")
+        with locked(session_lock(self.session)) as free:
+            pass
+        if free:  # of several that are started at a time, the one that gets the lock stays
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "inkbench.tracking.resident", self.session],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,  # it outlives the stage, whose stderr may be a pipe
+            )
 
 
 def dataset_event(path: str, md5: str) -> Event:
@@ -99,57 +102,17 @@ def dataset_event(path: str, md5: str) -> Event:
     return {"do": "dataset", "name": path.removeprefix("data/"), "source": path, "digest": md5}
 
 
-def _wait() -> bool:
-    """Wait for news; False when the stage has closed its end."""
-    signal.setitimer(signal.ITIMER_REAL, 0)
-    ready, _, _ = select.select([sys.stdin], [], [], _POLL)
-    if not ready:
-        return True
-    select.select([], [], [], _GATHER)
-    return bool(os.read(sys.stdin.fileno(), 65536))
+def reason(error: Exception) -> str:
+    """An error in one line, without secrets."""
+    return public(error) or type(error).__name__
 
 
-class _Watch:
-    """System figures of a training, measured here so that they cost the training nothing."""
-
-    def __init__(self) -> None:
-        self._monitor: Any = None
-
-    def over(self, delivery: Any) -> None:
-        if self._monitor is None and delivery.stage == "train" and not delivery.ended:
-            from inkbench.tracking.delivery import monitor
-
-            self._monitor = monitor(delivery.run_id)
-
-    def stop(self) -> None:
-        if self._monitor is not None:
-            self._monitor.finish()
-
-
-def _limit_patience(factor: int = 1) -> None:
-    """Give up, with the usual warning, when the store takes too long."""
-    signal.signal(signal.SIGALRM, _too_slow)
-    # Again and again: MLflow has places that swallow an exception.
-    signal.setitimer(signal.ITIMER_REAL, _PATIENCE * factor, 5)
-
-
-def _quiet(_line: str) -> None:
-    """Nobody reads what a courier says."""
-
-
-def _too_slow(_signal: int, _frame: object) -> None:
-    raise TimeoutError(f"it took more than {_PATIENCE} s")
-
-
-def _warn(error: Exception) -> None:
-    from inkbench.tracking.store import public, uri
-
-    reason = public(error) or type(error).__name__
+def _warn(why: str) -> None:
     where = public(uri())
-    if where not in reason:
-        reason = f"{where}: {reason}"
+    if where not in why:
+        why = f"{where}: {why}"
     print(
-        f"inkbench: warning: MLflow: {reason}; the stage goes on, its record is kept: "
+        f"inkbench: warning: MLflow: {why}; the stage goes on, its record is kept: "
         "run `inkbench sync` when the store is back",
         file=sys.stderr,
     )

@@ -1,6 +1,6 @@
 """Bring a journal's events into the store. Imports MLflow, never TensorFlow.
 
-Everything can be repeated: after a courier died halfway, the whole journal is brought again and
+Everything can be repeated: after a resident died halfway, the whole journal is brought again and
 the store ends up as if it had been brought once.
 """
 
@@ -29,16 +29,13 @@ class Delivery:
         Open store.
     journal
         With its context; see `courier.find_context`.
-    again
-        The journal may have been brought in part before.
     """
 
-    def __init__(self, store: Store, journal: Journal, again: bool = False) -> None:
+    def __init__(self, store: Store, journal: Journal) -> None:
         self._store = store
         self._client = store.client
         self._journal = journal
         self._context = journal.context or {}
-        self._again = again
         self._start: Event = {}
         self._tags: dict[str, str] = {}  # not brought yet
         self._data_source = ""
@@ -96,7 +93,7 @@ class Delivery:
                 self._dataset({"name": path.removeprefix("data/"), "source": path, "digest": md5})
 
     def _brought_before(self) -> str:
-        found = self._store.tagged(stores.JOURNAL, self._journal.id) if self._again else []
+        found = self._store.tagged(stores.JOURNAL, self._journal.id)
         return found[0].info.run_id if found else ""
 
     def _new_run(self, event: Event, state: State) -> str:

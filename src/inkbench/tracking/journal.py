@@ -2,11 +2,13 @@
 
 A journal is a folder ``.tracking/<id>/`` with ``events.jsonl`` (one event a line, in order),
 ``files/`` (copies of the artifacts, which a later stage may overwrite) and, once the courier has
-looked, ``context.json``. Whoever delivers a journal holds its lock and deletes it when done.
+looked, ``context.json``. Its courier, or an `inkbench sync`, holds its lock; whoever has delivered
+it deletes it.
 """
 
 import contextlib
 import fcntl
+import hashlib
 import json
 import os
 import shutil
@@ -24,6 +26,21 @@ Event = dict[str, Any]
 def root() -> Path:
     """Where the store and the journals are: DVC's root, also for an experiment's temporary copy."""
     return Path(os.environ.get("DVC_ROOT") or os.getcwd()).resolve()
+
+
+def session() -> str:
+    """Digest of all that couriers must share to share a resident: folder and environment.
+
+    So the store, its credentials and the DVC experiment are the same.
+    """
+    own = {"DVC_STAGE", "OLDPWD", "PWD", "SHLVL", "_"}  # of a single stage or shell
+    shared = sorted(item for item in os.environ.items() if item[0] not in own)
+    return hashlib.sha256(repr((os.getcwd(), shared)).encode()).hexdigest()[:16]
+
+
+def session_lock(session: str) -> Path:
+    """File that the resident of a session holds locked."""
+    return root() / OUTBOX / f"resident-{session}.lock"
 
 
 def now() -> int:
@@ -45,6 +62,7 @@ class Journal:
         self.id = folder.name
         self._events = folder / "events.jsonl"
         self._context = folder / "context.json"
+        self._failure = folder / "failure.txt"
         self._attached = 0
 
     @classmethod
@@ -98,7 +116,7 @@ class Journal:
 
     @property
     def context(self) -> dict[str, Any] | None:
-        """What the courier found out about the pipeline when the stage started."""
+        """What the courier found out when the stage started; None before, and once delivered."""
         try:
             return json.loads(self._context.read_text(encoding="utf-8"))
         except (OSError, ValueError):
@@ -106,9 +124,25 @@ class Journal:
 
     @context.setter
     def context(self, found: dict[str, Any]) -> None:
-        temporary = self._context.with_suffix(".tmp")
-        temporary.write_text(json.dumps(found), encoding="utf-8")
-        os.replace(temporary, self._context)
+        _write(self._context, json.dumps(found))
+
+    @property
+    def failure(self) -> str | None:
+        """Why it could not be delivered, without secrets; None if that is still to be seen."""
+        try:
+            return self._failure.read_text(encoding="utf-8")
+        except OSError:
+            return None
+
+    @failure.setter
+    def failure(self, reason: str) -> None:
+        _write(self._failure, reason)
+
+    @property
+    def ended(self) -> bool:
+        """The stage is over; also so for a journal that is delivered."""
+        events, _ = self.read()
+        return not events or any(event["do"] == "end" for event in events)
 
     def discard(self) -> None:
         """Delete the journal: it is delivered."""
@@ -124,6 +158,17 @@ class Journal:
         """
         return locked(self.folder / "lock", patience)
 
+    def is_held(self) -> bool:
+        """Whether it is there, and some process holds its lock."""
+        with self.locked() as free:
+            return not free and self._events.exists()
+
+
+def _write(path: Path, text: str) -> None:
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(text, encoding="utf-8")
+    os.replace(temporary, path)
+
 
 @contextlib.contextmanager
 def locked(path: Path, patience: float = 0) -> Iterator[bool]:
@@ -134,7 +179,10 @@ def locked(path: Path, patience: float = 0) -> Iterator[bool]:
         yield False
         return
     with file:
-        yield _acquire(file.fileno(), time.monotonic() + patience)
+        yield (
+            _acquire(file.fileno(), time.monotonic() + patience)
+            and os.fstat(file.fileno()).st_nlink > 0  # its last holder has not deleted it
+        )
 
 
 def _acquire(descriptor: int, deadline: float) -> bool:

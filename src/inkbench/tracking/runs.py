@@ -67,8 +67,8 @@ def stage_run(
 def sync() -> None:
     """Complete the store at the end of the last stage: call it inside its `stage_run`.
 
-    The courier does it once the stage's own run has ended, see `syncing`. Outside of a stage it
-    does nothing; people use `inkbench sync`.
+    It is done once the stage's own run has ended, see `syncing`. Outside of a stage it does
+    nothing; people use `inkbench sync`.
     """
     for run in _active[-1:]:
         run._note("sync")
@@ -182,13 +182,6 @@ class StageRun:
             return
         with self._quietly():
             self._journal.append(kind, **fields, **(attach(self._journal) if attach else {}))
-            self._poke()
-
-    def _poke(self) -> None:
-        """Tell the courier that there is something new."""
-        if self._courier and self._courier.stdin:
-            with contextlib.suppress(OSError):  # gone, or too slow to read: it polls anyway
-                os.write(self._courier.stdin.fileno(), b"\n")
 
     def _end(self, status: str) -> None:
         self._note("end", status=status)
@@ -226,17 +219,14 @@ def _is_number(value: Any) -> bool:
 
 
 def _start_courier(journal: Journal) -> "subprocess.Popen[bytes]":
-    """Start the process that brings a journal to the store while the stage works.
+    """Start the process that attends a journal while the stage works.
 
     It has a session of its own, so that Ctrl-C reaches the stage only; the end of its stdin tells
     it that the stage is over, however that came about.
     """
-    courier = subprocess.Popen(
+    return subprocess.Popen(
         [sys.executable, "-m", "inkbench.tracking.courier", str(journal.folder)],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         start_new_session=True,
     )
-    assert courier.stdin
-    os.set_blocking(courier.stdin.fileno(), False)
-    return courier

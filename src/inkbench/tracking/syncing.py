@@ -34,7 +34,11 @@ class Target:
 
 
 def sync(
-    revision: str | None = None, *, dry_run: bool = False, skip: str = "", say: Say = print
+    revision: str | None = None,
+    *,
+    dry_run: bool = False,
+    own: Journal | None = None,
+    say: Say = print,
 ) -> int:
     """Complete the store.
 
@@ -45,8 +49,8 @@ def sync(
         experiments of its commit.
     dry_run
         Only say what would be done.
-    skip
-        Address of a stage that is running now: DVC has not recorded it yet.
+    own
+        Journal of the stage that asks for it: brought already, but DVC has not recorded it yet.
     say
         Takes every line of the account.
 
@@ -64,11 +68,12 @@ def sync(
     from mlflow.exceptions import MlflowException
 
     folder = Path.cwd()
+    address = ((own and own.context) or {}).get("stage", "")
     try:
         store = Store.open(create=not dry_run)
-        changes = _bring_waiting(store, dry_run, say)
+        changes = _bring_waiting(store, dry_run, own, say)
         for target in _targets(folder, revision):
-            changes += _complete(store, target, dry_run, skip, say)
+            changes += _complete(store, target, dry_run, address, say)
         return changes
     except StoreError as error:
         raise InkbenchError(str(error)) from None
@@ -79,11 +84,11 @@ def sync(
         ) from error
 
 
-def _bring_waiting(store: Store, dry_run: bool, say: Say) -> int:
+def _bring_waiting(store: Store, dry_run: bool, own: Journal | None, say: Say) -> int:
     """Bring the journals that wait; those of stages that run now are their couriers' business."""
     brought = 0
     for waiting in Journal.waiting():
-        if _is_running(waiting):
+        if _is_running(waiting) or (own and waiting.id == own.id):
             continue
         with waiting.locked(patience=0 if dry_run else 10) as mine:
             if mine and waiting.read()[0]:
@@ -108,7 +113,7 @@ def _bring(store: Store, waiting: Journal, dry_run: bool, say: Say) -> int:
     if not any(event["do"] == "end" for event in events):
         events.append({"do": "end", "at": events[-1]["at"], "status": "KILLED"})
     try:
-        Delivery(store, waiting, again=True).bring(events)
+        Delivery(store, waiting).bring(events)
     except MlflowException as error:
         say(f"kept       {waiting.folder}: {public(error)}")
         return 0
@@ -121,13 +126,11 @@ def _is_running(waiting: Journal) -> bool:
     import psutil
 
     events, _ = waiting.read()
-    if not events or any(event["do"] == "end" for event in events):
-        return False
-    start = events[0]
-    if start["host"] != socket.gethostname():
+    over = not events or any(event["do"] == "end" for event in events)
+    if over or events[0]["host"] != socket.gethostname():
         return False
     try:
-        return psutil.Process(start["pid"]).create_time() * 1000 <= start["at"]
+        return psutil.Process(events[0]["pid"]).create_time() * 1000 <= events[0]["at"]
     except psutil.Error:
         return False
 
@@ -294,6 +297,5 @@ def _summarise(store: Store, parent: str, target: Target, fresh: list[Execution]
     store.log(parent, metrics=new, tags=tags)
     if known.info.status != "RUNNING":
         return
-    running = any(run.info.status == "RUNNING" for run in store.children(parent))
-    if not running:
+    if not any(run.info.status == "RUNNING" for run in store.children(parent)):
         store.client.set_terminated(parent, "FINISHED")

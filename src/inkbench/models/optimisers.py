@@ -1,0 +1,43 @@
+"""Optimisers by the names that ``params.yaml`` uses."""
+
+import math
+from typing import Any
+
+import keras
+from keras import ops
+
+
+def optimiser(name: str, rate: Any) -> keras.optimizers.Optimizer:
+    """Look up an optimiser.
+
+    Parameters
+    ----------
+    name
+        ``adam`` (Kingma & Ba, 2015) or ``muon`` (`ConvolutionalMuon`, without weight decay).
+    rate
+        Learning rate: a number or a Keras schedule. Muon's steps are scaled to the size of Adam's,
+        so one rate serves both and what Muon leaves to Adam.
+    """
+    if name == "muon":
+        return ConvolutionalMuon(rate, weight_decay=None, adam_weight_decay=None)
+    return keras.optimizers.Adam(rate)
+
+
+class ConvolutionalMuon(keras.optimizers.Muon):
+    """Muon (Jordan et al., 2024) that takes a kernel for the matrix it is: patches × filters.
+
+    Every step goes equally far in all directions that the gradient's matrix spans, not only in the
+    few that dominate it. Keras' own leaves whatever is not a plain matrix to Adam, which is all of
+    a convolutional network; here that is biases and single filters.
+    """
+
+    def _should_use_adamw(self, variable) -> bool:
+        return len(variable.shape) < 2 or variable.shape[-1] == 1
+
+    def zeropower_via_newtonschulz5(self, x, steps: int):
+        matrix = ops.reshape(x, (-1, x.shape[-1]))
+        return ops.reshape(super().zeropower_via_newtonschulz5(matrix, steps), x.shape)
+
+    def lr_adjust(self, x):
+        longer = max(math.prod(x.shape[:-1]), x.shape[-1])
+        return x * math.sqrt(longer) * self.rms_rate

@@ -1,0 +1,49 @@
+"""One claim, run again by its name."""
+
+import importlib
+
+from inkbench import hardware
+from inkbench.datasets import cards, fetch
+from inkbench.evaluation.results import Results
+from inkbench.params import Published
+
+# Generated data says nothing about a claim: there it is enough that everything runs.
+_ON_STAND_IN = {"epochs": 2, "train_limit": 2000}  # at most
+
+
+def audit(claim: str, settings: Published) -> Results:
+    """Run a claim again.
+
+    Parameters
+    ----------
+    claim
+        One of `inkbench.published.claims`.
+    settings
+        Its block of ``params.yaml``.
+
+    Returns
+    -------
+    Results
+        With ``data_source``, ``dataset`` and ``epochs`` among the metrics. On stand-in data the
+        training is cut short.
+
+    Raises
+    ------
+    InkbenchError
+        If the raw archives are missing, damaged or too small.
+    """
+    stand_in = fetch.load_provenance(settings.dataset)["source"] == fetch.STAND_IN
+    if stand_in:
+        least = {
+            key: min(getattr(settings, key) or most, most) for key, most in _ON_STAND_IN.items()
+        }
+        settings = settings.model_copy(update=least)
+    hardware.set_up("float32", settings.seed)  # as published, and repeatable to the last bit
+    module = importlib.import_module(f"inkbench.published.{claim.replace('-', '_')}")
+    results: Results = module.audit(settings)
+    results.metrics |= {
+        "data_source": fetch.STAND_IN if stand_in else cards.REAL,
+        "dataset": settings.dataset,
+        "epochs": settings.epochs,
+    }
+    return results

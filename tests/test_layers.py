@@ -1,0 +1,113 @@
+"""Imports point down only, and nothing heavy is loaded before it is needed."""
+
+import ast
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+# From the ground up; each knows the floors below it and no neighbour. `published` is the list of
+# the claims that can be run again, `published.*` are the claims.
+FLOORS = (
+    {"checkpoints", "errors", "layout", "quiet"},
+    {"figures", "grade", "hardware", "models", "published", "tracking"},
+    {"params"},
+    {"datasets"},
+    {"batches", "evaluation", "restore"},
+    {"chosen", "prediction", "published.*", "reporting", "serving", "submission", "training"},
+    {"denoise"},
+    {"classify"},
+    {"cli", "stages"},
+)
+FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
+
+SCRIPTS = {f"stages.{path.stem}": path for path in (ROOT / "stages").glob("*.py")}
+MODULES = SCRIPTS | {
+    ".".join(path.relative_to(ROOT / "src").with_suffix("").parts).removesuffix(".__init__"): path
+    for path in (ROOT / "src").rglob("*.py")
+}
+
+HEAVY = {
+    *("PIL", "keras", "matplotlib", "mlflow", "numpy", "pandas"),
+    *("pooch", "scipy", "skimage", "sklearn", "tensorflow"),
+}
+
+
+def room(module: str) -> str:
+    first, *rest = module.removeprefix("inkbench.").split(".")
+    return f"{first}.*" if rest and f"{first}.*" in FLOOR else first
+
+
+def imported(code: str) -> Iterator[str]:
+    """Modules of ours that code imports anywhere, be it inside a function or for types only."""
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"a relative import, line {node.lineno}: write it in full"
+            inside = [f"{node.module}.{alias.name}" for alias in node.names]
+            names = [name if name in MODULES else str(node.module) for name in inside]
+        else:
+            continue
+        yield from (name for name in names if name.startswith("inkbench."))
+
+
+def not_down(module: str, code: str) -> list[str]:
+    mine = room(module)
+    return [
+        f"{module} imports {other}"
+        for other in imported(code)
+        if room(other) != mine and FLOOR[room(other)] >= FLOOR[mine]
+    ]
+
+
+def test_every_module_has_its_floor() -> None:
+    rooms = {room(module) for module in MODULES if module != "inkbench"}
+    assert rooms == set(FLOOR), "say in FLOORS what the new one may know"
+
+
+def test_imports_point_down_only() -> None:
+    assert [
+        line for name, file in MODULES.items() for line in not_down(name, file.read_text())
+    ] == []
+
+
+@pytest.mark.parametrize(
+    ("module", "code"),
+    [
+        ("inkbench.datasets.store", "from inkbench import training"),
+        ("inkbench.evaluation.suite", "def f():\n    from inkbench.batches import load"),
+        ("inkbench.params", "if TYPE_CHECKING:\n    from inkbench.published import letters"),
+        ("inkbench.figures.code", "import inkbench.datasets.store"),
+    ],
+)
+def test_an_import_that_goes_up_or_sideways_is_named(module: str, code: str) -> None:
+    (line,) = not_down(module, code)
+    assert line.startswith(f"{module} imports inkbench.")
+
+
+def loaded(code: str) -> set[str]:
+    """Heavy packages that code leaves loaded."""
+    code = f"import sys\ntry:\n    {code}\nfinally:\n    print('loaded:', *sys.modules)"
+    command = [sys.executable, "-c", code]
+    quiet = os.environ | {"INKBENCH_TRACKING": "off"}
+    done = subprocess.run(command, env=quiet, capture_output=True, text=True, check=True)
+    return HEAVY & set(done.stdout.rpartition("loaded:")[2].split())
+
+
+def test_params_are_read_without_anything_heavy() -> None:
+    read = (
+        f"import pathlib, inkbench.params as p; p.load(pathlib.Path({str(ROOT)!r}, 'params.yaml'))"
+    )
+    assert loaded(read) == set()
+
+
+@pytest.mark.parametrize("script", sorted(SCRIPTS))
+def test_a_stage_says_how_it_is_used_without_loading_anything_heavy(script: str) -> None:
+    run = f"import runpy; sys.argv[1:] = ['--help']; runpy.run_path({str(SCRIPTS[script])!r}, "
+    assert loaded(f"{run}run_name='__main__')") == set()
