@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from inkbench.tracking import state
+from inkbench.tracking import parents, state
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -80,14 +80,25 @@ def test_without_git_the_content_decides(tmp_path: Path, monkeypatch: pytest.Mon
     ("remote", "shown"),
     [
         ("https://user:secret@example.org/a/b.git", "https://example.org/a/b.git"),
-        ("ssh://git@example.org:2222/a.git", "ssh://example.org:2222/a.git"),
+        ("ssh://git@example.org:2222/a.git", "https://example.org/a.git"),
+        ("git@example.org:a/b.git", "https://example.org/a/b.git"),
         ("/home/me/secret", ""),
-        ("git@example.org:a/b.git", ""),
     ],
 )
-def test_a_remote_is_shown_without_credentials(repository: Path, remote: str, shown: str) -> None:
+def test_a_remote_is_shown_by_its_page_without_credentials(
+    repository: Path, remote: str, shown: str
+) -> None:
     git(repository, "remote", "add", "origin", remote)
     assert state.of_folder(repository, {}).repository == shown
+
+
+def test_a_commit_is_linked_to_its_page(repository: Path) -> None:
+    assert parents.commit_link(state.of_folder(repository, {})).startswith("commit `")
+    git(repository, "remote", "add", "origin", "git@example.org:a/b.git")
+    here = state.of_folder(repository, {})
+    assert parents.commit_link(here) == (
+        f"[commit `{here.commit[:12]}`](https://example.org/a/b/commit/{here.commit})"
+    )
 
 
 def test_a_revision_has_the_inputs_of_its_clean_tree(repository: Path) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import subprocess
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -171,9 +172,12 @@ def _digest(blobs: Mapping[str, str]) -> str:
 
 
 def _public(url: str) -> str:
-    """A remote's URL without credentials; nothing for a path on this machine."""
-    parts = urlsplit(url.strip())
+    """Page of a remote, without credentials; nothing for a path on this machine."""
+    # `git@host:owner/name.git` is short for `ssh://git@host/owner/name.git`
+    parts = urlsplit(re.sub(r"^([\w.-]+@[\w.-]+):(?!//)", r"ssh://\1/", url.strip()))
     if parts.scheme not in {"http", "https", "ssh", "git"} or not parts.hostname:
         return ""
+    if parts.scheme in {"ssh", "git"}:  # whose port is not that of its pages
+        return f"https://{parts.hostname}{parts.path}"
     port = f":{parts.port}" if parts.port else ""
     return urlunsplit((parts.scheme, parts.hostname + port, parts.path, "", ""))
