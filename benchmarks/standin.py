@@ -117,10 +117,12 @@ def _classify(train: Images, test: Images, epochs: int) -> list[str]:
 def _trained_unet(pages: list[Images], epochs: int):
     import keras
 
-    per_epoch, batch = 1536, 16
+    from inkbench.models.optimisers import optimiser
+
+    per_epoch, batch = 1536, 8
     model = models.build("unet", (None, None, 2), 0, {"width": 16})
-    rate = keras.optimizers.schedules.CosineDecay(0.002, epochs * per_epoch // batch)
-    model.compile(keras.optimizers.Adam(rate), "mse")
+    rate = keras.optimizers.schedules.CosineDecay(0.003, epochs * per_epoch // batch)
+    model.compile(optimiser("muon", rate), "mse")
     pages = [(with_background(noisy), clean) for noisy, clean in pages]
     rng = np.random.default_rng(0)
     for _ in range(epochs):
