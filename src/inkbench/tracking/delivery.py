@@ -59,9 +59,7 @@ class Delivery:
             kind = event["do"]
             if kind == "start":
                 self._begin(event)
-                params |= self._named(event["params"])
-            elif kind == "params":
-                params |= self._named(event["values"])
+                params = self._named(event["params"])
             elif kind == "metrics":
                 metrics += [
                     (key, value, event["at"], event["step"])

@@ -113,10 +113,6 @@ class StageRun:
             )
             self._courier = _start_courier(self._journal)
 
-    def log_params(self, params: Mapping[str, Any]) -> None:
-        """Log more parameters, nested or flat."""
-        self._note("params", values=dict(params))
-
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """Log numbers; with a step (an epoch), they are points of a curve."""
         values = {key: float(value) for key, value in metrics.items() if _is_number(value)}
