@@ -22,7 +22,7 @@ def costs(store: Store, root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
     """The script, in a project with one variant and an empty store."""
     monkeypatch.syspath_prepend(root / "benchmarks")
     tree = yaml.safe_load((root / "params.yaml").read_text())
-    tree["train"] = {NAME: tree["train"][NAME]}
+    tree |= {"train": {NAME: tree["train"][NAME]}, "submission": []}
     Path("params.yaml").write_text(yaml.safe_dump(tree))
     Path("benchmarks").mkdir()
     import costs
