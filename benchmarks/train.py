@@ -165,7 +165,8 @@ def pipeline(name: str, images: np.ndarray) -> tuple[int, Epoch]:
     hardware.set_up(variant.precision, variant.seed)
     model = models.build(variant.family, (28, 28), 10, variant.model_options)
     phase = training.Phase("trained", model, "image", variant.loss, variant.epochs)
-    training._compile(variant, phase, steps=math.ceil(len(images) / variant.batch_size))
+    steps = math.ceil(len(images) / variant.batch_size)
+    trained = training._compiled(variant, phase, steps)
     rng = np.random.default_rng(variant.seed)
 
     def arrays(*_: object) -> batches.Arrays:
@@ -181,7 +182,7 @@ def pipeline(name: str, images: np.ndarray) -> tuple[int, Epoch]:
         batch_size=variant.batch_size,
         binarise=variant.binarise,
     )
-    return model.count_params(), lambda: model.fit(
+    return model.count_params(), lambda: trained.fit(
         data.batched(data.epoch("image", 0), "image"), shuffle=False, verbose=0
     )
 

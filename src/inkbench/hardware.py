@@ -26,7 +26,7 @@ def set_up(precision: Literal["auto"] | Precision, seed: int) -> dict[str, str |
     dict
         ``device`` (cpu or gpu), ``precision`` and ``threads`` in force.
     """
-    quiet.start_tensorflow()
+    quiet.start_tensorflow(kernels_at_once=2)  # the halves of a batch: inkbench.halves
     import keras
     import tensorflow as tf
 
@@ -38,7 +38,7 @@ def set_up(precision: Literal["auto"] | Precision, seed: int) -> dict[str, str |
     keras.utils.set_random_seed(seed)
     policy = "mixed_bfloat16" if precision == "bfloat16" else "float32"
     keras.config.set_dtype_policy(policy)
-    threads = tf.config.threading.get_intra_op_parallelism_threads()
+    threads = tf.config.threading.get_inter_op_parallelism_threads()
     return {"device": device, "precision": precision, "threads": threads}
 
 

@@ -10,10 +10,15 @@ from collections.abc import Iterator
 _OPTIONAL = ("matplotlib", "pandas", "scipy", "sklearn")
 
 
-def start_tensorflow() -> None:
+def start_tensorflow(kernels_at_once: int = 1) -> None:
     """Import TensorFlow and Keras, look for GPUs, and pin the number of threads.
 
     What the two say on stderr is thrown away, unless the import fails.
+
+    Parameters
+    ----------
+    kernels_at_once
+        Operations that shall share the cores. No effect once TensorFlow is there.
     """
     if "tensorflow" in sys.modules:
         return
@@ -26,7 +31,7 @@ def start_tensorflow() -> None:
     tf.get_logger().setLevel("ERROR")
     # oneDNN's results depend on the number of threads.
     threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.config.threading.set_intra_op_parallelism_threads(max(1, threads // kernels_at_once))
     tf.config.threading.set_inter_op_parallelism_threads(threads)
 
 

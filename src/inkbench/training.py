@@ -160,9 +160,9 @@ def _fit(
     import tensorflow as tf
     from tqdm import tqdm
 
-    _compile(variant, phase, steps=math.ceil(data.count / variant.batch_size))
+    model = _compiled(variant, phase, steps=math.ceil(data.count / variant.batch_size))
     if progress.done:
-        checkpoint.load(phase.model, progress)
+        checkpoint.load(model, progress)
     before = len(progress.history) - progress.done  # epochs of the phases before
     valid = data.batched(data.valid(phase.target), phase.target)
     bar = tqdm(
@@ -176,7 +176,7 @@ def _fit(
     for epoch in bar:
         _reseed(phase.model, variant.seed, before + epoch)
         try:
-            fitted = phase.model.fit(
+            fitted = model.fit(
                 data.batched(data.epoch(phase.target, before + epoch), phase.target),
                 validation_data=valid,
                 shuffle=False,
@@ -198,14 +198,16 @@ def _fit(
         progress.done = epoch + 1
         if phase.target == "image" and epoch + 1 in {1, (phase.epochs + 1) // 2, phase.epochs}:
             progress.arrays |= _snapshot(phase, data, before + epoch + 1)
-        checkpoint.save(phase.model, progress)
+        checkpoint.save(model, progress)
         on_epoch(row, before + epoch + 1)
         bar.set_postfix(loss=row["loss"], val_loss=row["val_loss"])
 
 
-def _compile(variant: Variant, phase: Phase, steps: int) -> None:
+def _compiled(variant: Variant, phase: Phase, steps: int) -> "keras.Model":
+    """Make a model of a phase that shares its layers, and is ready for the fit loop."""
     import keras
 
+    from inkbench.halves import InHalves
     from inkbench.models import losses, optimisers
 
     rate: Any = variant.learning_rate
@@ -213,13 +215,15 @@ def _compile(variant: Variant, phase: Phase, steps: int) -> None:
         rate = keras.optimizers.schedules.CosineDecay(rate, steps * phase.epochs)
     for layer in phase.model.layers:
         layer.trainable = phase.trained(layer)
-    phase.model.compile(
+    model = InHalves(phase.model.input, phase.model.output)
+    model.compile(
         optimizer=optimisers.optimiser(variant.optimiser, rate),
         loss=losses.loss(phase.loss),
         metrics=[losses.metric(variant.task if phase.target == "label" else phase.target)],
         steps_per_execution=min(_STEPS_PER_EXECUTION, steps),
         jit_compile=False,  # XLA halves the speed of these networks on a CPU
     )
+    return model
 
 
 def _reseed(model: "keras.Model", seed: int, epoch: int) -> None:
