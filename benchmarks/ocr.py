@@ -21,8 +21,8 @@ from tqdm import tqdm
 
 from inkbench import layout
 from inkbench.datasets import store
+from inkbench.datasets.background import without_background
 from inkbench.errors import one_line_errors
-from inkbench.evaluation.restoration import without_background
 from inkbench.prediction import KerasPredictor
 
 ENLARGED = 2  # times: Tesseract wants letters of twenty to thirty pixels, these have about twelve

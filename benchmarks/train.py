@@ -9,7 +9,8 @@ its turn comes; the turns go round (A B C A B C …), so that a noisy machine hi
 counts is the best turn of each. CPU time an image is that of all threads together: it depends
 little on what else the machine does, so compare that where others use it too.
 
-The published way is `fit` on float arrays with the published batch size, one batch an execution.
+All ways take Adam's steps; what Muon's cost, which most variants take, is a way of its own. The
+published way is `fit` on float arrays with the published batch size, one batch an execution.
 PyTorch is an optional peer, never a dependency: its ways are left out where it is not installed.
 The images are made up, as speed does not depend on what they show.
 """
@@ -31,7 +32,7 @@ from inkbench import params
 from inkbench.errors import InkbenchError, one_line_errors
 
 PUBLISHED_BATCH = {"notmnist-dense-ae": 100, "notmnist-conv-ae": 128, "mnist-conv-ae": 100}
-PIPELINE, PUBLISHED = "pipeline", "published"
+PIPELINE, MUON, PUBLISHED = "pipeline", "pipeline, Muon", "published"
 TORCH = {"torch": "float32", "torch-last": "channels last", "torch-bf16": "bfloat16"}
 BAR = 1.5  # times the published way, for convolutional networks
 
@@ -58,7 +59,7 @@ def main() -> None:
         if options.worker:
             work(options.worker, options.variants[0], options.images, options.peer)
         else:
-            ways = [PIPELINE, PUBLISHED, *_torch_ways(options.peer)]
+            ways = [PIPELINE, MUON, PUBLISHED, *_torch_ways(options.peer)]
             for name in options.variants or names:
                 compare(name, ways, options)
 
@@ -142,8 +143,8 @@ def work(way: str, name: str, images: int, peer: str | None) -> None:
     rng = np.random.default_rng(0)
     shape = (images, 28, 28)
     made = np.where(rng.random(shape) < 0.3, rng.integers(1, 256, shape), 0).astype(np.uint8)
-    if way == PIPELINE:
-        parameters, epoch = pipeline(name, made)
+    if way in (PIPELINE, MUON):
+        parameters, epoch = pipeline(name, made, "adam" if way == PIPELINE else "muon")
     elif way == PUBLISHED:
         parameters, epoch = published(name, made)
     else:
@@ -157,11 +158,11 @@ def work(way: str, name: str, images: int, peer: str | None) -> None:
         print(json.dumps(spent), flush=True)
 
 
-def pipeline(name: str, images: np.ndarray) -> tuple[int, Epoch]:
-    """An epoch as `training` trains it, with the settings of params.yaml."""
+def pipeline(name: str, images: np.ndarray, optimiser: str) -> tuple[int, Epoch]:
+    """An epoch as `training` trains it, with the other settings of params.yaml."""
     from inkbench import batches, hardware, models, training
 
-    variant = params.load().variant(name)
+    variant = params.load().variant(name).model_copy(update={"optimiser": optimiser})
     hardware.set_up(variant.precision, variant.seed)
     model = models.build(variant.family, (28, 28), 10, variant.model_options)
     phase = training.Phase("trained", model, "image", variant.loss, variant.epochs)

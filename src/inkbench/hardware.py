@@ -26,7 +26,7 @@ def set_up(precision: Literal["auto"] | Precision, seed: int) -> dict[str, str |
     dict
         ``device`` (cpu or gpu), ``precision`` and ``threads`` in force.
     """
-    quiet.start_tensorflow(kernels_at_once=2)  # the halves of a batch: inkbench.halves
+    quiet.start_tensorflow(kernels_at_once=2)  # the halves of a batch: inkbench.models.halves
     import keras
     import tensorflow as tf
 

@@ -104,8 +104,7 @@ class Variant(_Network):
 
     task: Task
     schedule: Literal["constant", "cosine"]
-    # Written down only where it is not Adam, so that other models' cards stay what they were.
-    optimiser: Literal["adam", "muon"] = Field("adam", exclude_if=lambda name: name == "adam")
+    optimiser: Literal["adam", "muon"]
     loss: Literal["bce", "mse", "bernoulli_nats", "cross_entropy"]
     precision: Literal["auto", "float32", "bfloat16"]
     binarise: bool = False  # pixels cut at 0.5, inputs and targets

@@ -40,7 +40,7 @@ class Phase:
     target: Target
     loss: str
     epochs: int
-    trained: "Callable[[keras.layers.Layer], bool]" = lambda layer: True
+    trainable: "Callable[[keras.layers.Layer], bool]" = lambda layer: True
 
 
 class Trained(NamedTuple):
@@ -141,7 +141,7 @@ def _phases(variant: Variant, model: "keras.Model") -> list[Phase]:
             target,
             variant.loss,
             variant.pretrain_epochs,
-            trained=lambda layer: layer is head,
+            trainable=lambda layer: layer is head,
         ),
         whole,
     ]
@@ -207,14 +207,14 @@ def _compiled(variant: Variant, phase: Phase, steps: int) -> "keras.Model":
     """Make a model of a phase that shares its layers, and is ready for the fit loop."""
     import keras
 
-    from inkbench.halves import InHalves
     from inkbench.models import losses, optimisers
+    from inkbench.models.halves import InHalves
 
     rate: Any = variant.learning_rate
     if variant.schedule == "cosine":
         rate = keras.optimizers.schedules.CosineDecay(rate, steps * phase.epochs)
     for layer in phase.model.layers:
-        layer.trainable = phase.trained(layer)
+        layer.trainable = phase.trainable(layer)
     model = InHalves(phase.model.input, phase.model.output)
     model.compile(
         optimizer=optimisers.optimiser(variant.optimiser, rate),

@@ -8,8 +8,8 @@ import numpy as np
 
 from inkbench import layout
 from inkbench.datasets import store
+from inkbench.datasets.background import without_background
 from inkbench.datasets.store import Images, Page
-from inkbench.evaluation.restoration import without_background
 
 CLASSES = list("ABCDEFGHIJ")
 BASE = {

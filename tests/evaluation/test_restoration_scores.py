@@ -94,22 +94,6 @@ def test_untouched_page_is_the_noisy_one():
     assert scores["untouched_rmse"] == pytest.approx(expected, rel=1e-5)
 
 
-def test_background_baseline_turns_grey_paper_white():
-    assert (restoration.without_background(np.full((40, 60), 170, np.uint8)) == 1).all()
-
-
-def test_background_baseline_keeps_the_share_of_light_that_ink_lets_through():
-    page = np.full((80, 80), 200, np.uint8)
-    page[40:43, 40:43] = 50
-    found = restoration.without_background(page)
-    assert found[41, 41] == pytest.approx(50 / 200)
-    assert found[0, 0] == 1
-
-
-def test_background_baseline_survives_a_black_page():
-    assert np.isfinite(restoration.without_background(np.zeros((40, 40), np.uint8))).all()
-
-
 def test_table_has_a_row_a_page():
     table = restoration.per_page([_off_by(0.1)(SMALL), _off_by(0.2)(LARGE)])
     assert [row[:3] for row in table.rows] == [["1", "fold", 10], ["2", "coffee", 30]]

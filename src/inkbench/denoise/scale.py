@@ -7,7 +7,7 @@ pixels high, the same within a pixel on a noisy page and on its clean twin.
 import numpy as np
 from PIL import Image
 
-from inkbench.datasets.background import estimate
+from inkbench.datasets.background import without_background
 
 KNOWN = (8.0, 16.5)  # letter heights, in pixels, at which a page is left as it is
 TARGET = 12.0  # height that any other page is brought to
@@ -88,8 +88,7 @@ def _ink(page: np.ndarray) -> np.ndarray:
     """Mask of what is darker than its paper, cut where it parts best (Otsu, 1979)."""
     from skimage.filters import threshold_otsu
 
-    paper = np.maximum(estimate(page), 1).astype(np.float32)
-    flat = np.minimum(page / paper, 1)
+    flat = without_background(page)
     if flat.min() > _PALEST_INK:
         return np.zeros(page.shape, bool)
     return flat < min(threshold_otsu(flat, nbins=64), _PALEST_INK)

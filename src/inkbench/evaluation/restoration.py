@@ -9,7 +9,7 @@ from functools import cached_property
 
 import numpy as np
 
-from inkbench.datasets.background import estimate
+from inkbench.datasets.background import without_background
 from inkbench.datasets.store import Page
 from inkbench.evaluation.fidelity import PSNR_CAP
 from inkbench.evaluation.results import Table
@@ -74,28 +74,6 @@ class Restored:
     @property
     def _pair(self) -> tuple[np.ndarray, np.ndarray]:
         return self.clean.astype(np.float64), self.output.astype(np.float64)
-
-
-def without_background(page: np.ndarray) -> np.ndarray:
-    """Baseline without any learning: the page as it would be on white paper.
-
-    Paper and ink are taken to dim the light one after the other, so the page is divided by its
-    background, not lessened by it (which leaves all ink too pale: RMSE 0.083 against 0.053 on the
-    test pages).
-
-    Parameters
-    ----------
-    page
-        uint8 ``[h, w]``.
-
-    Returns
-    -------
-    numpy.ndarray
-        float32 ``[h, w]``: min(1, page / background), the background being the median of the
-        neighbourhood (`inkbench.datasets.background.estimate`).
-    """
-    background = np.maximum(estimate(page), 1).astype(np.float32)
-    return np.minimum(page / background, 1)
 
 
 def pooled_rmse(targets: Sequence[np.ndarray], outputs: Sequence[np.ndarray]) -> float:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import keras
 
 # Modules of this package that are not families.
-SHARED = ("layers", "losses", "optimisers", "storage")
+SHARED = ("halves", "layers", "losses", "optimisers", "storage")
 
 
 def families() -> list[str]:

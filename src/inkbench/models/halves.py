@@ -14,7 +14,7 @@ class InHalves(keras.Model):
     """
 
     def train_step(self, batch):
-        inputs, targets = batch
+        inputs, targets, _ = keras.utils.unpack_x_y_sample_weight(batch)
         size = tf.shape(inputs)[0]
         half = (size + 1) // 2
         with tf.GradientTape() as tape:
