@@ -20,9 +20,10 @@ repro: $(INSTALLED) ## set up and rebuild whatever is stale: data, models, metri
 test: $(INSTALLED) ## set up and run the tests
 	@pytest --numprocesses 3 --dist loadfile  # more than two cores: many tests wait for a server
 
-lint: $(INSTALLED) ## check style and formatting
+lint: $(INSTALLED) ## check style, formatting and types
 	@ruff check .
 	@ruff format --check .
+	@mypy
 
 format: $(INSTALLED) ## mend style and formatting
 	@ruff check --fix .
@@ -42,7 +43,7 @@ verify-repro: $(INSTALLED) ## train and evaluate VARIANT twice and compare every
 	@python benchmarks/verify_repro.py $(or $(VARIANT),notmnist-dense-ae)
 
 clean: ## remove the environment, caches and everything that `make repro` builds
-	rm -rf .venv .pytest_cache .ruff_cache .checkpoints data/raw data/processed models evaluations plots reports submission mlflow.db* mlartifacts .tracking .dvc/cache .dvc/tmp dvc_plots .hypothesis
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .checkpoints data/raw data/processed models evaluations plots reports submission mlflow.db* mlartifacts .tracking .dvc/cache .dvc/tmp dvc_plots .hypothesis
 
 $(INSTALLED): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; ok = (3, 11) <= sys.version_info < (3, 14); sys.exit(0 if ok else f"inkbench needs Python 3.11, 3.12 or 3.13; {sys.executable} is {sys.version.split()[0]}. Try: make PYTHON=python3.12 $(MAKECMDGOALS)")'

@@ -149,6 +149,7 @@ def _block(family: str) -> dict:
     else:
         task = {"dataset": "mnist", "task": "reconstruction", "loss": "bce"}
     rest = {"epochs": 1, "batch_size": 8, "learning_rate": 0.1, "schedule": "constant"}
+    rest |= {"optimiser": "adam"}
     shape = {"family": family, "model": OPTIONS[family], "seed": 0, "precision": "float32"}
     return task | rest | shape
 

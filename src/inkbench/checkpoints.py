@@ -64,7 +64,7 @@ class Checkpoint:
         self._folder.mkdir(parents=True, exist_ok=True)
         stem = f"epoch-{len(progress.history)}"
         model.save_weights(self._folder / f"{stem}.weights.h5")
-        np.savez(self._folder / f"{stem}.npz", **progress.arrays)
+        np.savez(self._folder / f"{stem}.npz", **progress.arrays)  # type: ignore[arg-type]
         state = {
             "fingerprint": self._fingerprint,
             "stem": stem,

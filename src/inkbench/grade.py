@@ -94,7 +94,7 @@ def read(path: Path) -> Pixels:
     return Pixels(np.concatenate(keys), np.concatenate(values))
 
 
-def _opened(path: Path) -> IO[bytes]:
+def _opened(path: Path) -> IO[bytes] | io.BufferedIOBase:
     import gzip
     import zipfile
 
@@ -114,7 +114,7 @@ def _opened(path: Path) -> IO[bytes]:
         raise InkbenchError(f"{path}: not a readable zip file ({error})") from None
 
 
-def _pieces(file: IO[bytes]) -> Iterator[bytes]:
+def _pieces(file: IO[bytes] | io.BufferedIOBase) -> Iterator[bytes]:
     """Whole lines, many at a time."""
     rest = b""
     while block := file.read(_PIECE):

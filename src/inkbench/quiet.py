@@ -30,7 +30,9 @@ def start_tensorflow(kernels_at_once: int = 1) -> None:
         tf.config.list_physical_devices("GPU")
     tf.get_logger().setLevel("ERROR")
     # oneDNN's results depend on the number of threads.
-    threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    threads = (
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )
     tf.config.threading.set_intra_op_parallelism_threads(max(1, threads // kernels_at_once))
     tf.config.threading.set_inter_op_parallelism_threads(threads)
 
@@ -39,7 +41,7 @@ def start_tensorflow(kernels_at_once: int = 1) -> None:
 def _hidden(*packages: str) -> Iterator[None]:
     """Let packages that are not loaded yet seem not to be installed."""
     hidden = [name for name in packages if name not in sys.modules]
-    sys.modules.update(dict.fromkeys(hidden))
+    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]
     try:
         yield
     finally:

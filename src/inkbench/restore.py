@@ -41,8 +41,9 @@ def restore(model: "keras.Model", page: np.ndarray, tile: int = TILE) -> np.ndar
     channels = np.pad(with_background(page), padding, mode="symmetric")
     margin = math.ceil(reach(model) / _MULTIPLE) * _MULTIPLE
     tile = max(tile, 2 * margin + _MULTIPLE)
-    restored = np.empty(channels.shape[:2], np.float32)
-    for rows, columns in product(*(list(_cuts(side, tile, margin)) for side in restored.shape)):
+    restored: np.ndarray = np.empty(channels.shape[:2], np.float32)
+    cuts = [list(_cuts(side, tile, margin)) for side in restored.shape]
+    for rows, columns in product(*cuts):
         (top, bottom, first, last), (left, right, begin, end) = rows, columns
         output = _mirrored_mean(model, channels[top:bottom, left:right])
         known = output[first - top : last - top, begin - left : end - left]

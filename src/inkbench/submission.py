@@ -94,7 +94,7 @@ def rehearse(variant: str, split: str, folder: Path) -> str:
 
     pages = store.load_pages("documents", "test", split)
     model = storage.load(layout.model(variant))
-    clean = [replace(page, noisy=page.clean) for page in pages]
+    clean = [replace(page, noisy=page.clean) for page in pages if page.clean is not None]
     write(folder / _ANSWERS, clean, lambda page: page / 255, "answers.csv")
     bar = tqdm(pages, "restoring", unit="page", delay=2, leave=False, disable=None)
     rows = write(folder / _FILE, bar, lambda page: restore(model, page))

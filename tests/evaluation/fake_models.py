@@ -17,6 +17,7 @@ BASE = {
     "batch_size": 8,
     "learning_rate": 0.001,
     "schedule": "constant",
+    "optimiser": "adam",
     "seed": 1,
     "precision": "float32",
 }

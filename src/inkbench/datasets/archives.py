@@ -144,7 +144,7 @@ def _tar_members(
 class _Stream:
     """Bytes of a file in pieces of any size, inflated a chunk at a time."""
 
-    def __init__(self, file: BinaryIO, limit: int) -> None:
+    def __init__(self, file: BinaryIO | gzip.GzipFile, limit: int) -> None:
         self._chunks = iter(lambda: file.read(_CHUNK), b"")
         self._buffer, self._at = b"", 0
         self._left = 2 * limit + 2**20  # headers and padding take their part, too

@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections import Counter
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -98,13 +98,13 @@ def _read(provenance: dict[str, Any], skipped: cards.Skipped) -> tuple[list[Page
     if not noisy and not clean:
         raise archives.ArchiveError(path, "holds no pages")
     cards.refuse_if_many(path, skipped, len(noisy) + len(clean) + len(test))
-    names, targets = _pairs(noisy, clean, path, skipped)
-    keys = [hashlib.sha256(targets[name]).digest() for name in names]
+    pairs = _pairs(noisy, clean, path, skipped)
+    keys = [hashlib.sha256(target.tobytes()).digest() for _, target in pairs.values()]
     groups = splits.first_occurrence(keys)
-    kinds = _noise_kinds(names, groups)
+    kinds = _noise_kinds(list(pairs), groups)
     pages = [
-        Page(name, noisy[name], targets[name], kinds[name], int(group))
-        for name, group in zip(names, groups, strict=True)
+        Page(name, *pairs[name], kinds[name], int(group))
+        for name, group in zip(pairs, groups, strict=True)
     ]
     known = UNKNOWN not in kinds.values()
     return pages, [
@@ -116,15 +116,15 @@ def _read(provenance: dict[str, Any], skipped: cards.Skipped) -> tuple[list[Page
 
 def _pairs(
     noisy: Pictures, clean: Pictures, path: Path, skipped: cards.Skipped
-) -> tuple[list[str], dict[str, np.ndarray]]:
-    """Names of the pages that have both sides, in the order of their numbers, and clean sides."""
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Both sides of the pages that have them, by name, in the order of their numbers."""
     for name in sorted(noisy.keys() ^ clean.keys(), key=int):
         has, lacks = ("noisy", "clean") if name in noisy else ("clean", "noisy")
         raise InkbenchError(
             f"{path}: the {has} page {name} has no {lacks} twin, so the archives are incomplete; "
             "delete them and fetch them again"
         )
-    names, targets = [], {}
+    pairs = {}
     for name in sorted(noisy, key=int):
         picture, target = noisy[name], clean[name]
         if picture is None or target is None:
@@ -133,10 +133,9 @@ def _pairs(
             reason = f"noisy page is {picture.shape}, its clean twin {target.shape}"
             skipped.append({"file": name, "reason": reason})
             continue
-        names.append(name)
-        targets[name] = target
+        pairs[name] = picture, target
     cards.refuse_if_many(path, skipped, len(noisy) + len(clean))
-    return names, targets
+    return pairs
 
 
 def noise_of(number: int) -> str:
@@ -174,9 +173,9 @@ def _uci_pictures(path: Path, skipped: cards.Skipped) -> tuple[Pictures, Picture
     """Noisy, clean and test pages of UCI's archive by the number that Kaggle gave them."""
     files: dict[str, dict[str, bytes]] = {_UCI_NOISY: {}, _UCI_CLEAN: {}}
     for name, content in tqdm(archives.members(path), f"reading {path.name}", disable=None):
-        *_, folder, file = ("", *name.split("/"))
-        if folder in files and _UCI_NAME.fullmatch(file):
-            files[folder][file] = content
+        place = PurePosixPath(name)
+        if place.parent.name in files and _UCI_NAME.fullmatch(place.name):
+            files[place.parent.name][place.name] = content
     if len(files[_UCI_NOISY]) != _UCI_PAGES:
         raise archives.ArchiveError(
             path, f"{len(files[_UCI_NOISY])} simulated noisy pages instead of {_UCI_PAGES}"

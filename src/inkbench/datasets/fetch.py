@@ -229,9 +229,9 @@ def _verified(archive: Archive, path: Path, label: str) -> File:
         file = _described(path, label)
     except archives.ArchiveError as error:
         raise Unavailable(error.why) from None
-    pinned = archive.content_digest
-    if pinned and (found := file.get("content_digest")) != pinned:
-        raise Unavailable(f"wrong content: digest {found}, expected {pinned}")
+    digest = archive.content_digest
+    if digest and file.get("content_digest") != digest:
+        raise Unavailable(f"wrong content: digest {file.get('content_digest')}, expected {digest}")
     return file
 
 

@@ -133,6 +133,7 @@ def _download(url: str, sink: _Sink) -> None:
     try:
         downloader(url, sink, None)
     except requests.HTTPError as error:
+        assert error.response is not None  # it comes from `raise_for_status`
         code = error.response.status_code
         reason = f"answers {code} {error.response.reason}".rstrip()
         raise Unavailable(reason, again=code >= 500 or code in (408, 429)) from None

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, TiffImagePlugin
 
 from inkbench.denoise import pdf
 from inkbench.denoise.inputs import shown
@@ -105,15 +105,15 @@ def _frames(path: Path) -> Iterator[Image.Image]:
     except Image.DecompressionBombError:
         raise InkbenchError("far too many pixels; save it at a lower resolution") from None
     with image:
-        if image.format == "TIFF":
+        if isinstance(image, TiffImagePlugin.TiffImageFile):
             yield from _tiff_pages(image)
-        elif image.format != "MPO" and getattr(image, "n_frames", 1) > 1:
-            raise InkbenchError(f"animated ({image.n_frames} pictures); save the one that you mean")
+        elif image.format != "MPO" and (count := getattr(image, "n_frames", 1)) > 1:
+            raise InkbenchError(f"animated ({count} pictures); save the one that you mean")
         else:  # the further pictures of a phone's MPO are depth and preview
             yield image
 
 
-def _tiff_pages(image: Image.Image) -> Iterator[Image.Image]:
+def _tiff_pages(image: TiffImagePlugin.TiffImageFile) -> Iterator[Image.Image]:
     with contextlib.suppress(EOFError):
         for number in range(2**31):
             image.seek(number)

@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -109,7 +109,7 @@ class _Pdf:
         _save(page, self._file, "PDF", append=more, dpi=dpi, quality=_QUALITY, **title)
 
 
-_WRITERS = {
+_WRITERS: dict[str, Callable[[Path, Path], Pages]] = {
     ".png": _Single,
     ".jpg": _Single,
     ".jpeg": _Single,

@@ -85,6 +85,7 @@ def _probe(train: Labelled, valid: Labelled, test: Labelled) -> float:
         accuracy = probe.score(valid.features, valid.labels)
         if accuracy > best_accuracy:  # of equals, the most regularised
             best, best_accuracy = probe, accuracy
+    assert best is not None
     return float(best.score(test.features, test.labels))
 
 

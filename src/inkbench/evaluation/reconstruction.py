@@ -55,10 +55,10 @@ def evaluate(variant: Variant, model: Predictor, parts: Parts) -> Results:
     tested = Tested(inputs, targets, _checked_outputs(model, inputs))
     shown = _first_of_each(test.labels, _SHOWN_A_CLASS)
 
-    results = Results(_fidelity(tested), {"samples.npz": _samples(tested, shown, parts)})
-    train_bce = _train_bce(variant, model, parts.train, len(targets))
-    results.metrics["train_bce"] = train_bce
-    results.metrics["generalisation_gap_bce"] = results.metrics["test_bce"] - train_bce
+    found = _fidelity(tested)
+    found["train_bce"] = _train_bce(variant, model, parts.train, len(targets))
+    found["generalisation_gap_bce"] = found["test_bce"] - found["train_bce"]
+    results = Results({**found}, {"samples.npz": _samples(tested, shown, parts)})
     if variant.noise != Noise():
         results |= _denoising(variant, model, parts, tested, shown)
     results |= _code(model, parts)
@@ -97,7 +97,7 @@ def _samples(tested: Tested, shown: np.ndarray, parts: Parts) -> dict[str, np.nd
     }
 
 
-def _fidelity(tested: Tested) -> dict[str, Metric]:
+def _fidelity(tested: Tested) -> dict[str, float]:
     pair = tested.targets, tested.outputs
     some = _order(len(tested.targets))[:SSIM_IMAGES]
     return {
@@ -179,7 +179,7 @@ def _code(model: Predictor, parts: Parts) -> Results:
         fidelity.ink(part.images, binarise=False).reshape(len(c), -1)
         for part, c in zip(images, codes, strict=True)
     ]
-    found = {}
+    found: dict[str, Metric] = {}
     for prefix, features in (("", codes), ("raw_pixel_", pixels)):
         labelled = map(Labelled, features, (part.labels for part in images))
         found[f"{prefix}probe_accuracy"], found[f"{prefix}knn_accuracy"] = probe.accuracies(

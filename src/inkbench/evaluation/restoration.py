@@ -48,6 +48,7 @@ class Restored:
     @classmethod
     def by(cls, restore: Callable[[np.ndarray], np.ndarray], page: Page) -> "Restored":
         """Restore one page (uint8 ``[h, w]`` → float32 ``[h, w]``)."""
+        assert page.clean is not None, page.name
         clean, untouched = (image / np.float32(255) for image in (page.clean, page.noisy))
         return cls(page, clean, restore(page.noisy), untouched, without_background(page.noisy))
 
@@ -142,8 +143,8 @@ def chosen(pages: Sequence[Restored]) -> dict[str, np.ndarray]:
     arrays = {}
     for i, page in enumerate(shown):
         arrays[f"noisy_{i}"] = page.page.noisy
-        arrays[f"restored_{i}"] = np.rint(page.output.clip(0, 1) * 255).astype(np.uint8)
-        arrays[f"clean_{i}"] = page.page.clean
+        for side, values in (("restored", page.output), ("clean", page.clean)):
+            arrays[f"{side}_{i}"] = np.rint(values.clip(0, 1) * 255).astype(np.uint8)
     return arrays | {
         "names": np.array([page.page.name for page in shown]),
         "noise": np.array([page.page.noise for page in shown]),

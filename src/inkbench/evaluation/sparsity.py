@@ -33,7 +33,7 @@ def code_histogram(codes: np.ndarray) -> dict[str, np.ndarray]:
     return {
         "code_edges": edges.astype(np.float32),
         "code_counts": counts,
-        "near_zero": np.float32(code_threshold(codes)),
+        "near_zero": np.array(code_threshold(codes), np.float32),
     }
 
 

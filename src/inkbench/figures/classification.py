@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 @style.styled
-def confusion(actual: np.ndarray, predicted: np.ndarray, classes: Sequence[str]) -> "Figure":
+def confusion(actual: np.ndarray, predicted: np.ndarray, classes: style.Names) -> "Figure":
     """Confusion matrix, rows normalised, with the counts written in.
 
     Parameters
@@ -36,10 +36,11 @@ def confusion(actual: np.ndarray, predicted: np.ndarray, classes: Sequence[str])
     mistakes = table - np.diag(np.diag(table))
     share = mistakes / np.maximum(table.sum(axis=1, keepdims=True), 1)
     shown = np.ma.masked_array(share, np.eye(count, dtype=bool))
-    drawn = axes.imshow(shown, cmap="YlOrBr", vmin=0, vmax=max(share.max(), 0.05))
+    most = max(share.max(), 0.05)
+    axes.imshow(shown, cmap="YlOrBr", vmin=0, vmax=most)
     for row, column in np.ndindex(table.shape):
         value = table[row, column]
-        dark = row != column and share[row, column] > 0.6 * drawn.norm.vmax
+        dark = row != column and share[row, column] > 0.6 * most
         axes.text(
             column,
             row,
@@ -65,7 +66,7 @@ def confused(
     labels: np.ndarray,
     predicted: np.ndarray,
     probability: np.ndarray,
-    classes: Sequence[str],
+    classes: style.Names,
 ) -> "Figure":
     """Test images the network got most confidently wrong.
 
@@ -87,7 +88,7 @@ def confused(
     rows = -(-len(pictures) // columns)
     subtitle = "label → prediction (its probability)"
     figure = style.canvas(1.45 * columns, 1.65 * rows, title, subtitle)
-    figure.get_layout_engine().set(w_pad=0.11)
+    figure.get_layout_engine().set(w_pad=0.11)  # type: ignore[union-attr, call-arg]
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes in panels[len(pictures) :]:
         axes.set_visible(False)

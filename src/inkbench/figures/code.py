@@ -1,6 +1,5 @@
 """What the code of an autoencoder looks like: where classes lie in it, how sparse it is."""
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
 def maps(
     codes: np.ndarray,
     labels: np.ndarray,
-    classes: Sequence[str],
+    classes: style.Names,
     pca2: np.ndarray,
     pca_explained: np.ndarray,
     tsne2: np.ndarray,
@@ -53,20 +52,23 @@ def maps(
 
 
 def _scatter(
-    axes: "Axes", points: np.ndarray, labels: np.ndarray, classes: Sequence[str], title: str
+    axes: "Axes", points: np.ndarray, labels: np.ndarray, classes: style.Names, title: str
 ) -> None:
     from matplotlib import patheffects
 
     colours = style.class_colours(len(classes))
     halo = [patheffects.withStroke(linewidth=3.5, foreground="white")]
     points = points.astype(np.float32)
+    x, y = points.T
     # One call in the data's order, so that no class is painted over all the others.
-    axes.scatter(*points.T, s=11, c=[colours[label] for label in labels], alpha=0.75, lw=0)
+    axes.scatter(x, y, s=11, c=[colours[label] for label in labels], alpha=0.75, lw=0)
     for label, name in enumerate(classes):
         mine = points[labels == label]
         if len(mine):
+            x, y = np.median(mine, axis=0)
             axes.text(
-                *np.median(mine, axis=0),
+                x,
+                y,
                 name,
                 color=style.INK,
                 fontsize=17,
@@ -79,7 +81,7 @@ def _scatter(
     axes.tick_params(labelbottom=False, labelleft=False, length=0)
 
 
-def _legend(figure: "Figure", axes: "Axes", classes: Sequence[str]) -> None:
+def _legend(figure: "Figure", axes: "Axes", classes: style.Names) -> None:
     handles = [
         axes.plot([], [], "o", color=colour, label=name)[0]
         for name, colour in zip(classes, style.class_colours(len(classes)), strict=True)

@@ -1,6 +1,5 @@
 """What a variational autoencoder draws: samples, ways from digit to digit, its manifold."""
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -34,7 +33,7 @@ def samples(generated: np.ndarray) -> "Figure":
 
 
 @style.styled
-def interpolations(frames: np.ndarray, labels: np.ndarray, classes: Sequence[str]) -> "Figure":
+def interpolations(frames: np.ndarray, labels: np.ndarray, classes: style.Names) -> "Figure":
     """From one test image to another, along the straight line between their codes.
 
     Parameters

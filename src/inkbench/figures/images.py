@@ -1,6 +1,6 @@
 """Small images in rows and columns: sheets, reconstructions, progress of a training, noise."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -60,18 +60,18 @@ def show_mosaic(
     style.bare(axes)
 
 
-def label_rows(axes: "Axes", names: Sequence[str], height: int, **font: object) -> None:
+def label_rows(axes: "Axes", names: Sequence[str], height: int, fontsize: float = 12) -> None:
     """Write a name left of each row of a mosaic whose images are ``height`` pixels high."""
     for row, name in enumerate(names):
         middle = row * (height + _GAP) + height / 2
-        axes.text(-5, middle, name, ha="right", va="center", **({"fontsize": 12} | font))
+        axes.text(-5, middle, name, ha="right", va="center", fontsize=fontsize)
 
 
-def label_columns(axes: "Axes", names: Sequence[str], width: int, **font: object) -> None:
+def label_columns(axes: "Axes", names: style.Names, width: int) -> None:
     """Write a name above each column of a mosaic whose images are ``width`` pixels wide."""
     for column, name in enumerate(names):
         middle = column * (width + _GAP) + width / 2
-        axes.text(middle, -4, name, ha="center", va="bottom", **({"fontsize": 12} | font))
+        axes.text(middle, -4, name, ha="center", va="bottom", fontsize=12, fontweight="bold")
 
 
 def same_picture(inputs: np.ndarray, targets: np.ndarray) -> bool:
@@ -113,7 +113,7 @@ def pick(images: np.ndarray, rows: np.ndarray) -> np.ndarray:
 
 @style.styled
 def sample_sheet(
-    images: np.ndarray, labels: np.ndarray, classes: Sequence[str], title: str, deep: int = 8
+    images: np.ndarray, labels: np.ndarray, classes: style.Names, title: str, deep: int = 8
 ) -> "Figure":
     """A column of examples for each class.
 
@@ -134,7 +134,7 @@ def sample_sheet(
     figure = style.canvas(_CELL * len(classes) + 0.6, _CELL * len(rows) + 0.3, title)
     axes = figure.subplots()
     show_mosaic(axes, pick(images, rows))
-    label_columns(axes, classes, images.shape[2], fontweight="bold")
+    label_columns(axes, classes, images.shape[2])
     return figure
 
 
@@ -144,7 +144,7 @@ def reconstructions(
     targets: np.ndarray,
     outputs: np.ndarray,
     labels: np.ndarray,
-    classes: Sequence[str],
+    classes: style.Names,
 ) -> "Figure":
     """Test images above what the network makes of them, a column a class.
 
@@ -173,7 +173,7 @@ def reconstructions(
     for axes, row in zip(panels, rows, strict=True):
         show_mosaic(axes, np.stack([pick(images, row) for _, images in layers]))
         label_rows(axes, [name for name, _ in layers], targets.shape[1])
-    label_columns(panels[0], classes, targets.shape[2], fontweight="bold")
+    label_columns(panels[0], classes, targets.shape[2])
     return figure
 
 
@@ -215,7 +215,7 @@ def progress(
 
 @style.styled
 def denoising(
-    clean: np.ndarray, labels: np.ndarray, pairs: dict[str, tuple[np.ndarray, np.ndarray]]
+    clean: np.ndarray, labels: np.ndarray, pairs: Mapping[str, Sequence[np.ndarray]]
 ) -> "Figure":
     """Noisy, restored and clean digits with the error left over, a panel a kind of noise.
 

@@ -1,6 +1,5 @@
 """What all of it is about, in one picture."""
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,7 +16,7 @@ def results(
     letters: np.ndarray,
     rebuilt: np.ndarray,
     labels: np.ndarray,
-    classes: Sequence[str],
+    classes: style.Names,
     digits: np.ndarray,
     title: str,
 ) -> "Figure":
@@ -37,7 +36,7 @@ def results(
         Of the figure.
     """
     figure = style.canvas(13, 7.0, title)
-    above, below = figure.subfigures(2, 1, height_ratios=[1.15, 1])
+    above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=[1.15, 1])[:, 0]
     for axes, image, name in zip(
         above.subplots(1, 2), (page.noisy, page.restored), ("a test page", "cleaned"), strict=True
     ):

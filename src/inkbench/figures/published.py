@@ -240,7 +240,8 @@ def pair(curve: Curve, rows: Mapping[str, np.ndarray]) -> "Figure":
 
 def _above_digits(figure: "Figure", rows: Mapping[str, np.ndarray]) -> tuple["Axes", "Axes"]:
     """Draw digits in the lower part of a figure; two empty panels above them."""
-    above, below = figure.subfigures(2, 1, height_ratios=[3.2, _CELL * len(rows)])
+    heights = [3.2, _CELL * len(rows)]
+    above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=heights)[:, 0]
     _mosaic(below.subplots(), rows)
     left, right = above.subplots(1, 2)
     return left, right

@@ -2,7 +2,7 @@
 
 import functools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
@@ -12,6 +12,7 @@ import numpy as np
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.typing import ColorType
 
 SHEET = Path(__file__).with_name("inkbench.mplstyle")
 
@@ -33,6 +34,8 @@ _MARGIN_INCHES = 0.16
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
+
+Names = Sequence[str] | np.ndarray  # an array where they were read from a file
 
 
 @dataclass(frozen=True)
@@ -89,12 +92,13 @@ def canvas(width: float, height: float, title: str, subtitle: str = "") -> "Figu
         How to read it, one line.
     """
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     above = _TITLE_INCHES + (0.12 if subtitle else -0.1)
     full = height + above + _FOOTER_INCHES
-    figure = Figure(figsize=(width, full), layout="constrained")
     left = _MARGIN_INCHES / width
-    figure.get_layout_engine().set(rect=(left, _FOOTER_INCHES / full, 1 - 2 * left, height / full))
+    area = (left, _FOOTER_INCHES / full, 1 - 2 * left, height / full)
+    figure = Figure(figsize=(width, full), layout=ConstrainedLayoutEngine(rect=area))
     top = 1 - _MARGIN_INCHES / full
     figure.text(left, top, title, ha="left", va="top", fontsize=16, fontweight="bold")
     if subtitle:
@@ -158,7 +162,7 @@ def _footer(figure: "Figure", source: Source) -> None:
         )
 
 
-def class_colours(count: int) -> list[str]:
+def class_colours(count: int) -> "list[ColorType]":
     """One colour a class, told apart with any colour vision for up to ten classes."""
     import matplotlib
 

@@ -146,7 +146,7 @@ def _denoising(work: Work) -> Iterator[Plate]:
         return
     clean, labels, kinds = work.arrays("denoising.npz", "clean", "labels", "kinds")
     pairs = {
-        str(kind): tuple(work.arrays("denoising.npz", f"noisy_{kind}", f"restored_{kind}"))
+        str(kind): work.arrays("denoising.npz", f"noisy_{kind}", f"restored_{kind}")
         for kind in kinds
     }
     alt = "Noisy, restored and clean test images and the remaining error, by kind of noise."

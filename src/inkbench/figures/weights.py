@@ -1,6 +1,5 @@
 """What a network has learned, in its weights: first-layer filters, how many are near zero."""
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -46,7 +45,7 @@ def filters(kernels: np.ndarray, layer: str) -> "Figure":
 
 @style.styled
 def histograms(
-    layers: Sequence[str],
+    layers: style.Names,
     sizes: np.ndarray,
     near_zero: np.ndarray,
     edges: np.ndarray,

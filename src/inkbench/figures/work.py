@@ -65,13 +65,15 @@ class Work:
             raise InkbenchError(f"{path} holds no test page")
         return [
             pages.Result(
-                *map(str, said),
+                str(name),
+                str(noise),
+                str(role),
                 float(rmse),
                 *readings.take(
                     found, path, self.again, f"noisy_{i}", f"restored_{i}", f"clean_{i}"
                 ),
             )
-            for i, (*said, rmse) in enumerate(zip(*about, strict=True))
+            for i, (name, noise, role, rmse) in enumerate(zip(*about, strict=True))
         ]
 
     def page_for_close_up(self) -> pages.Result:

@@ -45,7 +45,7 @@ def module(family: str) -> ModuleType:
 
 
 def build(
-    family: str, image_shape: tuple[int, ...], classes: int, options: dict[str, Any]
+    family: str, image_shape: tuple[int | None, ...], classes: int, options: dict[str, Any]
 ) -> "keras.Model":
     """Build an untrained model.
 

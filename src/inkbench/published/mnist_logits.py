@@ -30,11 +30,12 @@ def audit(settings: Published) -> Results:
 
     data = digits.read(settings.train_limit)
     shown = digits.one_of_each(data.labels)
-    found, curves, samples = {}, {}, {"targets": data.test[shown]}
+    found, samples = {}, {"targets": data.test[shown]}
+    curves: dict[str, list[list[float]]] = {}
     for name, logits in (("as_published", True), ("mended", False)):
         keras.utils.set_random_seed(settings.seed)
         model = digits.build(settings, logits)
-        curve = curves[name] = []
+        curve = curves.setdefault(name, [])
         if logits:
             _, _, outputs = digits.measure(model, data.test)
             clipped_untrained = _clipped(outputs)

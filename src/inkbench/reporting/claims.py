@@ -96,7 +96,7 @@ def _rerun(audit: Audit, words: dict[str, str]) -> Figure:
 
 def _figure(entries: dict[str, Entry], wanted: dict[str, str] | None) -> Figure | None:
     entry = entries.get(wanted["variant"]) if wanted else None
-    if entry is None or entry.metrics.get(wanted["metric"]) is None:
+    if not wanted or entry is None or entry.metrics.get(wanted["metric"]) is None:
         return None
     key, metrics = wanted["metric"], entry.metrics
     text = f"{leaderboard.label(key)} {leaderboard.show(key, metrics[key])}"

@@ -194,12 +194,15 @@ def images(folder: Path, name: str) -> list[Image]:
 def read_image(path: Path) -> Image:
     """A figure with its title, description and size; `InkbenchError` if it is no PNG."""
     from PIL import Image as Pillow
+    from PIL.PngImagePlugin import PngImageFile
 
     try:
         with Pillow.open(path) as picture:
+            if not isinstance(picture, PngImageFile):
+                raise ValueError("not a PNG file")
             text = picture.text  # after loading, as the chunks may follow the pixels
             width, height = picture.size
-    except (OSError, AttributeError) as error:
+    except (OSError, ValueError) as error:
         raise readings.corrupt(path, error, "dvc repro plot") from None
     title = text.get("Title", path.stem)
     return Image(path, title, text.get("Description", title), width, height)

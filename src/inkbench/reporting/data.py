@@ -42,10 +42,10 @@ def write(results: Sequence[Result], folder: Path) -> dict[str, list[str]]:
 
 def _curve(result: Result, name: str, folder: Path) -> bool:
     """Write one metric's curves; False if the training did not record it."""
-    columns = [result.history.get(column) for column in ("epoch", name, f"val_{name}")]
-    if any(values is None for values in columns):
+    columns = ("epoch", name, f"val_{name}")
+    if not set(columns) <= result.history.keys():
         return False
-    rows = zip(*(values[result.final_phase] for values in columns), strict=True)
+    rows = zip(*(result.history[column][result.final_phase] for column in columns), strict=True)
     with (folder / f"{result.name}.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["epoch", "training", "validation"])

@@ -123,5 +123,6 @@ def _page_sheet(name: str) -> "Figure":
     pages = store.load_pages(name, "train")
     if not pages:
         raise InkbenchError(f"{layout.processed(name)}/train.npz is empty; run `dvc repro`")
-    noisy, clean = [page.noisy for page in pages], [page.clean for page in pages]
+    noisy = [page.noisy for page in pages]
+    clean = [page.clean for page in pages if page.clean is not None]  # all of them
     return dataset.page_sheet(noisy, clean, [page.noise for page in pages])

@@ -95,7 +95,9 @@ def better(key: str) -> str | None:
 
 def boards(entries: Sequence[Entry]) -> list[Board]:
     """A leaderboard for each task, dataset and set of conditions, best variant first."""
-    order = [(t, d) for t in wording()["tasks"] for d in wording()["datasets"]]
+    order: list[tuple[str, ...]] = [
+        (t, d) for t in wording()["tasks"] for d in wording()["datasets"]
+    ]
     groups: dict[tuple[str, ...], list[Entry]] = {}
     for entry in entries:
         groups.setdefault((entry.task, entry.dataset, *entry.conditions), []).append(entry)
@@ -168,7 +170,7 @@ def note(key: str, metrics: dict[str, Any]) -> str:
     low, high = metrics.get(f"{key}_low"), metrics.get(f"{key}_high")
     if low is not None and high is not None:
         return f"{show(key, low)} to {show(key, high)}"
-    baseline = metrics.get(about(key).get("beside"))
+    baseline = metrics.get(about(key).get("beside", ""))
     return "" if baseline is None else f"pixels {show(key, baseline)}"
 
 

@@ -1,5 +1,6 @@
 """The one picture of results for the README: pages, letters, digits."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from inkbench import layout
@@ -29,12 +30,10 @@ def write(path: Path = layout.PICTURE) -> None:
     letters = _best(results, "reconstruction", "notmnist", "samples.npz")
     digits = _best(results, "reconstruction", "mnist", "generated.npz")
     names = ("targets", "reconstructions", "labels", "classes")
-    figure = overview.results(
-        page.page_for_close_up(),
-        *letters.arrays("samples.npz", *names),
-        *digits.arrays("generated.npz", "samples"),
-        _TITLE,
-    )
+    targets, rebuilt, labels, classes = letters.arrays("samples.npz", *names)
+    (drawn,) = digits.arrays("generated.npz", "samples")
+    shown = page.page_for_close_up()
+    figure = overview.results(shown, targets, rebuilt, labels, classes, drawn, _TITLE)
     sources = (page.source, letters.source, digits.source)
     source = style.Source(
         f"{page.name} · {letters.name} · {digits.name}", any(one.stand_in for one in sources)
@@ -47,7 +46,7 @@ def write(path: Path = layout.PICTURE) -> None:
     style.save(figure, path, source, _TITLE, alt)
 
 
-def _best(results: list[Entry], task: str, dataset: str, file: str) -> work.Work:
+def _best(results: Sequence[Entry], task: str, dataset: str, file: str) -> work.Work:
     """The leading variant of a task and dataset that has an evaluation file."""
     mine = [
         entry

@@ -97,8 +97,9 @@ def tables(variants: Sequence[Entry], rerun: Mapping[str, Audit]) -> str:
 
 def _costs(variants: Sequence[Entry]) -> list[str]:
     """How long the trainings took, if that was measured for all of them."""
-    seconds = [collect.costs_of(entry.name).get("seconds") for entry in variants]
-    if None in seconds:
+    costs = [collect.costs_of(entry.name) for entry in variants]
+    seconds = [cost["seconds"] for cost in costs if "seconds" in cost]
+    if len(seconds) < len(costs):
         return []
     minutes, longest = sum(seconds) / 60, max(seconds) / 60
     return [

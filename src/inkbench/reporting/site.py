@@ -138,8 +138,9 @@ class _Site:
 
     def _heroes(self) -> list[tuple[Result, Image]]:
         """The most telling pictures, each of the best variant that has it."""
-        leaders = [row.entry for board in self.boards for row in board.rows]
-        found = []
+        known = {result.name: result for result in self.results}
+        leaders = [known[row.entry.name] for board in self.boards for row in board.rows]
+        found: list[tuple[Result, Image]] = []
         for name in _TELLING:
             shown = ((r, i) for r in leaders for i in r.images if i.name == name)
             found += list(itertools.islice(shown, 1))

@@ -142,7 +142,9 @@ class Delivery:
         if (name, digest) in self._datasets:
             return
         self._datasets.add((name, digest))
-        dataset = MetaDataset(_source(event["source"]), name=name, digest=digest)
+        dataset = MetaDataset(  # type: ignore[abstract]
+            _source(event["source"]), name=name, digest=digest
+        )
         context = InputTag("mlflow.data.context", self.stage)
         self._client.log_inputs(
             self.run_id, datasets=[DatasetInput(dataset._to_mlflow_entity(), [context])]

@@ -20,8 +20,9 @@ def find_source(store: Store, execution: Execution) -> "Run | None":
     runs = store.tagged(HASH, execution.hash)
     finished = [run for run in runs if run.info.status == "FINISHED"]
     originals = [run for run in finished if LINK not in run.data.tags]
-    newest = (originals or finished or [None])[-1]
-    return newest and store.client.get_run(newest.info.run_id)  # a search leaves models out
+    if not (found := originals or finished):
+        return None
+    return store.client.get_run(found[-1].info.run_id)  # a search leaves models out
 
 
 def link(store: Store, source: "Run", parent: str, state: State) -> None:
@@ -40,12 +41,14 @@ def link(store: Store, source: "Run", parent: str, state: State) -> None:
             store.experiment_id, source.info.start_time, tags, source.info.run_name
         ).info.run_id
     store.log(run_id, params=source.data.params, metrics=_history(store, source))
-    store.client.log_inputs(run_id, datasets=source.inputs.dataset_inputs)
+    datasets = source.inputs.dataset_inputs if source.inputs else []
+    store.client.log_inputs(run_id, datasets=datasets)
+    read = source.inputs.model_inputs if source.inputs else []
     made = source.outputs.model_outputs if source.outputs else []
     attach(
         store,
         run_id,
-        inputs=[model.model_id for model in source.inputs.model_inputs],
+        inputs=[model.model_id for model in read],
         outputs=[model.model_id for model in made],
     )
     store.client.set_terminated(run_id, "FINISHED", source.info.end_time)

@@ -117,7 +117,7 @@ def attach(
     from mlflow.entities import LoggedModelInput, LoggedModelOutput
 
     run = store.client.get_run(run_id)
-    read = {given.model_id for given in run.inputs.model_inputs}
+    read = {given.model_id for given in run.inputs.model_inputs} if run.inputs else set()
     made = {given.model_id for given in run.outputs.model_outputs} if run.outputs else set()
     new_inputs = [LoggedModelInput(model) for model in inputs if model not in read]
     new_outputs = [LoggedModelOutput(model, step=0) for model in outputs if model not in made]
@@ -138,7 +138,7 @@ def tie(store: Store, run: "Run", md5: str, metrics: "list[Metric]") -> None:
     model = store.model(md5)
     if model is None:
         return
-    run_id, inputs = run.info.run_id, run.inputs.dataset_inputs
+    run_id, inputs = run.info.run_id, run.inputs.dataset_inputs if run.inputs else []
     dataset = (inputs[0].dataset.name, inputs[0].dataset.digest) if inputs else (None, None)
     own, plain = [], []
     for metric in metrics:

@@ -120,8 +120,8 @@ def _promote(
         "why": f"{rule['best']} {rule['metric']} = {best.value} on {best.data_source} data; "
         + before,
     }
-    for key, value in reason.items():
-        store.client.set_model_version_tag(name, str(version.version), key, value)
+    for key, text in reason.items():
+        store.client.set_model_version_tag(name, str(version.version), key, text)
     store.client.set_registered_model_alias(name, CHAMPION, str(version.version))
     say(f"champion   {name} version {version.version}: {best.variant}, {reason['why']}")
 

@@ -1,6 +1,5 @@
 """The fonts that installed packages ship, found through the packages themselves."""
 
-import re
 import unicodedata
 from dataclasses import dataclass
 from functools import cache
@@ -90,7 +89,8 @@ def _paths() -> list[Path]:
 
 
 def _family(path: Path) -> str:
-    return re.match("STIXGeneral|[^-]+", path.stem)[0]
+    stem, _, _ = path.stem.partition("-")
+    return "STIXGeneral" if stem.startswith("STIXGeneral") else stem
 
 
 def _mathematical(kind: str) -> str:
