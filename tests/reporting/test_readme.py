@@ -73,6 +73,13 @@ def test_no_metrics_is_one_clear_line(page: Path, mine: Path):
         readme.update(page)
 
 
+def test_metrics_of_no_variant_are_passed_over(page: Path, mine: Path):
+    for path in mine.glob("metrics/*.json"):
+        path.rename(path.with_stem(f"{path.stem}-that-was"))
+    readme.update(page)
+    assert "that-was" not in page.read_text()
+
+
 def test_the_readme_of_this_repository_is_up_to_date(root: Path, monkeypatch: pytest.MonkeyPatch):
     if not list(root.glob("metrics/*.json")) or not (root / "README.md").exists():
         pytest.skip("nothing was measured yet: metrics/ is empty")

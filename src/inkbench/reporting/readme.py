@@ -99,7 +99,7 @@ def _costs(variants: Sequence[Entry]) -> list[str]:
     """How long the trainings took, if that was measured for all of them."""
     costs = [collect.costs_of(entry.name) for entry in variants]
     seconds = [cost["seconds"] for cost in costs if "seconds" in cost]
-    if len(seconds) < len(costs):
+    if not seconds or len(seconds) < len(costs):
         return []
     minutes, longest = sum(seconds) / 60, max(seconds) / 60
     return [
