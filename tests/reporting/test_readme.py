@@ -1,6 +1,7 @@
 """The README's results are those of metrics/, and nothing else in it changes."""
 
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -84,4 +85,7 @@ def test_the_readme_of_this_repository_is_up_to_date(root: Path, monkeypatch: py
     if not list(root.glob("metrics/*.json")) or not (root / "README.md").exists():
         pytest.skip("nothing was measured yet: metrics/ is empty")
     monkeypatch.chdir(root)
+    changed = ["git", "status", "--porcelain", "metrics", "benchmarks/costs.csv"]
+    if subprocess.run(changed, check=True, capture_output=True).stdout:
+        pytest.skip("metrics/ is of a run of your own, the README's figures are the committed ones")
     readme.update(check=True)
