@@ -1,6 +1,6 @@
 """Draw a trained variant's figures: models/VARIANT, evaluations/VARIANT → plots/VARIANT/*.png."""
 
-from inkbench import layout
+from inkbench import disk, layout
 from inkbench.errors import one_line_errors, stage_parser
 
 
@@ -14,7 +14,6 @@ def main() -> None:
 def plot(name: str) -> None:
     """Draw all figures of one variant and record them."""
     from inkbench import tracking
-    from inkbench.datasets import disk
     from inkbench.figures import variant
     from inkbench.figures.work import open_work
 

@@ -1,6 +1,6 @@
 """Write the static report: metrics, models, plots and data cards → reports/index.html."""
 
-from inkbench import layout
+from inkbench import disk, layout
 from inkbench.errors import one_line_errors, stage_parser
 
 
@@ -14,7 +14,6 @@ def main() -> None:
 def report() -> None:
     """Render all pages and record them."""
     from inkbench import tracking
-    from inkbench.datasets import disk
     from inkbench.reporting import site
 
     with tracking.stage_run("report") as run:

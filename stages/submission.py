@@ -3,7 +3,7 @@
 Upload it: `kaggle competitions submit -c denoising-dirty-documents -f FILE -m NOTE`.
 """
 
-from inkbench import layout
+from inkbench import disk, layout
 from inkbench.errors import one_line_errors, stage_parser
 
 
@@ -17,7 +17,6 @@ def main() -> None:
 def submit(name: str) -> None:
     """Write the submission of one variant and record it."""
     from inkbench import hardware, submission, tracking
-    from inkbench.datasets import disk
 
     with tracking.stage_run("submission", variant=name, dataset="documents") as run:
         hardware.set_up("float32", seed=0)  # repeatable to the last bit

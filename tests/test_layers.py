@@ -14,8 +14,9 @@ ROOT = Path(__file__).parents[1]
 # From the ground up; each knows the floors below it and no neighbour. `published` is the list of
 # the claims that can be run again, `published.*` are the claims.
 FLOORS = (
-    {"checkpoints", "errors", "layout", "quiet"},
-    {"figures", "grade", "hardware", "models", "published", "tracking"},
+    {"errors", "layout", "quiet"},
+    {"disk"},
+    {"checkpoints", "figures", "grade", "hardware", "models", "published", "tracking"},
     {"params"},
     {"datasets"},
     {"batches", "evaluation", "restore"},

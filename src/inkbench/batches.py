@@ -122,6 +122,7 @@ def _pages(variant: Variant) -> Data:
         [
             (with_background(page.noisy), page.clean[..., None])
             for page in store.load_pages(variant.dataset, part, variant.split)
+            if page.clean is not None
         ]
         for part in ("train", "valid")
     )
@@ -132,8 +133,8 @@ def _pages(variant: Variant) -> Data:
             raise InkbenchError(
                 f"{path}: no pages; lower the held-out fractions in {layout.PARAMS}"
             )
-    size, per_page = variant.patches.size, variant.patches.per_page
-    count = per_page * len(train)
+    assert variant.patches is not None, "params.yaml was let through without"
+    size, count = variant.patches.size, variant.patches.per_page * len(train)
     return Data(
         epoch=lambda _, number: _crops(train, size, count, [variant.seed, number]),
         valid=lambda _: _crops(valid, size, max(1, count // 8), [variant.seed]),
@@ -169,7 +170,7 @@ def warped(images: np.ndarray, augment: Augment, rng: np.random.Generator) -> np
     count, height, width = images.shape
 
     def draw(limit: float) -> np.ndarray:
-        return rng.uniform(-limit, limit, count)
+        return rng.uniform(-limit, limit, (count,))
 
     angle, shear = np.radians(draw(augment.rotate)), draw(augment.shear)
     zoom_y, zoom_x = 1 + draw(augment.zoom), 1 + draw(augment.zoom)

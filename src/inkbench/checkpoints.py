@@ -5,13 +5,14 @@ on: a changed parameter, dataset or line of code starts afresh.
 """
 
 import json
-import os
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from inkbench import disk
 
 if TYPE_CHECKING:
     import keras
@@ -72,9 +73,8 @@ class Checkpoint:
             "done": progress.done,
             "history": progress.history,
         }
-        temporary = self._state.with_suffix(".tmp")
-        temporary.write_text(json.dumps(state), encoding="utf-8")
-        os.replace(temporary, self._state)
+        with disk.new_file(self._state) as scratch:
+            scratch.write_text(json.dumps(state), encoding="utf-8")
         for file in self._folder.glob("epoch-*"):
             if not file.name.startswith(f"{stem}."):
                 file.unlink()

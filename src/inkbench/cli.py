@@ -105,8 +105,7 @@ def classify(options: argparse.Namespace) -> None:
 
 def submission(options: argparse.Namespace) -> None:
     """Write a submission for Kaggle, or one whose answers are known."""
-    from inkbench import layout, params, submission
-    from inkbench.datasets import disk
+    from inkbench import disk, layout, params, submission
 
     out = options.out.resolve()
     _go_to_root()

@@ -6,8 +6,6 @@ at which the competition hands them out.
 
 import gzip
 import io
-import json
-import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from inkbench import layout
+from inkbench import disk, layout
 from inkbench.datasets import store
 from inkbench.datasets.cards import REAL
 from inkbench.datasets.store import Page
@@ -62,8 +60,7 @@ def make(variant: str, folder: Path) -> dict[str, Any]:
         name = "submission.csv" if source == REAL else "submission-of-stand-in-data.csv"
         rows = write(folder / _FILE, bar, lambda page: restore(model, page), name)
     card = {"data_source": source, "pages": len(pages), "rows": rows, "variant": variant}
-    text = json.dumps(card, indent=2, sort_keys=True) + "\n"
-    (folder / "submission.json").write_text(text, encoding="utf-8")
+    disk.write_json(folder / "submission.json", card)
     return card
 
 
@@ -140,22 +137,18 @@ def write(
     int
         Rows written.
     """
-    temporary = target.with_name(f".{target.name}.part")
     count = 0
-    try:
-        with (
-            temporary.open("wb") as raw,
-            gzip.GzipFile(name, "wb", _LEVEL, raw, mtime=0) as packed,
-            io.BufferedWriter(packed, 1 << 20) as file,
-        ):
-            file.write(f"{HEADER}\n".encode())
-            for page in pages:
-                count += page.noisy.size
-                for line in rows(page.name, restore(page.noisy)):
-                    file.write(line)
-        os.replace(temporary, target)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with (
+        disk.new_file(target) as scratch,
+        scratch.open("wb") as raw,
+        gzip.GzipFile(name, "wb", _LEVEL, raw, mtime=0) as packed,
+        io.BufferedWriter(packed, 1 << 20) as file,
+    ):
+        file.write(f"{HEADER}\n".encode())
+        for page in pages:
+            count += page.noisy.size
+            for line in rows(page.name, restore(page.noisy)):
+                file.write(line)
     return count
 
 

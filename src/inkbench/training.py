@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from inkbench import batches, hardware, layout, models
+from inkbench import batches, disk, hardware, layout, models
 from inkbench.batches import Target
 from inkbench.checkpoints import Checkpoint, DamagedCheckpoint, Progress
-from inkbench.datasets import disk, store
+from inkbench.datasets import store
 from inkbench.errors import InkbenchError
 from inkbench.models import storage
 from inkbench.params import Variant
@@ -253,7 +253,7 @@ def _fingerprint(variant: Variant, machine: dict[str, Any]) -> str:
     code = [
         Path(__file__),
         here / "batches.py",
-        Path(models.module(variant.family).__file__),
+        Path(str(models.module(variant.family).__file__)),
         *(here / "models" / f"{part}.py" for part in models.SHARED),
     ]
     for file in [*code, *sorted(layout.processed(variant.dataset).iterdir())]:
@@ -283,9 +283,8 @@ def _write(
         _write_csv(folder / layout.history(name).name, progress.history)
         snapshots = {key: array for key, array in progress.arrays.items() if "/" not in key}
         if snapshots:
-            np.savez(folder / layout.snapshots(name).name, **snapshots)
-        card = json.dumps(facts, indent=2, sort_keys=True) + "\n"
-        (folder / layout.training_card(name).name).write_text(card, encoding="utf-8")
+            np.savez(folder / layout.snapshots(name).name, **snapshots)  # type: ignore[arg-type]
+        disk.write_json(folder / layout.training_card(name).name, facts)
     return model
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from inkbench import layout
-from inkbench.datasets import disk, store
+from inkbench import disk, layout
+from inkbench.datasets import store
 from inkbench.datasets.spool import Spool
 from inkbench.errors import InkbenchError
 
@@ -105,27 +105,3 @@ def test_a_damaged_card_is_one_line() -> None:
     (saved() / "dataset.json").write_text("{")
     with pytest.raises(InkbenchError, match=r"dataset.json: .*make it again"):
         store.load_card("mnist")
-
-
-def test_a_new_version_takes_the_place_of_the_old_one_whole() -> None:
-    folder = saved()
-    (folder / "stray.npz").write_bytes(b"of the old version")
-    saved()
-    assert sorted(path.name for path in folder.iterdir()) == ["dataset.json", "train.npz"]
-
-
-def test_an_error_while_writing_leaves_the_old_version() -> None:
-    folder = saved()
-    with pytest.raises(ZeroDivisionError), disk.new_version(folder) as scratch:
-        (scratch / "half.npz").write_bytes(b"half")
-        raise ZeroDivisionError
-    assert sorted(path.name for path in folder.iterdir()) == ["dataset.json", "train.npz"]
-    assert [path.name for path in folder.parent.iterdir()] == ["mnist"]
-
-
-def test_what_a_killed_run_left_is_swept_up() -> None:
-    scratch = layout.processed("mnist").with_name(".mnist.new")
-    scratch.mkdir(parents=True)
-    (scratch / "half.npz").write_bytes(b"half")
-    folder = saved()
-    assert sorted(path.name for path in folder.iterdir()) == ["dataset.json", "train.npz"]

@@ -12,8 +12,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from inkbench import layout
-from inkbench.datasets import archives, catalogue, disk, kaggle, transfer
+from inkbench import disk, layout
+from inkbench.datasets import archives, catalogue, kaggle, transfer
 from inkbench.datasets.catalogue import Archive
 from inkbench.datasets.transfer import Unavailable
 from inkbench.errors import InkbenchError
@@ -262,10 +262,9 @@ def _provenance(dataset: str, source: str, files: list[File]) -> dict[str, Any]:
 def _put_in_place(folder: Path, scratch: Path, provenance: dict[str, Any]) -> None:
     """Move verified archives in, their description last; sweep out those it does not speak of."""
     names = {file["name"] for file in provenance["files"]}
-    text = json.dumps(provenance, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
     with disk.writing(folder):
-        written = scratch / "provenance.json"
-        written.write_text(text, encoding="utf-8")
+        written = scratch / layout.provenance("").name
+        disk.write_json(written, provenance)
         for path in sorted(scratch.iterdir(), key=lambda path: path == written):
             os.replace(path, folder / path.name)
         for path in folder.iterdir():

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from inkbench import layout
-from inkbench.datasets import archives, cards, disk, fetch, splits, store
+from inkbench import disk, layout
+from inkbench.datasets import archives, cards, fetch, splits, store
 from inkbench.datasets.store import Images
 from inkbench.errors import InkbenchError
 from inkbench.params import Data

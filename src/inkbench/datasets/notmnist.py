@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from inkbench import layout
-from inkbench.datasets import archives, cards, disk, fetch, png, splits, store
+from inkbench import disk, layout
+from inkbench.datasets import archives, cards, fetch, png, splits, store
 from inkbench.datasets.spool import Spool
 from inkbench.errors import InkbenchError
 from inkbench.params import Data

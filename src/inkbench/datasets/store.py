@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from inkbench import layout
+from inkbench import disk, layout
 from inkbench.errors import InkbenchError
 
 PARTS = ("train", "valid", "test")
@@ -105,8 +105,7 @@ def save_pages(folder: Path, part: str, pages: Iterable[Page]) -> None:
 
 def save_card(folder: Path, card: dict[str, Any]) -> None:
     """Write ``dataset.json``: counts, splits, skipped files, provenance."""
-    text = json.dumps(card, indent=2, sort_keys=True, ensure_ascii=False)
-    (folder / layout.dataset_card("").name).write_text(text + "\n", encoding="utf-8")
+    disk.write_json(folder / layout.dataset_card("").name, card)
 
 
 def load_images(dataset: str, part: str) -> Images:

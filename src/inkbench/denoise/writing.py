@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from PIL import Image, PngImagePlugin, TiffImagePlugin
 
-from inkbench.datasets import disk
+from inkbench import disk
 from inkbench.denoise.inputs import shown
 from inkbench.denoise.reading import Scan
 from inkbench.errors import InkbenchError
@@ -47,15 +47,11 @@ def writing(target: Path, force: bool) -> Iterator[Pages]:
         If it exists, cannot be written, or cannot hold the pages.
     """
     _refuse_existing(target, force)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        with disk.writing(target):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            yield _WRITERS[target.suffix.lower()](temporary, target)
-            _refuse_existing(target, force)
-            os.replace(temporary, target)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with disk.writing(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+    with disk.new_file(target) as scratch:
+        yield _WRITERS[target.suffix.lower()](scratch, target)
+        _refuse_existing(target, force)
 
 
 def _refuse_existing(target: Path, force: bool) -> None:

@@ -1,8 +1,6 @@
 """What an evaluation found, and how it gets to disk: whole or not at all."""
 
 import csv
-import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from inkbench import layout
-from inkbench.datasets import disk
+from inkbench import disk, layout
 
 Metric = str | int | float
 
@@ -65,22 +62,14 @@ class Results:
         InkbenchError
             If the disk is full or not writable.
         """
-        text = json.dumps(rounded(self.metrics), indent=2, sort_keys=True, allow_nan=False) + "\n"
         path = layout.metrics(name)
-        temporary = path.with_name(f".{path.name}.new")
-        try:
-            with disk.writing(path):
-                path.parent.mkdir(parents=True, exist_ok=True)
-                temporary.write_text(text, encoding="utf-8")
-            with disk.new_version(layout.evaluation(name)) as folder:
-                for file, arrays in self.arrays.items():
-                    np.savez(folder / file, **arrays)  # type: ignore[arg-type]
-                for file, table in self.tables.items():
-                    _write_csv(folder / file, table)
-            with disk.writing(path):
-                os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with disk.new_file(path) as metrics, disk.new_version(layout.evaluation(name)) as folder:
+            disk.write_json(metrics, rounded(self.metrics))
+            for file, arrays in self.arrays.items():
+                np.savez(folder / file, **arrays)  # type: ignore[arg-type]
+            for file, table in self.tables.items():
+                _write_csv(folder / file, table)
 
 
 def _write_csv(path: Path, table: Table) -> None:

@@ -1,13 +1,14 @@
 """The frame every figure shares: title, footer with its source, colours, deterministic files."""
 
 import functools
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import numpy as np
+
+from inkbench import disk
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -138,10 +139,9 @@ def save(figure: "Figure", path: Path, source: Source, title: str, alt: str) -> 
     about = PngImagePlugin.PngInfo()
     for key, text in {"Title": title, "Description": alt, "Source": source.text}.items():
         about.add_itxt(key, text)
-    temporary = path.with_name(f".{path.name}.part")
     # A palette makes the file three times smaller; ink, paper and accents are few colours.
-    pixels.quantize(256, dither=Image.Dither.NONE).save(temporary, "PNG", pnginfo=about)
-    os.replace(temporary, path)
+    with disk.new_file(path) as scratch:
+        pixels.quantize(256, dither=Image.Dither.NONE).save(scratch, "PNG", pnginfo=about)
 
 
 def _footer(figure: "Figure", source: Source) -> None:

@@ -5,12 +5,11 @@ here they are made constant, so that DVC sees a change only where there is one.
 """
 
 import json
-import os
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from inkbench import quiet
+from inkbench import disk, quiet
 from inkbench.errors import InkbenchError
 
 if TYPE_CHECKING:
@@ -29,17 +28,16 @@ def save(model: "keras.Model", path: Path) -> None:
     path
         The ``.keras`` file to write.
     """
-    temporary = path.with_name(f".{path.stem}.tmp.keras")
-    model.save(temporary)
-    with zipfile.ZipFile(temporary) as archive:
-        members = {name: archive.read(name) for name in archive.namelist()}
-    metadata = json.loads(members["metadata.json"])
-    members["metadata.json"] = _json({**metadata, "date_saved": ""})
-    members["config.json"] = _json(_renumbered(json.loads(members["config.json"]), {}))
-    with zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
-        for name in sorted(members):
-            archive.writestr(zipfile.ZipInfo(name, _EPOCH), members[name])
-    os.replace(temporary, path)
+    with disk.new_file(path) as scratch:
+        model.save(scratch)
+        with zipfile.ZipFile(scratch) as archive:
+            members = {name: archive.read(name) for name in archive.namelist()}
+        metadata = json.loads(members["metadata.json"])
+        members["metadata.json"] = _json({**metadata, "date_saved": ""})
+        members["config.json"] = _json(_renumbered(json.loads(members["config.json"]), {}))
+        with zipfile.ZipFile(scratch, "w", zipfile.ZIP_STORED) as archive:
+            for name in sorted(members):
+                archive.writestr(zipfile.ZipInfo(name, _EPOCH), members[name])
 
 
 def load(path: Path) -> "keras.Model":

@@ -2,7 +2,7 @@
 
 import importlib
 
-from inkbench import hardware
+from inkbench import hardware, quiet
 from inkbench.datasets import cards, fetch
 from inkbench.evaluation.results import Results
 from inkbench.params import Published
@@ -38,6 +38,7 @@ def audit(claim: str, settings: Published) -> Results:
             key: min(getattr(settings, key) or most, most) for key, most in _ON_STAND_IN.items()
         }
         settings = settings.model_copy(update=least)
+    quiet.start_tensorflow()  # whole batches, so a kernel has all cores
     hardware.set_up("float32", settings.seed)  # as published, and repeatable to the last bit
     module = importlib.import_module(f"inkbench.published.{claim.replace('-', '_')}")
     results: Results = module.audit(settings)

@@ -1,10 +1,9 @@
 """The README's results: tables between two markers, written from ``metrics/`` and nowhere else."""
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from inkbench import layout, params
+from inkbench import disk, layout, params
 from inkbench.errors import InkbenchError
 from inkbench.reporting import audits, claims, collect, leaderboard
 from inkbench.reporting.audits import Audit
@@ -40,9 +39,8 @@ def update(path: Path = layout.README, check: bool = False) -> bool:
         return False
     if check:
         raise InkbenchError(f"{path}: its results are not those of metrics/; run `inkbench readme`")
-    temporary = path.with_name(f".{path.name}.part")
-    temporary.write_text(before + START + new + END + after, encoding="utf-8")
-    os.replace(temporary, path)
+    with disk.new_file(path) as scratch:
+        scratch.write_text(before + START + new + END + after, encoding="utf-8")
     return True
 
 

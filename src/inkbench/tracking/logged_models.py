@@ -1,13 +1,13 @@
 """LoggedModels: one for every training, and the test metrics of whatever evaluates it."""
 
 import importlib.metadata
-import json
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from inkbench import disk
 from inkbench.tracking.params import flat
 from inkbench.tracking.store import Store
 
@@ -62,7 +62,7 @@ def log_model(
         data.mkdir()
         shutil.copyfile(files / "model.keras", data / "model.keras")
         card = {"variant": variant, **block}
-        (data / "variant.json").write_text(json.dumps(card, indent=2, sort_keys=True))
+        disk.write_json(data / "variant.json", card)
         folder = Path(temporary) / "model"
         pyfunc.save_model(
             folder,

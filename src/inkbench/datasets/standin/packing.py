@@ -3,7 +3,6 @@
 import contextlib
 import gzip
 import io
-import os
 import tarfile
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -12,6 +11,8 @@ from typing import BinaryIO
 
 import numpy as np
 from PIL import Image
+
+from inkbench import disk
 
 _ZIP_DATE = (2000, 1, 1, 0, 0, 0)
 _LEVEL = 4  # of compression: a higher one takes longer and saves next to nothing
@@ -26,13 +27,13 @@ def png(image: np.ndarray) -> bytes:
 
 def write_gzip(path: Path, content: bytes) -> None:
     """Write one gzipped file."""
-    with _replacing(path) as stream:
+    with _new(path) as stream:
         stream.write(gzip.compress(content, _LEVEL, mtime=0))
 
 
 def write_zip(path: Path, members: Mapping[str, bytes]) -> None:
     """Write a zip of PNG files (stored: they are compressed already)."""
-    with _replacing(path) as stream, zipfile.ZipFile(stream, "w") as archive:
+    with _new(path) as stream, zipfile.ZipFile(stream, "w") as archive:
         for name in sorted(members):
             info = zipfile.ZipInfo(name, date_time=_ZIP_DATE)
             info.create_system = 3  # the platform's own would leak into the bytes
@@ -43,7 +44,7 @@ def write_zip(path: Path, members: Mapping[str, bytes]) -> None:
 def write_tar_gz(path: Path, members: Mapping[str, bytes]) -> None:
     """Write a gzipped tar."""
     with (
-        _replacing(path) as stream,
+        _new(path) as stream,
         gzip.GzipFile("", "wb", _LEVEL, stream, mtime=0) as zipped,
         tarfile.open(fileobj=zipped, mode="w", format=tarfile.GNU_FORMAT) as archive,
     ):
@@ -54,12 +55,6 @@ def write_tar_gz(path: Path, members: Mapping[str, bytes]) -> None:
 
 
 @contextlib.contextmanager
-def _replacing(path: Path) -> Iterator[BinaryIO]:
-    """Open a file that takes its name only once it is complete."""
-    partial = path.with_name(path.name + ".part")
-    try:
-        with partial.open("wb") as stream:
-            yield stream
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+def _new(path: Path) -> Iterator[BinaryIO]:
+    with disk.new_file(path) as scratch, scratch.open("wb") as stream:
+        yield stream

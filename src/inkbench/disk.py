@@ -2,10 +2,12 @@
 
 import contextlib
 import errno
+import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from inkbench.errors import InkbenchError
 
@@ -49,6 +51,39 @@ def new_version(folder: Path) -> Iterator[Path]:
     finally:
         for leftover in (scratch, old):
             shutil.rmtree(leftover, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def new_file(path: Path) -> Iterator[Path]:
+    """A name beside ``path`` to write; takes its place when the block ends without an error.
+
+    Raises
+    ------
+    InkbenchError
+        If the disk is full or not writable; ``path`` is then as it was.
+    """
+    scratch = path.with_name(f".{path.stem}.new{path.suffix}")
+    try:
+        with writing(path):
+            yield scratch
+            os.replace(scratch, path)
+    finally:
+        scratch.unlink(missing_ok=True)
+
+
+def write_json(path: Path, tree: Mapping[str, Any]) -> None:
+    """Write a card that people and ``git diff`` can read: the same bytes for the same content.
+
+    Raises
+    ------
+    InkbenchError
+        As `new_file`.
+    ValueError
+        If a number is not finite: JSON has no such thing.
+    """
+    text = json.dumps(tree, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    with new_file(path) as scratch:
+        scratch.write_text(text + "\n", encoding="utf-8")
 
 
 def _reason(target: Path, error: OSError) -> str:
