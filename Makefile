@@ -42,8 +42,9 @@ bench: $(INSTALLED) ## measure speed, memory and the worth of the stand-ins on r
 verify-repro: $(INSTALLED) ## train and evaluate VARIANT twice and compare every byte
 	@python benchmarks/verify_repro.py $(or $(VARIANT),notmnist-dense-ae)
 
-clean: ## remove the environment, caches and everything that `make repro` builds
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .checkpoints data/raw data/processed models evaluations plots reports submission mlflow.db* mlartifacts .tracking .dvc/cache .dvc/tmp dvc_plots .hypothesis
+clean: ## remove the environment, data (also put there by hand), models, DVC's cache, the MLflow store
+	rm -rf .venv .*_cache .hypothesis .checkpoints .tracking .dvc/cache .dvc/tmp dvc_plots mlflow.db* mlartifacts
+	git clean -fdqX data models evaluations plots reports submission
 
 $(INSTALLED): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; ok = (3, 11) <= sys.version_info < (3, 14); sys.exit(0 if ok else f"inkbench needs Python 3.11, 3.12 or 3.13; {sys.executable} is {sys.version.split()[0]}. Try: make PYTHON=python3.12 $(MAKECMDGOALS)")'

@@ -1,6 +1,6 @@
 """What tracking costs: a stage that needs no model, and the full run.
 
-    python benchmarks/tracking.py            # after `dvc repro`; takes three minutes
+    python benchmarks/tracking.py            # after `dvc repro`; takes five minutes
 
 Draws the figures of one variant as DVC has it done, in a temporary repository with a store of its
 own, by turns with INKBENCH_TRACKING=off and on, and takes the wall time of the stage. What the

@@ -14,6 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from inkbench import disk
 from inkbench.errors import InkbenchError, one_line_errors
 
 ROOT = Path(__file__).parents[1]
@@ -31,10 +32,14 @@ def main() -> None:
         run(f"git clone --quiet {ROOT} {clone}", ROOT)
         run(f"dvc cache dir --local {ROOT / '.dvc/cache'} && dvc checkout --quiet", clone)
         readme = ROOT / "README.md"
-        text = BLOCK.sub(lambda block: session(block.group(), clone), readme.read_text())
-        temporary = readme.with_name(".README.md.part")
-        temporary.write_text(text)
-        os.replace(temporary, readme)
+        text = rewritten(readme.read_text("utf-8"), clone)
+        with disk.new_file(readme) as scratch:
+            scratch.write_text(text, encoding="utf-8")
+
+
+def rewritten(text: str, folder: Path) -> str:
+    """A page whose sessions were run again in a folder; the rest of it stays."""
+    return BLOCK.sub(lambda block: session(block.group(), folder), text)
 
 
 def session(block: str, folder: Path) -> str:

@@ -4,7 +4,7 @@ INKBENCH_MIRROR names a folder or base URL that is asked first. Where no source 
 params.yaml allows it (data.<dataset>.source: auto), stand-in data is made instead, and says so.
 """
 
-from inkbench import layout, params
+from inkbench import data_source, layout, params
 from inkbench.errors import one_line_errors, stage_parser
 
 
@@ -21,8 +21,7 @@ def main() -> None:
         block = {"data": {name: settings.model_dump(mode="json", include={"source", "subset"})}}
         with tracking.stage_run("download", dataset=name, params=block) as run:
             provenance = fetch.fetch(name, settings)
-            stand_in = provenance["source"] == fetch.STAND_IN
-            run.set_tags({"data_source": fetch.STAND_IN if stand_in else "real"})
+            run.set_tags({"data_source": data_source.of(provenance)})
             for file in provenance["files"]:
                 run.log_dataset(file["name"], file["url"], file["sha256"][:32])
             run.log_metrics({"raw_bytes": sum(file["bytes"] for file in provenance["files"])})

@@ -26,7 +26,7 @@ def evaluate(name: str) -> None:
         model = KerasPredictor.load(layout.model(name))
         steps = {
             path.stem: KerasPredictor.load(path)
-            for path in sorted((layout.model_folder(name) / "steps").glob("*.keras"))
+            for path in sorted(layout.steps(name).glob("*.keras"))
         }
         results = suite.evaluate(variant, card, model, steps)
         results.write(name)

@@ -23,7 +23,7 @@ def main() -> None:
             trained = training.train(name, variant, on_epoch=run.log_metrics)
             run.set_tags({"data_source": trained.facts["data_source"]})
             run.log_metrics({"parameters": trained.facts["parameters"], **trained.costs})
-            run.log_model(trained.model, trained.example)
+            run.log_model(trained.example)
             for path in (layout.history(name), layout.training_card(name)):
                 run.log_artifact(path)
 

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 # From the ground up; each knows the floors below it and no neighbour. `published` is the list of
 # the claims that can be run again, `published.*` are the claims.
 FLOORS = (
-    {"errors", "layout", "quiet"},
+    {"data_source", "errors", "layout", "quiet"},
     {"disk"},
     {"checkpoints", "figures", "grade", "hardware", "models", "published", "tracking"},
     {"params"},

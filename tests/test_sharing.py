@@ -247,4 +247,6 @@ def test_the_readme_has_only_commands_of_the_page() -> None:
     section = re.search(r"^## Share data and models\n.*?^```sh\n(.*?)^```", readme, re.M | re.S)
     assert section is not None
     said = [line.split("  #")[0].rstrip() for line in section[1].splitlines()]
-    assert set(said) <= set("".join(page.recipes().values()).splitlines()) | {"make repro"}
+    assert set(said) <= set("".join(page.recipes().values()).splitlines()) | {
+        "make setup && . .venv/bin/activate"
+    }

@@ -46,6 +46,11 @@ def model(variant: str) -> Path:
     return model_folder(variant) / "model.keras"
 
 
+def steps(variant: str) -> Path:
+    """Models that a training passed through on its way, one ``.keras`` file a step."""
+    return model_folder(variant) / "steps"
+
+
 def history(variant: str) -> Path:
     """Training curves, one row an epoch."""
     return model_folder(variant) / "history.csv"

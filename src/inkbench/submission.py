@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from inkbench import disk, layout
+from inkbench.data_source import REAL
 from inkbench.datasets import store
-from inkbench.datasets.cards import REAL
 from inkbench.datasets.store import Page
 from inkbench.grade import HEADER
 

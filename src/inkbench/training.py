@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 _SNAPSHOT_IMAGES = 8
 _STEPS_PER_EXECUTION = 16  # batches between two returns to Python
 
+# What dvc.yaml names too, beside models/ (a test compares): a change of it starts afresh.
+_CODE = ("training", "batches", "hardware", "datasets/background", "datasets/noise")
+
 Row = dict[str, float]
 
 
@@ -48,8 +51,6 @@ class Trained(NamedTuple):
 
     Attributes
     ----------
-    model
-        In float32, not compiled.
     facts
         What ``train.json`` says: the same in every clone.
     costs
@@ -58,7 +59,6 @@ class Trained(NamedTuple):
         One uint8 input, a batch of one.
     """
 
-    model: "keras.Model"
     facts: dict[str, Any]
     costs: dict[str, float]
     example: np.ndarray
@@ -120,9 +120,9 @@ def train(name: str, variant: Variant, on_epoch: Callable[[Row, int], None]) -> 
         "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
         "seconds": round(seconds, 1),
     }
-    shipped = _write(name, variant, data, progress, facts)
+    _write(name, variant, data, progress, facts)
     checkpoint.clear()
-    return Trained(shipped, facts, costs, data.valid("image")[0][:1])
+    return Trained(facts, costs, data.valid("image")[0][:1])
 
 
 def _phases(variant: Variant, model: "keras.Model") -> list[Phase]:
@@ -251,9 +251,8 @@ def _fingerprint(variant: Variant, machine: dict[str, Any]) -> str:
     digest = hashlib.sha256(variant.model_dump_json().encode() + json.dumps(machine).encode())
     here = Path(__file__).parent
     code = [
-        Path(__file__),
-        here / "batches.py",
         Path(str(models.module(variant.family).__file__)),
+        *(here / f"{part}.py" for part in _CODE),
         *(here / "models" / f"{part}.py" for part in models.SHARED),
     ]
     for file in [*code, *sorted(layout.processed(variant.dataset).iterdir())]:
@@ -264,7 +263,7 @@ def _fingerprint(variant: Variant, machine: dict[str, Any]) -> str:
 
 def _write(
     name: str, variant: Variant, data: batches.Data, progress: Progress, facts: dict[str, Any]
-) -> "keras.Model":
+) -> None:
     """Write the folder of a trained model."""
     import keras
 
@@ -275,9 +274,10 @@ def _write(
 
     with disk.new_version(layout.model_folder(name)) as folder:
         if variant.pretrain_epochs:
-            (folder / "steps").mkdir()
+            steps = folder / layout.steps(name).name
+            steps.mkdir()
             model.set_weights(_weights(progress, "logistic_regression"))
-            storage.save(model, folder / "steps" / "logistic_regression.keras")
+            storage.save(model, steps / "logistic_regression.keras")
         model.set_weights(_weights(progress, "trained"))
         storage.save(model, folder / layout.model(name).name)
         _write_csv(folder / layout.history(name).name, progress.history)
@@ -285,7 +285,6 @@ def _write(
         if snapshots:
             np.savez(folder / layout.snapshots(name).name, **snapshots)  # type: ignore[arg-type]
         disk.write_json(folder / layout.training_card(name).name, facts)
-    return model
 
 
 def _weights(progress: Progress, phase: str) -> list[np.ndarray]:

@@ -40,7 +40,7 @@ def train(run: StageRun) -> None:
     run.set_tags({"data_source": "real"})
     Path("models/mnist-a").mkdir(parents=True, exist_ok=True)
     Path("models/mnist-a/model.keras").write_text("hello")
-    run.log_model(None, np.zeros((3, 28, 28), np.uint8))
+    run.log_model(np.zeros((3, 28, 28), np.uint8))
     Path("note.txt").write_text("a note")
     run.log_artifact("note.txt", folder="notes")
 

@@ -76,7 +76,7 @@ def test_a_disk_where_nothing_can_be_written_is_one_warning(
     (tmp_path / ".tracking").write_text("in the way")
     with tracking.stage_run("train") as run:
         run.log_metrics({"loss": 1})
-        run.log_model(None, np.zeros((1, 2, 2)))
+        run.log_model(np.zeros((1, 2, 2)))
     assert capsys.readouterr().err.count("inkbench: warning") == 1
 
 

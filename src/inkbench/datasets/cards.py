@@ -6,12 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from inkbench import layout
-from inkbench.datasets import fetch
+from inkbench import data_source, layout
 from inkbench.datasets.store import PARTS
 from inkbench.errors import InkbenchError
 
-REAL = "real"
 MOST_SKIPPED = 0.01  # of all files
 MOST_LISTED = 500  # entries of a list in dataset.json; its count is always complete
 
@@ -20,10 +18,9 @@ Skipped = list[dict[str, str]]
 
 def card(dataset: str, provenance: dict[str, Any], **facts: Any) -> dict[str, Any]:
     """Content of ``dataset.json``: where the data came from, and ``facts`` about it."""
-    stand_in = provenance["source"] == fetch.STAND_IN
     return {
         "dataset": dataset,
-        "data_source": fetch.STAND_IN if stand_in else REAL,
+        "data_source": data_source.of(provenance),
         "content_digest": _digest(provenance["files"]),
         "licence": provenance["licence"],
         **facts,

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from inkbench import disk, layout
+from inkbench.data_source import STAND_IN
 from inkbench.datasets import archives, catalogue, kaggle, transfer
 from inkbench.datasets.catalogue import Archive
 from inkbench.datasets.transfer import Unavailable
@@ -20,7 +21,6 @@ from inkbench.errors import InkbenchError
 from inkbench.params import Data
 
 MIRROR = "INKBENCH_MIRROR"
-STAND_IN = "stand-in"
 
 Edition = tuple[Archive, ...]
 File = dict[str, Any]  # an entry of provenance.json's ``files``

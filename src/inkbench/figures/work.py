@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from inkbench import layout
+from inkbench.data_source import REAL
 from inkbench.errors import InkbenchError
 from inkbench.figures import pages, readings, style
 
@@ -29,7 +30,7 @@ class Work:
     def source(self) -> style.Source:
         """What the footer of its figures says."""
         dataset = self.card["dataset"]
-        stand_in = self.card["data_source"] != "real"
+        stand_in = self.card["data_source"] != REAL
         return style.Source(f"{self.name} · {DATA_NAMES.get(dataset, dataset)}", stand_in)
 
     def path(self, file: str) -> Path:

@@ -39,6 +39,7 @@ def audit(settings: Published) -> Results:
         ``test_bce`` is the published quantity, after ``epochs`` of ``published_epochs``;
         ``letters_bce`` what the network that saw bytes makes of letters, ``mended_bce`` what the
         one that saw letters makes of them; each ``…_of_a_perfect_copy`` is the least there is.
+        ``softmax_…`` is of the later script's head, ``letters_seen`` of the first network.
         ``curve.csv`` has ``test_bce`` by epoch, ``shown.npz`` what was shown and drawn.
     """
     tiles = letters.tiles(min(settings.train_limit or _TILES, _TILES))

@@ -2,8 +2,8 @@
 
 import importlib
 
-from inkbench import hardware, quiet
-from inkbench.datasets import cards, fetch
+from inkbench import data_source, hardware, quiet
+from inkbench.datasets import fetch
 from inkbench.evaluation.results import Results
 from inkbench.params import Published
 
@@ -32,8 +32,8 @@ def audit(claim: str, settings: Published) -> Results:
     InkbenchError
         If the raw archives are missing, damaged or too small.
     """
-    stand_in = fetch.load_provenance(settings.dataset)["source"] == fetch.STAND_IN
-    if stand_in:
+    source = data_source.of(fetch.load_provenance(settings.dataset))
+    if source == data_source.STAND_IN:
         least = {
             key: min(getattr(settings, key) or most, most) for key, most in _ON_STAND_IN.items()
         }
@@ -43,7 +43,7 @@ def audit(claim: str, settings: Published) -> Results:
     module = importlib.import_module(f"inkbench.published.{claim.replace('-', '_')}")
     results: Results = module.audit(settings)
     results.metrics |= {
-        "data_source": fetch.STAND_IN if stand_in else cards.REAL,
+        "data_source": source,
         "dataset": settings.dataset,
         "epochs": settings.epochs,
     }

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from inkbench import layout
-from inkbench.datasets.cards import REAL
+from inkbench.data_source import REAL
 from inkbench.errors import InkbenchError
 from inkbench.figures import published, readings, style
 from inkbench.reporting import collect, leaderboard

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from inkbench import layout
-from inkbench.datasets.cards import REAL
+from inkbench.data_source import REAL
 from inkbench.datasets.store import PAGE_DISJOINT
 from inkbench.errors import InkbenchError
 from inkbench.figures import readings

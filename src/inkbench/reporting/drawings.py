@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from inkbench import layout
+from inkbench.data_source import REAL
 from inkbench.datasets import store
-from inkbench.datasets.cards import REAL
 from inkbench.errors import InkbenchError
 from inkbench.figures import comparison, curves, dataset, images, style
 from inkbench.figures.variant import LOSS_NAMES

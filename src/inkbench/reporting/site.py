@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from inkbench.data_source import REAL
 from inkbench.datasets import store
-from inkbench.datasets.cards import REAL
 from inkbench.reporting import audits, claims, collect, data, drawings, leaderboard
 from inkbench.reporting.audits import Audit
 from inkbench.reporting.collect import Image, Result

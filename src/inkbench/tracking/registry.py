@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from inkbench import layout
+from inkbench.data_source import REAL
 from inkbench.errors import InkbenchError
 from inkbench.tracking import backfill, cache
 from inkbench.tracking.pipeline import Execution, Files
@@ -90,7 +91,7 @@ def _candidate(
 
 
 def _rank(data_source: str, value: float, rule: Mapping[str, str]) -> tuple[bool, float]:
-    return data_source == "real", value if rule["best"] == "max" else -value
+    return data_source == REAL, value if rule["best"] == "max" else -value
 
 
 def _promote(

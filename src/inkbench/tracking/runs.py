@@ -16,7 +16,6 @@ from inkbench import layout
 from inkbench.tracking.journal import Journal
 
 if TYPE_CHECKING:
-    import keras
     import numpy as np
 
 # How long the end of a stage waits for its courier, in seconds. Under DVC not at all: the courier
@@ -146,13 +145,11 @@ class StageRun:
         """
         self._note("dataset", name=name, source=source, digest=digest[:36])
 
-    def log_model(self, keras_model: "keras.Model", input_example: "np.ndarray") -> None:
-        """Log the trained model as a LoggedModel with signature, example and requirements.
+    def log_model(self, input_example: "np.ndarray") -> None:
+        """Log the variant's file under ``models/`` with signature, example and requirements.
 
         Parameters
         ----------
-        keras_model
-            The model; its file under ``models/`` is taken where the stage has written it.
         input_example
             uint8 ``[n, h, w]``, a batch that shows the form of the input.
         """
@@ -161,11 +158,7 @@ class StageRun:
             import numpy as np
 
             path = journal.folder / "files" / "model.keras"
-            written = layout.model(self._variant or "")
-            if written.is_file():
-                shutil.copyfile(written, path)
-            else:
-                keras_model.save(path)
+            shutil.copyfile(layout.model(self._variant or ""), path)
             np.save(path.with_name("example.npy"), input_example[:1])
             return {"md5": hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()}
 
