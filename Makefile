@@ -51,7 +51,7 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import shutil, sys; free = shutil.disk_usage(".").free // 10**6; sys.exit(0 if free > $(MIN_FREE_MB) else f"inkbench needs $(MIN_FREE_MB) MB of free disk for its environment, data and models; here are {free} MB")'
 	@echo "Setting up .venv (a few minutes, once) …"
 	@$(PYTHON) -m venv .venv
-	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --compile --require-hashes -r requirements.lock
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements.lock
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
-	@.venv/bin/python -m compileall -q src || true
+	@.venv/bin/python -m compileall -qq -j 0 .venv/lib src || true  # on all cores; pip would take one
 	@touch $@

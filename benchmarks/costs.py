@@ -9,10 +9,9 @@ params.yaml holds now. The report reads the table; run `dvc repro report` after 
 
 import argparse
 import csv
-import os
 from typing import TYPE_CHECKING, Any
 
-from inkbench import params
+from inkbench import disk, params
 from inkbench.errors import InkbenchError, one_line_errors
 from inkbench.layout import COSTS
 from inkbench.params import Variant
@@ -102,12 +101,10 @@ def _facts(run_id: str) -> dict[str, Any]:
 
 def write(table: list[dict[str, Any]]) -> None:
     """Write the table: a temporary file first, then renamed."""
-    temporary = COSTS.with_name(f".{COSTS.name}.part")
-    with temporary.open("w", newline="", encoding="utf-8") as file:
+    with disk.new_file(COSTS) as scratch, scratch.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, ["variant", *COST_COLUMNS, *_MACHINE], lineterminator="\n")
         writer.writeheader()
         writer.writerows(table)
-    os.replace(temporary, COSTS)
     print(f"{COSTS}: {len(table)} variants, {sum(row['seconds'] for row in table):,.0f} s in all")
 
 

@@ -99,7 +99,10 @@ class Browser:
 
     def _read(self) -> dict[str, Any]:
         while b"\0" not in self._unread:
-            self._unread += os.read(self._from, 1 << 16)
+            chunk = os.read(self._from, 1 << 16)
+            if not chunk:
+                raise InkbenchError("the browser ended; start it by hand to see why")
+            self._unread += chunk
         message, self._unread = self._unread.split(b"\0", 1)
         return json.loads(message)
 

@@ -115,3 +115,64 @@ def test_an_empty_part_is_named(root, monkeypatch):
 def test_a_label_beyond_the_classes_is_named(root, letters):
     with pytest.raises(InkbenchError, match=r"label 9 does not fit the 5 classes"):
         batches.load(_variant(root, "notmnist-cnn"), 5)
+
+
+def test_pages_come_from_the_variants_split_each_part_its_own(root, monkeypatch):
+    asked = []
+
+    def load(dataset, part, split):
+        asked.append((dataset, part, split))
+        return {"train": PAGES[:1], "valid": PAGES[1:]}[part]
+
+    monkeypatch.setattr(store, "load_pages", load)
+    patches = Patches(size=32, per_page=9)
+    data = batches.load(_variant(root, "documents-unet-mlebench", patches=patches), 0)
+    assert asked == [("documents", "train", "mlebench"), ("documents", "valid", "mlebench")]
+    assert set(data.epoch("image", 0)[1].flat) == {0}
+    assert set(data.valid("image")[1].flat) == {1}
+
+
+def test_images_of_each_part_are_its_own_up_to_the_limit(root, monkeypatch):
+    def load(dataset, part):
+        at = {"train": slice(8), "valid": slice(8, 12)}[part]
+        return Images(LETTERS.images[at], LETTERS.labels[at], LETTERS.groups[at])
+
+    monkeypatch.setattr(store, "load_images", load)
+    data = batches.load(_variant(root, "notmnist-conv-ae", train_limit=5), 10)
+    assert sorted(map(bytes, data.epoch("image", 0)[1])) == sorted(map(bytes, LETTERS.images[:5]))
+    assert np.array_equal(data.valid("image")[1], LETTERS.images[8:])
+
+
+def test_an_augmented_autoencoder_is_shown_what_it_is_to_draw(root, letters):
+    plain, moved = (
+        batches.load(_variant(root, "notmnist-conv-ae", augment=augment), 10)
+        for augment in (Augment(), Augment(zoom=0.2, shear=0.2))
+    )
+    inputs, targets = moved.epoch("image", 1)
+    assert np.array_equal(inputs, targets)
+    assert not np.array_equal(inputs, plain.epoch("image", 1)[0])
+
+
+@pytest.mark.parametrize("only", ["zoom", "shear", "rotate", "shift"])
+def test_each_kind_of_augmentation_changes_letters(only):
+    changes = {"zoom": 0.3, "shear": 0.3, "rotate": 20, "shift": 3}
+    moved = batches.warped(
+        LETTERS.images, Augment(**{only: changes[only]}), np.random.default_rng(0)
+    )
+    assert not np.array_equal(moved, LETTERS.images)
+
+
+def test_every_epoch_has_crops_of_its_own_from_all_pages(root, pages):
+    patches = Patches(size=32, per_page=10)
+    crops = batches.load(_variant(root, "documents-unet", patches=patches), 0)
+    assert not np.array_equal(crops.epoch("image", 1)[0], crops.epoch("image", 2)[0])
+    assert set(crops.epoch("image", 1)[1].flat) == {0, 1}
+
+
+def test_every_epoch_has_noise_of_its_own_and_validation_has_some(root, monkeypatch):
+    grey = Images(np.full((12, 28, 28), 128, np.uint8), LETTERS.labels, LETTERS.groups)
+    monkeypatch.setattr(store, "load_images", lambda *_: grey)
+    noisy = batches.load(_variant(root, "mnist-denoising-ae"), 10)
+    assert not np.array_equal(noisy.epoch("image", 1)[0], noisy.epoch("image", 2)[0])
+    inputs, targets = noisy.valid("image")
+    assert (inputs != 128).any() and (targets == 128).all()

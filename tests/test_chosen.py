@@ -28,6 +28,7 @@ class Loaded:
     """Stands for a model; knows its file."""
 
     input_shape = (None, None, None, 2)
+    output_shape = (None, None, None, 1)
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -46,6 +47,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
     monkeypatch.setattr(storage, "load", Loaded)
+    for name in ("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "MLFLOW_HTTP_REQUEST_TIMEOUT"):
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)  # set first, so that it is undone what `chosen` sets
     Path("params.yaml").write_text(PARAMS)
     Path("dvc.yaml").touch()
     Path("metrics").mkdir()
@@ -88,6 +92,26 @@ def test_a_given_file_is_taken_wherever_we_are(
 def test_a_model_for_something_else_is_refused(folder: Path) -> None:
     with pytest.raises(InkbenchError, match="not for classification"):
         chosen.model("notmnist", "classification", Path("mine.keras"))
+
+
+def test_an_autoencoder_is_no_classifier(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Loaded, "input_shape", (None, 28, 28))
+    monkeypatch.setattr(Loaded, "output_shape", (None, 28, 28))
+    with pytest.raises(InkbenchError, match=r"gives .None, 28, 28., so it is not for classif"):
+        chosen.model("notmnist", "classification", Path("mine.keras"))
+
+
+def test_where_more_is_better(folder: Path) -> None:
+    Path("params.yaml").write_text(PARAMS.replace("best: min", "best: max"))
+    assert chosen.model("documents", "restoration")[0].path == Path("models/good/model.keras")
+
+
+def test_a_block_that_is_being_written_does_no_harm(folder: Path) -> None:
+    Path("params.yaml").write_text(PARAMS + "  mine:\n")
+    assert chosen.model("documents", "restoration")[0].path == Path("models/better/model.keras")
+    Path("params.yaml").write_text("registry:\ntrain:\n")
+    with pytest.raises(InkbenchError, match=r"no variant of params\.yaml is for documents"):
+        chosen.model("documents", "restoration")
 
 
 def test_without_a_store_the_pipelines_best_is_taken(folder: Path) -> None:

@@ -97,7 +97,10 @@ def test_a_malformed_submission_is_one_line(
 
 def test_files_that_are_not_tables_are_one_line(tmp_path: Path, answers: Path) -> None:
     whole = gzip.compress(table(tmp_path / "s.csv", ANSWERS).read_bytes())
-    for content in (whole[:20], b"PK\x03\x04 no zip", bytes(range(256)) * 20, b"\xff\xfe"):
+    with zipfile.ZipFile(tmp_path / "s.zip", "w") as archive:
+        archive.write(tmp_path / "s.csv", "s.csv")
+    torn = (tmp_path / "s.zip").read_bytes().replace(b"1_1_2,1.0", b"1_1_2,9.0")
+    for content in (whole[:20], torn, b"PK\x03\x04 no zip", bytes(range(256)) * 20, b"\xff\xfe"):
         (tmp_path / "bad").write_bytes(content)
         assert refusal(tmp_path / "bad", answers)
     assert "No such file" in refusal(tmp_path / "missing", answers)
@@ -109,3 +112,25 @@ def test_the_command_prints_score_and_medal(
     rows = {key: value + 0.02 for key, value in ANSWERS.items()}
     cli.main(["grade", str(table(tmp_path / "s.csv", rows)), str(answers)])
     assert capsys.readouterr().out == "RMSE 0.02000 (silver, below 0.02609)\n"
+
+
+@pytest.mark.parametrize(
+    ("score", "won"),
+    [(0.01793, "gold"), (0.01794, "silver"), (0.02609, "bronze"), (0.04517, "no medal")],
+)
+def test_a_medal_is_for_less_than_its_limit(score: float, won: str) -> None:
+    assert grade.medal(score).startswith(won)
+
+
+def test_a_fault_in_a_later_piece_has_its_line(
+    tmp_path: Path, answers: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(grade, "_PIECE", 11)
+    rows: list[tuple[str, object]] = [("1_1_1", 0), ("1_1_2", 0), ("1_2_1", "white")]
+    assert "line 4" in refusal(table(tmp_path / "s.csv", rows), answers)
+
+
+@pytest.mark.parametrize("number", [1 << 21, 1 << 63, 10**20])
+def test_an_id_out_of_range_is_refused(tmp_path: Path, answers: Path, number: int) -> None:
+    said = refusal(table(tmp_path / "s.csv", {f"{number}_1_1": 0}), answers)
+    assert "line 2" in said or "out of range" in said

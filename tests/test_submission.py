@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from inkbench import grade, submission
+from inkbench import grade, layout, submission
 from inkbench.datasets import store
 from inkbench.datasets.store import Page
 from inkbench.errors import InkbenchError
@@ -50,6 +50,7 @@ def test_the_bytes_are_the_same_whenever_and_wherever_it_is_made(tmp_path: Path)
         (tmp_path / folder).mkdir()
         submission.write(tmp_path / folder / "s.gz", PAGES, scaled)
     assert (tmp_path / "a/s.gz").read_bytes() == (tmp_path / "b/s.gz").read_bytes()
+    assert (tmp_path / "a/s.gz").read_bytes()[4:8] == bytes(4)  # gzip's time stamp
 
 
 def test_a_submission_that_fails_leaves_nothing(tmp_path: Path) -> None:
@@ -98,10 +99,22 @@ def test_a_rehearsal_is_graded_without_kaggle(
 ) -> None:
     clean = [np.full((4, 6), 255, np.uint8), np.full((2, 6), 204, np.uint8)]
     pages = [Page(str(n), np.zeros_like(page), page, "fold", n) for n, page in enumerate(clean)]
-    monkeypatch.setattr(store, "load_pages", lambda *place: pages if place[1] == "test" else [])
+    places = []
+    monkeypatch.setattr(store, "load_pages", lambda *place: places.append(place) or pages)
     monkeypatch.setattr(store, "load_card", lambda _: {"data_source": "stand-in"})
     monkeypatch.setattr(storage, "load", lambda _: White())
     told = submission.rehearse("documents-unet-mlebench", "mlebench", tmp_path)
+    assert places == [("documents", "test", "mlebench")]
     assert "36 rows of 2 stand-in pages" in told
     score = grade.grade(tmp_path / "submission.csv.gz", tmp_path / "answers.csv.gz")
     assert score == pytest.approx(np.sqrt(0.2**2 * 12 / 36))
+
+
+def test_kaggles_pages_are_found_where_preprocess_puts_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = layout.processed("documents")
+    folder.mkdir(parents=True)
+    store.save_pages(folder, store.UNLABELLED, PAGES)
+    assert [page.name for page in submission._pages()] == ["1", "16"]

@@ -1,7 +1,6 @@
 """Which trained model a command uses: a given file, the champion, or what was just built."""
 
 import contextlib
-import hashlib
 import json
 import os
 import tempfile
@@ -15,7 +14,11 @@ from inkbench.errors import InkbenchError
 if TYPE_CHECKING:
     import keras
 
-_INPUTS = {"restoration": (None, None, None, 2), "classification": (None, 28, 28)}
+# Task → what its models take and give.
+_SHAPES = {
+    "restoration": ((None, None, None, 2), (None, None, None, 1)),
+    "classification": ((None, 28, 28), (None, 10)),
+}
 
 
 def model(dataset: str, task: str, given: Path | None = None) -> tuple["keras.Model", str]:
@@ -55,9 +58,13 @@ def model(dataset: str, task: str, given: Path | None = None) -> tuple["keras.Mo
 def _loaded(path: Path, task: str) -> "keras.Model":
     from inkbench.models import storage
 
-    loaded = storage.load(path)
-    if not isinstance(loaded.input_shape, tuple) or loaded.input_shape != _INPUTS[task]:
-        raise InkbenchError(f"{path}: takes {loaded.input_shape}, so it is not for {task}")
+    try:
+        loaded = storage.load(path)
+    except OSError as error:
+        raise InkbenchError(f"{path}: {error.strerror or error}") from None
+    takes, gives = (getattr(loaded, f"{end}_shape", None) for end in ("input", "output"))
+    if (takes, gives) != _SHAPES[task]:
+        raise InkbenchError(f"{path}: takes {takes} and gives {gives}, so it is not for {task}")
     return loaded
 
 
@@ -76,8 +83,9 @@ def _built(dataset: str, task: str) -> Path:
     """Of the pipeline's models for a task, the one that did best in its test."""
     variants = [
         name
-        for name, block in _params()["train"].items()
-        if (block.get("dataset"), block.get("task")) == (dataset, task)
+        for name, block in (_params().get("train") or {}).items()
+        if block
+        and (block.get("dataset"), block.get("task")) == (dataset, task)
         and block.get("split", "page-disjoint") == "page-disjoint"
     ]
     if not variants:
@@ -103,14 +111,15 @@ def _built(dataset: str, task: str) -> Path:
 
 def _registered(dataset: str, task: str) -> tuple[str, dict[str, str]]:
     """Name and rule of the registered model for a task; both empty if it is not registered."""
-    rules = _params().get("registry", {})
-    alike = ((n, r) for n, r in rules.items() if (r["dataset"], r["task"]) == (dataset, task))
-    return next(alike, ("", {}))
+    for name, rule in (_params().get("registry") or {}).items():
+        if rule and (rule.get("dataset"), rule.get("task")) == (dataset, task):
+            return name, rule
+    return "", {}
 
 
 def _champion(dataset: str, task: str) -> tuple["keras.Model", str] | None:
     """The registered model with the alias ``champion``; None where there is no store yet."""
-    from inkbench.tracking import registry, store
+    from inkbench.tracking import pipeline, registry, store
 
     file = store.sqlite_file()
     if file is not None and not file.exists():
@@ -122,22 +131,18 @@ def _champion(dataset: str, task: str) -> tuple["keras.Model", str] | None:
     if not name:
         return None
     try:
-        client = store.Store.open(create=False).client
-        version = client.get_model_version_by_alias(registry.PREFIX + name, registry.CHAMPION)
+        version = registry.champion(store.Store.open(create=False), registry.PREFIX + name)
     except Exception as error:  # whatever a client meets on its way to a server
-        if getattr(error, "error_code", "") in (
-            "RESOURCE_DOES_NOT_EXIST",
-            "INVALID_PARAMETER_VALUE",
-        ):
-            return None
         raise InkbenchError(store.public(error)) from None
+    if version is None:
+        return None
     tags = version.tags
     told = f"{registry.PREFIX}{name}@{registry.CHAMPION}, version {version.version}"
     facts = [tags.get("variant"), tags.get("value") and f"{tags['metric']} {tags['value']}"]
     facts.append(tags.get("data_source") and f"{tags['data_source']} data")
     whence = f"model: {told} ({', '.join(filter(None, facts))})"
     here = layout.model(tags.get("variant") or "?")
-    if here.is_file() and hashlib.md5(here.read_bytes()).hexdigest() == tags.get("model.md5"):
+    if here.is_file() and pipeline.md5_of_bytes(here.read_bytes()) == tags.get("model.md5"):
         return _loaded(here, task), whence
     return _downloaded(f"models:/{version.name}/{version.version}", task), whence
 

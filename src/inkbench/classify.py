@@ -1,5 +1,6 @@
 """Name the letters in images: `inkbench classify`."""
 
+import contextlib
 import math
 import sys
 from collections.abc import Iterator, Sequence
@@ -12,7 +13,7 @@ from PIL import Image
 
 from inkbench.datasets import mnist, notmnist
 from inkbench.denoise import inputs, reading
-from inkbench.denoise.command import complain
+from inkbench.denoise.command import complain, decoders_silent
 from inkbench.denoise.inputs import shown
 from inkbench.errors import InkbenchError
 
@@ -70,16 +71,17 @@ def run(arguments: Sequence[str], model_file: Path | None, settings: Settings) -
     model, whence = chosen.model(settings.dataset, "classification", model_file)
     print(whence, file=sys.stderr)
     sound = not unusable
-    for path in files:
-        try:
-            for number, page in enumerate(reading.read(path), 1):
-                where = f"{shown(path)}{f'#{number}' if number > 1 else ''}"
-                for place, label, probability in _named(model, page.pixels, settings):
-                    print(f"{where}{place}\t{label}\t{probability:.3f}")
-        except InkbenchError as error:
-            sound = False
-            text = str(error)
-            complain(error if text.startswith(shown(path)) else f"{shown(path)}: {text}")
+    with decoders_silent():
+        for path in files:
+            try:
+                for number, page in enumerate(reading.read(path), 1):
+                    where = f"{shown(path)}{f'#{number}' if number > 1 else ''}"
+                    for place, label, probability in _named(model, page.pixels, settings):
+                        print(f"{where}{place}\t{label}\t{probability:.3f}")
+            except InkbenchError as error:
+                sound = False
+                text = str(error)
+                complain(error if text.startswith(shown(path)) else f"{shown(path)}: {text}")
     return sound
 
 
@@ -110,9 +112,15 @@ def cut(page: np.ndarray, settings: Settings) -> Iterator[tuple[str, np.ndarray]
         raise InkbenchError(
             f"{page.shape[1]}×{page.shape[0]} pixels cannot hold {rows}×{columns} letters"
         )
+    blank = True
     for row, band in enumerate(np.array_split(page, rows), 1):
         for column, cell in enumerate(np.array_split(band, columns, axis=1), 1):
-            yield f"[{row},{column}]", fitted(cell, settings)
+            with contextlib.suppress(InkbenchError):  # an empty cell
+                letter = fitted(cell, settings)
+                blank = False
+                yield f"[{row},{column}]", letter
+    if blank:
+        raise InkbenchError("no letters on this sheet")
 
 
 def _scattered(page: np.ndarray, settings: Settings) -> Iterator[tuple[str, np.ndarray]]:

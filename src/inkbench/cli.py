@@ -5,6 +5,7 @@ A subcommand is one function and one block of `_parser`; whatever is heavy is im
 
 import argparse
 import os
+import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -36,6 +37,14 @@ def ui(options: argparse.Namespace) -> None:
             f"MLFLOW_TRACKING_URI: {store.public(store.uri())} is not a local SQLite store; open "
             "that server's own page, or unset it"
         )
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", options.port))
+        except OSError as error:
+            raise InkbenchError(
+                f"--port {options.port}: {error.strerror}; choose another"
+            ) from None
     store.set_environment()
     os.environ.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")  # nothing here needs it
     page = "#/experiments?workflowType=machine_learning"  # it opens on language models otherwise
@@ -58,13 +67,19 @@ def sync(options: argparse.Namespace) -> None:
 def rollback(options: argparse.Namespace) -> None:
     """Make an earlier version the champion again."""
     from inkbench.tracking import registry
-    from inkbench.tracking.store import Store, StoreError
+    from inkbench.tracking.store import Store, StoreError, public, set_environment, uri
 
     _go_to_root()
+    set_environment()  # before MLflow is imported
+    from mlflow.exceptions import MlflowException
+
     try:
-        print(registry.roll_back(Store.open(), options.model, options.to))
-    except StoreError as error:
-        raise InkbenchError(str(error)) from None
+        store = Store.open(create=False)
+        if store.client is None:
+            raise InkbenchError(f"{public(uri())}: no store yet; `dvc repro` makes it")
+        print(registry.roll_back(store, options.model, options.to))
+    except (StoreError, MlflowException) as error:
+        raise InkbenchError(public(error)) from None
 
 
 def readme(options: argparse.Namespace) -> None:
@@ -73,7 +88,7 @@ def readme(options: argparse.Namespace) -> None:
 
     _go_to_root()
     readme.update(check=options.check)
-    if options.picture:
+    if options.picture and not options.check:
         picture.write()
 
 
@@ -105,7 +120,7 @@ def classify(options: argparse.Namespace) -> None:
 
 def submission(options: argparse.Namespace) -> None:
     """Write a submission for Kaggle, or one whose answers are known."""
-    from inkbench import disk, layout, params, submission
+    from inkbench import disk, hardware, layout, params, submission
 
     out = options.out.resolve()
     _go_to_root()
@@ -114,12 +129,16 @@ def submission(options: argparse.Namespace) -> None:
         raise InkbenchError(f"{layout.PARAMS}: submission: [] names no variant; use --variant")
     name = options.variant or settings.submission[0]
     variant = settings.variant(name)
+    if variant.task != "restoration":
+        raise InkbenchError(f"--variant {name}: its task is {variant.task}; name a restorer")
+    hardware.set_up("float32", seed=0)  # the bits of stages/submission.py
     with disk.writing(out):
         out.mkdir(parents=True, exist_ok=True)
         if options.rehearse:
-            print(submission.rehearse(name, variant.split, out))
-            return
-        print(submission.told(submission.make(name, out), options.out))
+            told = submission.rehearse(name, variant.split, out)
+        else:
+            told = submission.told(submission.make(name, out), options.out)
+    print(told)
 
 
 def grade(options: argparse.Namespace) -> None:

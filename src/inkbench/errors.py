@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import os
 import sys
 from collections.abc import Iterator
 
@@ -27,6 +28,9 @@ def one_line_errors(debug: bool = False) -> Iterator[None]:
         sys.exit(_fail(error))
     except KeyboardInterrupt:
         sys.exit(130)
+    except BrokenPipeError:  # `inkbench classify … | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
 
 
 def _fail(error: InkbenchError) -> int:

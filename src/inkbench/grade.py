@@ -7,6 +7,7 @@ read in pieces, in which pixels are three small numbers, not strings.
 
 import io
 import re
+import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -87,7 +88,7 @@ def read(path: Path) -> Pixels:
                 keys.append(page << 2 * _BITS | row << _BITS | column)
                 values.append(value)
                 line += len(table)
-    except (OSError, EOFError, ValueError, zlib.error) as error:
+    except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
         raise InkbenchError(f"{path}: cannot be read ({error})") from None
     if not keys:
         raise InkbenchError(f"{path}: no rows below the header")
@@ -96,7 +97,6 @@ def read(path: Path) -> Pixels:
 
 def _opened(path: Path) -> IO[bytes] | io.BufferedIOBase:
     import gzip
-    import zipfile
 
     with path.open("rb") as file:
         start = file.read(4)
@@ -143,7 +143,7 @@ def _parsed(piece: bytes, path: Path, line: int) -> "pd.DataFrame":
         sound = np.isfinite(table[3]).all() and (table[[0, 1, 2]].to_numpy() >> _BITS == 0).all()
         if not sound or len(table) != lines:
             raise ValueError
-    except (ValueError, KeyError):
+    except (ValueError, KeyError, OverflowError, TypeError):
         raise _first_fault(piece, path, line) from None
     return table
 

@@ -26,8 +26,8 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 HeldOut = Annotated[float, Field(gt=0, lt=0.5)]
 Task = Literal["reconstruction", "classification", "restoration"]
 
-DATASETS = ("notmnist", "mnist", "documents")
 SUBSETS = {"notmnist": ("small", "large"), "mnist": ("all",), "documents": ("all",)}
+DATASETS = tuple(SUBSETS)
 
 
 class _Block(BaseModel):
@@ -95,7 +95,7 @@ class _Network(_Block):
             if unknown := set(options) - set(form.model_fields):
                 allowed = ", ".join(form.model_fields)
                 raise ValueError(f"unknown option {min(unknown)!r}; allowed: {allowed}")
-            form(**options)
+            return form(**options).model_dump(exclude_unset=True)  # "1e-5" is a text in YAML
         return options
 
 

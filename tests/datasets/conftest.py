@@ -1,6 +1,7 @@
 """A place to fetch to, a loopback server to fetch from, and archives made to order."""
 
 import os
+import socket
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -27,12 +28,23 @@ def server() -> Iterator[loopback.Server]:
         yield running
 
 
+def _resolve(host, *rest, really=socket.getaddrinfo, **more):
+    """No resolver is asked for a host that cannot exist: some answer all the same."""
+    if str(host).endswith(".invalid"):
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+    return really(host, *rest, **more)
+
+
 @pytest.fixture
 def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty repository root, no mirror, no credentials, and no waiting between retries."""
     monkeypatch.chdir(tmp_path)
     for name in ("INKBENCH_MIRROR", "KAGGLE_USERNAME", "KAGGLE_KEY", "KAGGLE_API_TOKEN"):
         monkeypatch.delenv(name, raising=False)
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.setattr(socket, "getaddrinfo", _resolve)
     monkeypatch.setenv("KAGGLE_CONFIG_DIR", str(tmp_path / "no-credentials"))
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setattr(transfer, "BACKOFF", 0.01)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import made_archives as made
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from inkbench.datasets import archives
@@ -194,10 +194,10 @@ def test_what_is_no_archive_never_yields_a_member(content: bytes) -> None:
 @given(st.binary(max_size=2000))
 def test_garbage_is_refused_in_one_line(garbage: bytes) -> None:
     path = written(gzip.compress(garbage))
-    try:
+    assume(garbage.strip(b"\0"))  # zeros are the end of an archive, and an empty one is one
+    with pytest.raises(ArchiveError) as refused:
         list(archives.members(path))
-    except ArchiveError as error:
-        assert "\n" not in str(error)
+    assert "\n" not in str(refused.value)
 
 
 def test_gunzip_stops_at_its_limit() -> None:

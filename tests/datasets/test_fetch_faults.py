@@ -285,8 +285,9 @@ fetch.fetch("notmnist", made.settings("notmnist"))
 """
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
     running = subprocess.Popen([sys.executable, "-c", program], env=environment)
+    deadline = time.monotonic() + 300
     while not (server.asked["/x"] and list(layout.raw("notmnist").rglob(LETTERS))):
-        assert running.poll() is None
+        assert running.poll() is None and time.monotonic() < deadline
         time.sleep(0.02)
     running.send_signal(signal.SIGKILL)
     running.wait()

@@ -128,3 +128,17 @@ def test_a_stratum_too_small_to_share_is_shared_as_far_as_it_goes(size: int) -> 
     )
     assert sum(map(len, parts.values())) == size
     assert len(parts["train"]) == 1
+
+
+def test_a_subset_follows_the_strata_and_the_seed() -> None:
+    strata = np.repeat([0, 1], [900, 100])
+    one, other = (splits.take_groups(np.arange(1000), strata, 100, seed) for seed in (0, 1))
+    assert np.bincount(strata[one]).tolist() == [90, 10]
+    assert set(one) != set(other)
+
+
+def test_eleven_copies_among_single_pictures_stay_in_training() -> None:
+    groups = np.concatenate([np.arange(20), np.full(11, 20)])
+    for seed in range(20):
+        parts = splits.split_groups(groups, groups * 0, {"test": 0.5}, seed)
+        assert 20 in groups[parts["train"]]

@@ -96,3 +96,23 @@ def test_an_output_that_is_neither_folder_nor_image_is_refused(here: Path) -> No
 
 def test_a_name_of_any_bytes_is_shown_in_one_line(here: Path) -> None:
     assert shown(b"a\n\xff\x1b.png".decode("utf-8", "surrogateescape")) == "a\\n\\xff\\x1b.png"
+
+
+def test_an_input_is_never_the_place_of_a_result(here: Path) -> None:
+    touch("new/x.png", "archive/x.png", "archive/y.png")
+    tasks, unusable = find(["new", "archive"], Path("archive"))
+    assert tasks == []
+    said = [str(error) for error in unusable]
+    assert said[0] == (
+        "new/x.png: archive/x.png is an input and would be replaced; choose another -o"
+    )
+    assert len(said) == 3
+
+
+def test_two_sheets_under_one_name_are_refused(here: Path) -> None:
+    touch("front.jpg", "front.png")
+    tasks, unusable = find(["front.jpg", "front.png"], Path("out"))
+    assert len(tasks) == 2 and not unusable
+    tasks, unusable = find(["front.jpg", "front.png"], Path("out"), compare=True)
+    assert [task.source for task in tasks] == [Path("front.jpg")]
+    assert "as that of front.jpg" in str(unusable[0])

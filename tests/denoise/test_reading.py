@@ -194,7 +194,6 @@ def test_a_single_pixel_is_a_page(tmp_path: Path) -> None:
 
 
 def test_a_pdf_is_drawn_page_by_page(tmp_path: Path) -> None:
-    pytest.importorskip("pypdfium2")
     path = tmp_path / "a.pdf"
     pages = [Image.new("L", (144, 72), grey) for grey in (0, 200)]
     pages[0].save(path, save_all=True, append_images=pages[1:], resolution=72)
@@ -222,19 +221,9 @@ LOCKED = (
 
 
 def test_a_locked_pdf_says_what_to_do(tmp_path: Path) -> None:
-    pytest.importorskip("pypdfium2")
     path = tmp_path / "a.pdf"
     path.write_bytes(LOCKED)
     assert complaint(path) == "locked with a password; save a copy without one"
-
-
-def test_without_the_extra_a_pdf_says_how_to_get_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "pypdfium2", None)
-    path = tmp_path / "a.pdf"
-    path.write_bytes(LOCKED)
-    assert "pip install pypdfium2" in complaint(path)
 
 
 def seeds() -> list[bytes]:

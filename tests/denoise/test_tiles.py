@@ -52,3 +52,17 @@ def test_the_parts_that_count_meet_without_a_gap(length: int, tile: int, margin:
 @pytest.mark.parametrize("shape", [(1, 1), (1, 700), (700, 3), (17, 33)])
 def test_any_size_comes_back_as_it_was(shape: tuple[int, int], network) -> None:
     assert restore(network, np.full(shape, 200, np.uint8)).shape == shape
+
+
+class Ramp:
+    """Answers brighter to the lower right, whatever it is shown."""
+
+    layers = ()
+
+    def predict_on_batch(self, pages: np.ndarray) -> np.ndarray:
+        rows, columns = (np.linspace(0, 0.5, n, dtype=np.float32) for n in pages.shape[1:3])
+        return np.add.outer(rows, columns)[None, ..., None]
+
+
+def test_the_four_mirror_images_are_averaged() -> None:
+    assert np.allclose(restore(Ramp(), np.full((32, 48), 200, np.uint8)), 0.5, atol=1e-6)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from fake_models import CLASSIFICATION, FakeModel, letters, likely, save_letters, save_training_card
 
-from inkbench import hardware, prediction
+from inkbench import hardware, layout, prediction
 
 SCRIPT = Path(__file__).parents[2] / "stages/evaluate.py"
 
@@ -57,6 +57,15 @@ def test_leaves_metrics_and_evaluation(project, answers):
     metrics = json.loads((project / "metrics/my-cnn.json").read_text())
     assert metrics["test_accuracy"] == 0.95
     assert (project / "evaluations/my-cnn/confusion.csv").is_file()
+
+
+def test_models_of_earlier_steps_are_evaluated_too(project, answers):
+    folder = layout.steps("my-cnn")
+    folder.mkdir()
+    (folder / "logistic_regression.keras").touch()
+    assert _run("my-cnn") == 0
+    metrics = json.loads((project / "metrics/my-cnn.json").read_text())
+    assert metrics["test_accuracy_logistic_regression"] == 0.95
 
 
 def test_two_runs_leave_the_same_bytes(project, answers):

@@ -21,8 +21,9 @@ from fake_models import (
 )
 
 from inkbench import layout
+from inkbench.datasets.store import Images
 from inkbench.errors import InkbenchError
-from inkbench.evaluation import fidelity, suite
+from inkbench.evaluation import classification, fidelity, suite, variational
 from inkbench.evaluation import reconstruction as reconstruction_module
 from inkbench.evaluation.results import Results
 from inkbench.params import Variant
@@ -217,6 +218,11 @@ def test_a_variational_model_has_its_bound_and_its_pictures():
     assert generated["samples"].shape == (64, 28, 28)
     assert generated["interpolations"].shape == (8, 10, 28, 28)
     assert generated["manifold"].shape == (20, 20, 28, 28)
+    images = letters(4, 3).images
+    mean, log_var = FakeModel().posterior(images)
+    drawn = FakeModel().decode(variational.sample(mean, log_var))
+    ink = fidelity.ink(images, binarise=False)
+    assert variational.bound(ink, drawn, mean, log_var).items() <= metrics.items()
 
 
 def test_classification_has_all_its_metrics():
@@ -241,6 +247,28 @@ def test_classification_writes_what_is_documented():
     assert set(results.tables) == {"confusion.csv", "per_class.csv", "reliability.csv"}
     assert results.arrays["confused.npz"]["labels"].tolist() == [0, 0, 0, 0]
     assert results.tables["confusion.csv"].rows[0] == ("A", "B")
+
+
+def test_the_interval_counts_copies_of_a_picture_together():
+    test, groups = letters(4, 3), np.arange(40) // 4
+    save_letters(Images(test.images, test.labels, groups))
+    said = likely(test.labels, wrong=4)
+    found = _evaluate(CLASSIFICATION, FakeModel(answers=said)).metrics
+    low, high = classification.accuracy_interval(said.argmax(1) == test.labels, groups)
+    assert (found["test_accuracy_low"], found["test_accuracy_high"]) == (low, high)
+    alone = classification.accuracy_interval(said.argmax(1) == test.labels, np.arange(40))
+    assert low < alone[0]
+
+
+def test_the_probe_sees_codes_then_pixels_of_all_three_parts(monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        reconstruction_module.probe,
+        "accuracies",
+        lambda *parts: seen.append([part.features.shape for part in parts]) or (0, 0),
+    )
+    _evaluate(RECONSTRUCTION)
+    assert seen == [[(n, width) for n in (60, 20, 40)] for width in (16, 784)]
 
 
 def test_steps_before_the_last_are_told_too():

@@ -50,3 +50,14 @@ def test_a_batch_may_be_a_single_image():
     weights, found = _step(InHalves, RNG.random((1, 6)), RNG.random((1, 2)))
     assert np.isfinite(found["loss"])
     assert all(np.isfinite(part).all() for part in weights)
+
+
+def test_the_loss_of_an_epoch_weighs_a_short_last_batch():
+    inputs, targets, seen = RNG.random((12, 6)), RNG.random((12, 2)), []
+    for kind in (keras.Model, InHalves):
+        network = _network()
+        model = network if kind is keras.Model else kind(network.input, network.output)
+        model.compile(keras.optimizers.SGD(0.1), "mse")
+        history = model.fit(inputs, targets, batch_size=8, shuffle=False, verbose=0).history
+        seen.append(history["loss"][0])
+    assert seen[0] == pytest.approx(seen[1], rel=1e-4)

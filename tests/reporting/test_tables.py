@@ -1,5 +1,6 @@
 """Leaderboards, published figures and how numbers are written."""
 
+import csv
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ import yaml
 import made_audits
 from inkbench import params
 from inkbench.errors import InkbenchError
-from inkbench.reporting import claims, leaderboard
+from inkbench.reporting import claims, collect, data, leaderboard, picture
 from inkbench.reporting.audits import Audit
 from inkbench.reporting.collect import Entry
 
@@ -130,3 +131,26 @@ def test_every_column_of_a_leaderboard_has_words():
     words = leaderboard.wording()
     for task in words["tasks"].values():
         assert {task["leads"], *task["columns"]} <= words["metrics"].keys()
+
+
+def test_curves_for_dvc_are_of_the_last_phase_in_their_columns(mine: Path):
+    result = collect.result("notmnist-stacked-logreg")
+    data.write([result], mine / "tables")
+    with (mine / "tables/loss/notmnist-stacked-logreg.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    for column, key in (("training", "loss"), ("validation", "val_loss")):
+        last = result.history[key][result.final_phase]
+        assert [float(row[column]) for row in rows] == list(map(float, last))
+
+
+def test_pixels_stand_under_the_probe():
+    assert leaderboard.note("probe_accuracy", {"raw_pixel_probe_accuracy": 0.88}) == (
+        "pixels 88.00 %"
+    )
+
+
+def test_the_picture_is_of_the_best(mine: Path):
+    found = collect.results()
+    pages = [r for r in found if r.task == "restoration" and r.block.get("split") is None]
+    best = min(pages, key=lambda result: result.metrics["test_rmse"])
+    assert picture._best(pages[::-1], "restoration", "documents", "pages.npz").name == best.name

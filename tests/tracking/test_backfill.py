@@ -31,3 +31,21 @@ def test_a_claim_run_again_has_its_figures_and_its_dataset(
     assert told["metrics"]["values"] == {"test_bce": 0.1677}
     assert Path(told["artifact"]["file"]).name == "notmnist-basic.json"
     assert {"do": "tags", "values": {"data_source": "real"}} in events
+
+
+def test_a_submission_tells_what_it_is_of_and_not_every_pixel(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    Path("params.yaml").write_text("train: {}\n")
+    execution = Execution("submission@documents-unet", "python x.py", {}, {}, {})
+    written = Journal(tmp_path / "journal")
+    written.folder.mkdir()
+    made = {
+        "submission/submission.json": b'{"data_source": "real"}',
+        "submission/submission.csv.gz": b"many rows",
+    }
+    events = list(backfill._events(execution, Files(tmp_path), made, written))
+    assert {"do": "tags", "values": {"data_source": "real"}} in events
+    files = [Path(event["file"]).name for event in events if event["do"] == "artifact"]
+    assert files == ["submission.json"]

@@ -31,7 +31,13 @@ def costs(store: Store, root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
     del sys.modules["costs"]
 
 
-def trained(store: Store, speed: float | None = 400.0, tags: dict | None = None, **changes) -> None:
+def trained(
+    store: Store,
+    speed: float | None = 400.0,
+    tags: dict | None = None,
+    status: str = "FINISHED",
+    **changes,
+) -> None:
     """Log a finished training of 100 images for 8 epochs of which only the last part was timed."""
     at = 1000 * (len(store.search("")) + 1)
     labels = {"stage": "train", "variant": NAME, **(tags or {})}
@@ -44,7 +50,7 @@ def trained(store: Store, speed: float | None = 400.0, tags: dict | None = None,
         measured = {"seconds": 1.5, "images_per_second": speed, "peak_memory_mb": 900}
         for key, value in measured.items():
             store.client.log_metric(run_id, key, value)
-    store.client.set_terminated(run_id, "FINISHED")
+    store.client.set_terminated(run_id, status)
 
 
 def test_the_newest_training_with_these_settings_counts(store: Store, costs: ModuleType):
@@ -52,6 +58,7 @@ def test_the_newest_training_with_these_settings_counts(store: Store, costs: Mod
     trained(store, 200)
     trained(store, 300, epochs=1)  # an experiment
     trained(store, 400, tags={LINK: "another run"})  # stands for an older one
+    trained(store, 500, status="FAILED")
     trained(store, None)  # made afterwards: nothing was timed
     costs.write(costs.rows(params.load().train))
     with Path("benchmarks/costs.csv").open() as file:

@@ -28,7 +28,7 @@ def train(project: Project, uri: str, **environment: str) -> str:
     done = project.run(*TRAIN, DVC_STAGE=ADDRESS, MLFLOW_TRACKING_URI=uri, **environment)
     assert time.monotonic() - started < 90
     facts = json.loads((project.folder / "models/mnist-a/train.json").read_text())
-    assert facts["seconds"] == 1.5, "the stage's own output is right"
+    assert facts["data_source"] == "stand-in", "the stage's own output is right"
     return done.stderr
 
 
@@ -134,7 +134,7 @@ def test_a_server_that_hangs_does_not_hold_the_stage_up(project: Project, server
         *TRAIN, DVC_STAGE=ADDRESS, MLFLOW_TRACKING_URI=server.uri, MLFLOW_HTTP_REQUEST_TIMEOUT="2"
     )
     training.wait(timeout=300)
-    assert time.monotonic() - started < 15
+    assert time.monotonic() - started < 60
     _, stderr = training.communicate(timeout=300)  # the courier's end
     assert_warned_once(stderr)
     server.resume()

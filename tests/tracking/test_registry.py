@@ -131,6 +131,48 @@ def test_a_rollback_can_be_taken_back(lineage: Lineage, store: Store) -> None:
     assert lineage.champion == ("2", 0.4)
 
 
+def test_a_rollback_goes_one_step(lineage: Lineage, store: Store) -> None:
+    for value, name in ((0.5, "a"), (0.4, "b"), (0.3, "c")):
+        lineage.evaluated(value, model=name)
+    assert "champion is version 2" in registry.roll_back(store, NAME)
+
+
+@pytest.mark.parametrize(("best", "stray", "winner"), [("min", 0.1, "b"), ("max", 0.9, "c")])
+def test_the_best_by_the_rule_of_all_variants_of_its_data(
+    store: Store, tmp_path: Path, best: str, stray: float, winner: str
+) -> None:
+    found = {"a": ("mnist", 0.3), "b": ("mnist", 0.2), "c": ("mnist", 0.4), "x": ("other", stray)}
+    task = {"task": "reconstruction"}
+    rule = task | {"dataset": "mnist", "metric": "test_bce", "best": best}
+    train = {name: task | {"dataset": dataset} for name, (dataset, _) in found.items()}
+    (tmp_path / "params.yaml").write_text(
+        json.dumps({"train": train, "registry": {"mnist-autoencoder": rule}})
+    )
+    (tmp_path / "metrics").mkdir()
+    lock = []
+    for name, (_, value) in found.items():
+        facts = json.dumps({"test_bce": value, "data_source": "real"}).encode()
+        (tmp_path / f"metrics/{name}.json").write_bytes(facts)
+        md5 = hashlib.md5(name.encode()).hexdigest()
+        made = store.client.create_logged_model(
+            store.experiment_id, name=name, tags={"model.md5": md5}
+        )
+        store.client.finalize_logged_model(made.model_id, "READY")
+        outs = {f"metrics/{name}.json": hashlib.md5(facts).hexdigest()}
+        lock.append(Execution(f"evaluate@{name}", "", {}, outs, {}))
+        lock.append(Execution(f"train@{name}", "", {}, {f"models/{name}/model.keras": md5}, {}))
+    by_name = {execution.name: execution for execution in lock}
+    registry.crown(store, by_name, lock, Files(tmp_path), lambda _: None)
+    champion = registry.champion(store, NAME)
+    assert champion is not None and champion.tags["variant"] == winner
+
+
+def test_a_file_without_rules_crowns_nobody(store: Store, tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_text("train:\nregistry:\n")
+    registry.crown(store, {}, [], Files(tmp_path), lambda _: None)
+    assert registry.champion(store, NAME) is None
+
+
 @pytest.mark.parametrize(
     ("name", "version", "said"),
     [

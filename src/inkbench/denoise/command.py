@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from inkbench import disk
 from inkbench.denoise import inputs, reading, writing
 from inkbench.denoise.inputs import Task, shown
 from inkbench.denoise.page import clean
+from inkbench.denoise.reading import Scan
 from inkbench.errors import InkbenchError
 
 if TYPE_CHECKING:
@@ -58,7 +60,8 @@ def run(arguments: list[str], out: Path, model_file: Path | None, settings: Sett
     """
     from inkbench import chosen
 
-    tasks, unusable = inputs.find(arguments, out)
+    with disk.writing(out):
+        tasks, unusable = inputs.find(arguments, out, settings.compare)
     for error in unusable:
         complain(error)
     if not tasks:
@@ -66,7 +69,7 @@ def run(arguments: list[str], out: Path, model_file: Path | None, settings: Sett
     model, whence = chosen.model("documents", "restoration", model_file)
     print(whence, file=sys.stderr)
     wanted = len(tasks) + len(unusable)
-    with _decoders_silent():
+    with decoders_silent():
         done = sum(clean_all(OneAtATime(model), tasks, settings))
     print(f"{done} of {wanted} cleaned")
     return done == wanted
@@ -89,8 +92,9 @@ def clean_all(model: "keras.Model", tasks: list[Task], settings: Settings) -> It
             return error
         except MemoryError:
             return InkbenchError(f"{shown(task.source)}: too large for this machine's memory")
-        except OSError as error:
-            return InkbenchError(f"{shown(task.source)}: {error.strerror or error}")
+        except Exception as error:  # whatever a library makes of an odd file; the others go on
+            said = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
+            return InkbenchError(f"{shown(task.source)}: {said}")
 
     with ThreadPoolExecutor(settings.jobs) as pool:
         results = pool.map(attempt, tasks)
@@ -121,7 +125,8 @@ def clean_file(model: "keras.Model", task: Task, settings: Settings) -> str:
     if task.target.exists() and task.source.samefile(task.target):
         raise InkbenchError(f"{shown(task.source)}: would be replaced; choose another -o")
     factors = []
-    with writing.writing(task.target, settings.force) as file:
+    with contextlib.ExitStack() as whole:  # result and sheets: all or nothing
+        file = whole.enter_context(writing.writing(task.target, settings.force))
         for number, scan in enumerate(reading.read(task.source, settings.dpi), 1):
             cleaned, factor = clean(
                 model,
@@ -133,8 +138,9 @@ def clean_file(model: "keras.Model", task: Task, settings: Settings) -> str:
             file.add(cleaned, scan)
             factors.append(factor)
             if settings.compare:
-                sheet = writing.comparison(task.target, number)
-                writing.compare(sheet, scan.pixels, cleaned, settings.force)
+                path = writing.comparison(task.target, number)
+                sheet = whole.enter_context(writing.writing(path, settings.force))
+                sheet.add(writing.side_by_side(scan.pixels, cleaned), Scan(scan.pixels))
     pages = "1 page" if len(factors) == 1 else f"{len(factors)} pages"
     seen = ", ".join(sorted({f"{factor:.0%}" for factor in factors}))
     return f"{shown(task.source)} → {shown(task.target)} ({pages}, seen at {seen} of its size)"
@@ -145,7 +151,7 @@ def _text(descriptor: int) -> TextIO:
 
 
 @contextlib.contextmanager
-def _decoders_silent() -> Iterator[None]:
+def decoders_silent() -> Iterator[None]:
     """Keep what libraries say about bad files from stderr; it is said in our own words there."""
     own, saved = sys.stderr, os.dup(2)
     own.flush()

@@ -59,7 +59,9 @@ def sources(
     return found, unusable
 
 
-def find(inputs: Sequence[str], out: Path) -> tuple[list[Task], list[InkbenchError]]:
+def find(
+    inputs: Sequence[str], out: Path, compare: bool = False
+) -> tuple[list[Task], list[InkbenchError]]:
     """Turn what was asked for into tasks.
 
     Parameters
@@ -68,6 +70,8 @@ def find(inputs: Sequence[str], out: Path) -> tuple[list[Task], list[InkbenchErr
         See `sources`.
     out
         A folder, or a file if its name ends in one of `WRITABLE` and there is one input file.
+    compare
+        Whether there will be before/after sheets, which go by names without suffix.
 
     Returns
     -------
@@ -90,7 +94,15 @@ def find(inputs: Sequence[str], out: Path) -> tuple[list[Task], list[InkbenchErr
         raise InkbenchError(
             f"{shown(out)}: neither a folder nor a name in {', '.join(sorted(WRITABLE))}"
         )
-    return _without_clashes([Task(s, out / p) for s, p in found.items()], unusable), unusable
+    originals = {os.path.realpath(source) for source in found}
+    tasks = []
+    for task in (Task(source, out / place) for source, place in found.items()):
+        if os.path.realpath(task.target) in originals:
+            what = f"{shown(task.target)} is an input and would be replaced; choose another -o"
+            unusable.append(InkbenchError(f"{shown(task.source)}: {what}"))
+        else:
+            tasks.append(task)
+    return _without_clashes(tasks, unusable, compare), unusable
 
 
 def _files(text: str, out: Path | None) -> Iterator[tuple[Path, Path]]:
@@ -135,10 +147,13 @@ def _target_name(source: Path) -> str:
     return source.name if source.suffix.lower() in WRITABLE else f"{source.stem}.png"
 
 
-def _without_clashes(tasks: list[Task], unusable: list[InkbenchError]) -> list[Task]:
+def _without_clashes(tasks: list[Task], unusable: list[InkbenchError], compare: bool) -> list[Task]:
+    def place(task: Task) -> Path:
+        return task.target.with_suffix("") if compare else task.target
+
     taken: dict[Path, Path] = {}
     for task in tasks:
-        first = taken.setdefault(task.target, task.source)
+        first = taken.setdefault(place(task), task.source)
         if first != task.source:
             unusable.append(
                 InkbenchError(
@@ -146,4 +161,4 @@ def _without_clashes(tasks: list[Task], unusable: list[InkbenchError]) -> list[T
                     f"{shown(first)}; clean them one after the other"
                 )
             )
-    return [task for task in tasks if taken[task.target] == task.source]
+    return [task for task in tasks if taken[place(task)] == task.source]

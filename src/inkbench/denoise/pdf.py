@@ -1,4 +1,4 @@
-"""Pages of a PDF file, drawn by PDFium: an extra, because most scans are images."""
+"""Pages of a PDF file, drawn by PDFium."""
 
 import threading
 from collections.abc import Iterator
@@ -27,16 +27,10 @@ def pages(path: Path, dpi: int, most_pixels: int) -> Iterator[Image.Image]:
     Raises
     ------
     InkbenchError
-        If the library is missing, the file damaged or locked, or a page too large.
+        If the file is damaged or locked, or a page too large.
     """
-    try:
-        import pypdfium2
-    except ImportError:
-        raise InkbenchError(
-            "reading PDF takes an extra; install it: pip install pypdfium2"
-        ) from None
     with _pdfium:
-        document = _opened(pypdfium2, path)
+        document = _opened(path)
         count = len(document)
     try:
         if not count:
@@ -51,7 +45,9 @@ def pages(path: Path, dpi: int, most_pixels: int) -> Iterator[Image.Image]:
             document.close()
 
 
-def _opened(pypdfium2, path: Path):
+def _opened(path: Path):
+    import pypdfium2
+
     try:
         return pypdfium2.PdfDocument(path)
     except pypdfium2.PdfiumError as error:

@@ -17,7 +17,7 @@ from inkbench.errors import InkbenchError
 _QUALITY = 92  # of JPEG, also inside PDF: no rings around letters
 _COMPARED = 1400  # pixels: largest height of a before/after sheet
 _GAP = 12  # pixels between before and after
-_TEXT = 4000  # characters of a text chunk that are kept
+_TEXT = 4000  # characters of a text that is kept
 # Tags that say what the page is and who made it when. Places, previews and what describes the
 # coding of the original's pixels are left behind.
 _KEPT = (0x010D, 0x010E, 0x010F, 0x0110, 0x011D, 0x0132, 0x013B, 0x8298)
@@ -96,7 +96,7 @@ class _Tiff:
 
 class _Pdf:
     def __init__(self, file: Path, target: Path) -> None:
-        self._file, self._title = file, target.stem
+        self._file, self._title = file, shown(target.stem)
 
     def add(self, page: np.ndarray, scan: Scan) -> None:
         more = self._file.exists()
@@ -121,7 +121,8 @@ def _save(page: np.ndarray, file: Path, kind: str, **options: object) -> None:
 
 def _kept(exif: Image.Exif) -> Image.Exif:
     kept = Image.Exif()
-    kept.update({tag: exif[tag] for tag in _KEPT if isinstance(exif.get(tag), str)})
+    text = {tag: exif[tag] for tag in _KEPT if isinstance(exif.get(tag), str)}
+    kept.update({tag: value for tag, value in text.items() if len(value) <= _TEXT})
     details = exif.get_ifd(_EXIF_IFD)
     times = {tag: details[tag] for tag in _KEPT_EXIF if isinstance(details.get(tag), str)}
     if times:
@@ -143,17 +144,18 @@ def comparison(target: Path, number: int) -> Path:
     return target.with_name(f"{target.stem}-compare{page}.png")
 
 
-def compare(path: Path, before: np.ndarray, after: np.ndarray, force: bool) -> None:
-    """Write a before/after sheet.
+def side_by_side(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """Draw a before/after sheet.
 
     Parameters
     ----------
-    path
-        PNG file.
     before, after
         uint8 ``[h, w]`` or ``[h, w, 3]``, of the same size.
-    force
-        Whether what is there may be replaced.
+
+    Returns
+    -------
+    numpy.ndarray
+        uint8, at most 1,400 pixels high, in colour if ``before`` is.
     """
     height, width = before.shape[:2]
     shrink = min(1, _COMPARED / height, _COMPARED / width)
@@ -163,5 +165,4 @@ def compare(path: Path, before: np.ndarray, after: np.ndarray, force: bool) -> N
         image = Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS)
         sheet.paste(image, (column * (size[0] + _GAP), 0))
     coloured = before.ndim == 3
-    with writing(path, force) as file:
-        file.add(np.asarray(sheet if coloured else sheet.convert("L")), Scan(before))
+    return np.asarray(sheet if coloured else sheet.convert("L"))

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 BACKFILLED = "backfilled"
 INCOMPLETE = "backfill.incomplete"
+_SUBMISSION_CARD = layout.SUBMISSION / "submission.json"
 
 
 def backfill(
@@ -58,7 +59,8 @@ def can_be_completed(files: Files, execution: Execution) -> bool:
 
 def test_facts(files: Files, execution: Execution) -> dict[str, Any]:
     """``metrics/V.json`` as an evaluation left it; empty if not at hand."""
-    return _json(cache.outputs(execution, files), layout.metrics(execution.subject))
+    path = layout.metrics(execution.subject)
+    return _json({str(path): cache.output(execution, files, str(path)) or b"{}"}, path)
 
 
 def test_metrics(files: Files, execution: Execution) -> dict[str, float]:
@@ -91,10 +93,8 @@ def _events(
     params = files.yaml("params.yaml")
     blocks = params.get("published" if execution.kind == "published" else "train") or {}
     block = {} if of_data else blocks.get(subject) or {}
-    facts = _json(made, layout.training_card(subject))
     yield {
         "do": "start",
-        "at": journal.now() - int(1000 * facts.get("seconds", 0)),  # as long as it took then
         "stage": execution.kind,
         "variant": None if of_data else subject or None,
         "dataset": subject if of_data else block.get("dataset"),
@@ -102,7 +102,12 @@ def _events(
         "command": str(execution.cmd),
     }
     yield {"do": "tags", "values": {INCOMPLETE: str(not made).lower()}}
-    tell = {"train": _trained, "evaluate": _evaluated, "published": _rerun}.get(execution.kind)
+    tell = {
+        "train": _trained,
+        "evaluate": _evaluated,
+        "published": _rerun,
+        "submission": _submitted,
+    }.get(execution.kind)
     if tell and made:
         yield from tell(subject, made, written)
     if of_data:
@@ -117,11 +122,9 @@ def _trained(variant: str, made: Mapping[str, bytes], written: Journal) -> Itera
     yield _source_tag(facts)
     table = made.get(str(layout.history(variant)), b"").decode()
     rows = list(csv.DictReader(io.StringIO(table)))
-    took, now = 1000 * facts.get("seconds", 0), journal.now()
-    for index, row in enumerate(rows, start=1):
+    for row in rows:
         values = {key: float(value) for key, value in row.items() if value}
-        at = now - int(took * (1 - index / len(rows)))  # evenly: nothing says when epochs ended
-        yield {"do": "metrics", "at": at, "values": values, "step": int(values["epoch"])}
+        yield {"do": "metrics", "values": values, "step": int(values["epoch"])}
     yield {"do": "metrics", "values": _numbers(facts), "step": 0}
     model = made.get(str(layout.model(variant)))
     if model is not None:
@@ -154,6 +157,10 @@ def _rerun(claim: str, made: Mapping[str, bytes], written: Journal) -> Iterator[
     return _evaluated(layout.claim(claim), made, written)
 
 
+def _submitted(_: str, made: Mapping[str, bytes], written: Journal) -> Iterator[Event]:
+    yield _source_tag(_json(made, _SUBMISSION_CARD))
+
+
 def _artifacts(
     execution: Execution, made: Mapping[str, bytes], written: Journal
 ) -> Iterator[Event]:
@@ -170,6 +177,7 @@ def _artifacts(
             *(path for path in made if path.endswith(".csv")),
         },
         "published": {path for path in made if path.endswith((".json", ".csv"))},
+        "submission": {str(_SUBMISSION_CARD)},  # not the 48 MB that it speaks of
     }.get(execution.kind, set(made))
     for index, (path, content) in enumerate(sorted(made.items())):
         if path not in wanted:

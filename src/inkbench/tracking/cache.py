@@ -24,11 +24,15 @@ def outputs(execution: Execution, files: Files) -> dict[str, bytes]:
                 )
                 if content is not None:
                     found[f"{out}/{entry['relpath']}"] = content
-        else:
-            content = _unchanged(files, out, md5) or _cached(md5)
-            if content is not None:
-                found[out] = content
+        elif (content := output(execution, files, out)) is not None:
+            found[out] = content
     return found
+
+
+def output(execution: Execution, files: Files, path: str) -> bytes | None:
+    """One file that is an output of its own, or None if it is not at hand."""
+    md5 = execution.outs.get(path, "")
+    return _unchanged(files, path, md5) or _cached(md5)
 
 
 def file_md5(execution: Execution, path: str) -> str:

@@ -10,7 +10,6 @@ leaves the journal for `inkbench sync`.
 
 import contextlib
 import getpass
-import hashlib
 import os
 import select
 import signal
@@ -21,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from inkbench import layout
+from inkbench.errors import InkbenchError
 from inkbench.tracking import pipeline, state
 from inkbench.tracking.journal import Event, Journal, locked, session, session_lock
 from inkbench.tracking.store import public, uri
@@ -43,7 +43,7 @@ def main() -> None:
                 _attend(journal)
             except Exception as error:
                 _warn(reason(error))
-                with contextlib.suppress(OSError):
+                with contextlib.suppress(InkbenchError):
                     journal.failure = reason(error)  # nobody shall wait for it
 
 
@@ -136,7 +136,7 @@ def find_context(start: Event) -> dict[str, Any]:
             context |= {"stage": address, "hash": now.hash}
     model = folder / layout.model(start["variant"] or "")
     if start["stage"] in {"evaluate", "plot"} and model.is_file():
-        context["model_md5"] = hashlib.md5(model.read_bytes(), usedforsecurity=False).hexdigest()
+        context["model_md5"] = pipeline.md5_of_bytes(model.read_bytes())
     return context
 
 

@@ -18,6 +18,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from inkbench import disk
+
 OUTBOX = ".tracking"
 
 Event = dict[str, Any]
@@ -165,9 +167,8 @@ class Journal:
 
 
 def _write(path: Path, text: str) -> None:
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)
+    with disk.new_file(path) as scratch:
+        scratch.write_text(text, encoding="utf-8")
 
 
 @contextlib.contextmanager

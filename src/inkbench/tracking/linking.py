@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from inkbench.tracking import backfill
 from inkbench.tracking.logged_models import attach
 from inkbench.tracking.parents import source_tags
 from inkbench.tracking.pipeline import Execution
@@ -16,9 +17,11 @@ _OF_THE_OTHER_PARENT = {JOURNAL, PARENT, "dvc.exp_name", "mlflow.note.content"}
 
 
 def find_source(store: Store, execution: Execution) -> "Run | None":
-    """The newest finished run of the very same execution, under whatever parent."""
+    """The newest finished and complete run of the very same execution, under whatever parent."""
     runs = store.tagged(HASH, execution.hash)
-    finished = [run for run in runs if run.info.status == "FINISHED"]
+    finished = [
+        run for run in runs if run.info.status == "FINISHED" and not backfill.is_incomplete(run)
+    ]
     originals = [run for run in finished if LINK not in run.data.tags]
     if not (found := originals or finished):
         return None

@@ -19,6 +19,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from inkbench.errors import InkbenchError
+
 _TEMPLATE = re.compile(r"\$\{\s*([\w.-]+)\s*\}")
 
 
@@ -96,7 +98,7 @@ class Files:
     def yaml(self, path: str) -> Any:
         """A parsed YAML file, an empty mapping if there is none; parsed once."""
         if path not in self._parsed:
-            self._parsed[path] = read_yaml(self.text(path)) or {}
+            self._parsed[path] = read_yaml(self.text(path), path) or {}
         return self._parsed[path]
 
     def md5(self, path: str) -> str | None:
@@ -143,7 +145,10 @@ class CommittedFiles(Files):
     def __init__(self, root: Path, commit: str) -> None:
         super().__init__(root)
         archive = subprocess.run(
-            ["git", "archive", "--format=tar", commit], cwd=root, capture_output=True, check=True
+            ["git", "-c", "safe.directory=*", "archive", "--format=tar", commit],
+            cwd=root,
+            capture_output=True,
+            check=True,
         )
         with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as tar:
             self._files = {
@@ -188,11 +193,14 @@ def _md5(content: bytes = b"") -> Any:
     return hashlib.md5(content, usedforsecurity=False)
 
 
-def read_yaml(text: str) -> Any:
-    """Parse YAML as DVC does (YAML 1.2: ``1e-05`` is a number)."""
-    from ruamel.yaml import YAML
+def read_yaml(text: str, path: str) -> Any:
+    """Parse YAML as DVC does (YAML 1.2: ``1e-05`` is a number); `InkbenchError` names the file."""
+    from ruamel.yaml import YAML, YAMLError
 
-    return YAML(typ="safe").load(text)
+    try:
+        return YAML(typ="safe").load(text)
+    except YAMLError as error:
+        raise InkbenchError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
 
 
 def stages(files: Files) -> dict[str, Stage]:
@@ -279,9 +287,9 @@ def _value_or_none(tree: Any, dotted: str) -> Any:
         return None
 
 
-def recorded(lock: str) -> dict[str, Execution]:
-    """The executions that a ``dvc.lock`` records, by stage address."""
-    tree = read_yaml(lock) or {}
+def recorded(files: Files) -> dict[str, Execution]:
+    """The executions that ``dvc.lock`` records, by stage address."""
+    tree = files.yaml("dvc.lock")
     return {
         name: Execution(
             name,

@@ -61,7 +61,7 @@ def crown(
     say
         Takes a line for every new champion.
     """
-    for name, rule in files.yaml("params.yaml").get("registry", {}).items():
+    for name, rule in (files.yaml("params.yaml").get("registry") or {}).items():
         candidates = [
             candidate
             for execution in fresh
@@ -98,19 +98,19 @@ def _promote(
     store: Store, name: str, best: Candidate, rule: Mapping[str, str], say: Callable[[str], None]
 ) -> None:
     model = store.model(best.md5)
-    champion = _champion(store, name)
+    leader = champion(store, name)
     versions = _versions(store, name)
     known = [version for version in versions if version.tags.get("model.md5") == best.md5]
     if model is None or any(RETIRED in version.tags for version in known):
         return
     before = "the first"
-    if champion:
-        tags = champion.tags
-        value = _value(store, champion, rule["metric"])
+    if leader:
+        tags = leader.tags
+        value = _value(store, leader, rule["metric"])
         rank = None if value is None else _rank(tags.get("data_source", ""), value, rule)
         if rank is not None and _rank(best.data_source, best.value, rule) <= rank:
             return
-        before = f"version {champion.version} ({tags.get('variant')}) had {value}"
+        before = f"version {leader.version} ({tags.get('variant')}) had {value}"
     version = known[0] if known else _register(name, model)
     reason = {
         "variant": best.variant,
@@ -140,7 +140,8 @@ def _versions(store: Store, name: str) -> "list[ModelVersion]":
     )
 
 
-def _champion(store: Store, name: str) -> "ModelVersion | None":
+def champion(store: Store, name: str) -> "ModelVersion | None":
+    """The version of a registered model that has the alias; None if there is none."""
     from mlflow.exceptions import MlflowException
 
     try:
@@ -187,9 +188,9 @@ def roll_back(store: Store, name: str, version: str | None = None) -> str:
     if not versions:
         known = sorted(model.name for model in store.client.search_registered_models())
         raise InkbenchError(f"{name} is not registered; there are: {', '.join(known) or 'none'}")
-    champion = _champion(store, name)
+    leader = champion(store, name)
     if version is None:
-        below = [v for v in versions if champion and int(v) < int(champion.version)]
+        below = [v for v in versions if leader and int(v) < int(leader.version)]
         usable = [v for v in below if RETIRED not in versions[v].tags]
         if not usable:
             raise InkbenchError(f"{name} has no version before its champion to go back to")

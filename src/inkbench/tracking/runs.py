@@ -1,7 +1,6 @@
 """What a stage holds while it runs: `stage_run` and the `StageRun` it gives."""
 
 import contextlib
-import hashlib
 import os
 import shutil
 import socket
@@ -157,10 +156,12 @@ class StageRun:
         def attach(journal: Journal) -> dict[str, Any]:
             import numpy as np
 
+            from inkbench.tracking.pipeline import md5_of_bytes
+
             path = journal.folder / "files" / "model.keras"
             shutil.copyfile(layout.model(self._variant or ""), path)
             np.save(path.with_name("example.npy"), input_example[:1])
-            return {"md5": hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()}
+            return {"md5": md5_of_bytes(path.read_bytes())}
 
         self._note("model", attach)
 

@@ -157,7 +157,7 @@ def _targets(folder: Path, revision: str | None) -> Iterator[Target]:
 def _complete(store: Store, target: Target, dry_run: bool, skip: str, say: Say) -> int:
     """Give the parent of a state a run for every stage that ``dvc.lock`` has."""
     title = target.state.title
-    lock = pipeline.recorded(target.files.text("dvc.lock"))
+    lock = pipeline.recorded(target.files)
     fresh, stale = current(lock, target.files)
     for name in sorted(stale - {skip}):
         say(f"stale      {name}: changed since it last ran; `dvc repro` first")
