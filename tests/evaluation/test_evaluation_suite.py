@@ -221,7 +221,7 @@ def test_a_variational_model_has_its_bound_and_its_pictures():
     images = letters(4, 3).images
     mean, log_var = FakeModel().posterior(images)
     drawn = FakeModel().decode(variational.sample(mean, log_var))
-    ink = fidelity.ink(images, binarise=False)
+    ink = fidelity.ink(images, binarise=True)
     assert variational.bound(ink, drawn, mean, log_var).items() <= metrics.items()
 
 

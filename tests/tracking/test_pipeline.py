@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from project import Project
 
+from inkbench.errors import InkbenchError
 from inkbench.tracking import pipeline
 from inkbench.tracking.pipeline import CommittedFiles, Execution, Files
 from inkbench.tracking.syncing import current
@@ -76,7 +77,7 @@ def test_the_stage_hash_does_not_depend_on_what_comes_out() -> None:
 
 
 def test_hashes_of_the_files_are_those_that_dvc_recorded(template: Project) -> None:
-    lock = pipeline.recorded((template.folder / "dvc.lock").read_text())
+    lock = pipeline.recorded(Files(template.folder))
     files = Files(template.folder)
     now = {name: pipeline.execution(stage, files) for name, stage in pipeline.stages(files).items()}
     assert len(lock) == 8
@@ -90,7 +91,7 @@ def test_a_commit_has_the_hashes_of_its_working_tree(template: Project) -> None:
 
 def stale(project: Project) -> set[str]:
     files = Files(project.folder)
-    return current(pipeline.recorded(files.text("dvc.lock")), files)[1]
+    return current(pipeline.recorded(files), files)[1]
 
 
 def test_nothing_is_stale_after_a_run(template: Project) -> None:
@@ -105,3 +106,10 @@ def test_a_changed_parameter_makes_what_depends_on_it_stale(project: Project) ->
 def test_changed_code_makes_what_depends_on_it_stale(project: Project) -> None:
     project.replace("stages/plot.py", '"""Any', '"""Some')
     assert stale(project) == {"plot@mnist-a", "plot@mnist-b", "report"}
+
+
+def test_a_file_with_conflict_markers_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "dvc.lock").write_text("<<<<<<< HEAD\nstages:\n=======\n")
+    with pytest.raises(InkbenchError, match=r"dvc\.lock is not valid YAML") as said:
+        pipeline.recorded(Files(tmp_path))
+    assert "\n" not in str(said.value)
