@@ -29,7 +29,7 @@ DOCS = Path(__file__).parent
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 PATIENCE = 120.0  # seconds for a page to show what is wanted of it
 WIDTH = 1280
-PAIR = ("mnist-conv-ae", "mnist-sparse-l1")  # the two variants that are compared
+PAIR = ("notmnist-dense-ae", "notmnist-conv-ae")  # the two variants that are compared
 
 FLAGS = (
     "--headless --no-sandbox --disable-gpu --no-first-run --hide-scrollbars --disable-sync "
