@@ -53,6 +53,19 @@ def test_a_new_file_takes_its_name_when_it_is_whole(folder: Path) -> None:
     assert names(folder) == ["kept.txt"]
 
 
+def test_two_processes_do_not_write_into_the_same_scratch(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with disk.new_file(folder / "kept.txt") as mine:
+        monkeypatch.setattr(os, "getpid", lambda: -1)
+        with disk.new_file(folder / "kept.txt") as theirs:
+            assert theirs != mine
+            theirs.write_text("theirs")
+        mine.write_text("mine")
+    assert (folder / "kept.txt").read_text() == "mine"
+    assert names(folder) == ["kept.txt"]
+
+
 def test_a_file_that_fails_leaves_the_one_that_was_there(folder: Path) -> None:
     with pytest.raises(ZeroDivisionError), disk.new_file(folder / "kept.txt") as scratch:
         scratch.write_text("half")

@@ -62,7 +62,8 @@ def new_file(path: Path) -> Iterator[Path]:
     InkbenchError
         If the disk is full or not writable; ``path`` is then as it was.
     """
-    scratch = path.with_name(f".{path.stem}.new{path.suffix}")
+    # Of this process: two that write the same file do not meet before one takes the place.
+    scratch = path.with_name(f".{path.stem}.{os.getpid()}.new{path.suffix}")
     try:
         with writing(path):
             yield scratch
