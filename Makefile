@@ -18,7 +18,7 @@ repro: $(INSTALLED) ## set up and rebuild whatever is stale: data, models, metri
 	@dvc repro
 
 test: $(INSTALLED) ## set up and run the tests
-	@pytest --numprocesses 3 --dist loadfile  # more than two cores: many tests wait for a server
+	@pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder  # more than two cores: some wait for servers
 
 lint: $(INSTALLED) ## check style, formatting and types
 	@ruff check .

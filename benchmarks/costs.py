@@ -42,12 +42,9 @@ def rows(variants: dict[str, Variant]) -> list[dict[str, Any]]:
     """
     from tqdm import tqdm
 
-    from inkbench.tracking.store import Store, StoreError
+    from inkbench.tracking.store import Store
 
-    try:
-        store = Store.open(create=False)
-    except StoreError as error:
-        raise InkbenchError(str(error)) from None
+    store = Store.open(create=False)
     return [
         {"variant": name, **costs(store, name, variants[name])}
         for name in tqdm(sorted(variants), "costs", unit="run", disable=None)

@@ -23,7 +23,7 @@ from inkbench import layout
 from inkbench.datasets import store
 from inkbench.datasets.background import without_background
 from inkbench.errors import one_line_errors
-from inkbench.prediction import KerasPredictor
+from inkbench.prediction import Predictor
 
 ENLARGED = 2  # times: Tesseract wants letters of twenty to thirty pixels, these have about twelve
 Counts = dict[str, list[int]]  # edits and characters, by kind of page
@@ -40,10 +40,10 @@ def main() -> None:
         sys.exit(print("ocr: skipped, tesseract is not installed (apt-get install tesseract-ocr)"))
     with one_line_errors():
         pages = store.load_pages("documents", "test")[: options.pages]
-        report(measure(pages, KerasPredictor.load(options.model)))
+        report(measure(pages, Predictor.load(options.model)))
 
 
-def measure(pages: list[store.Page], model: KerasPredictor) -> Counts:
+def measure(pages: list[store.Page], model: Predictor) -> Counts:
     """Edits and characters for the pages as they are, without their paper, and restored."""
     truths: dict[int, str] = {}
     counts: Counts = {}

@@ -1,7 +1,7 @@
 """Where the wall time of a full run goes.
 
     python benchmarks/overhead.py                # after `dvc repro`; takes about a minute
-    python benchmarks/overhead.py --no-costs     # only what the store tells, at once
+    python benchmarks/overhead.py --no-costs     # only what the store tells
 
 Reads the MLflow store: the longest row of stages that ran one after another. A training tells its
 own seconds; what its stage took beyond them is start-up (TensorFlow), set-up and saving. The time
@@ -20,10 +20,10 @@ import resource
 import subprocess
 import sys
 import tempfile
+import time
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
 
 from inkbench.errors import InkbenchError, one_line_errors
 
@@ -57,7 +57,7 @@ def main() -> None:
     with one_line_errors():
         run = longest(executions())
         # The CPU time of an import, which is done by one thread, is its wall time when idle.
-        start_up = cpu_seconds([sys.executable, "-c", START_TENSORFLOW])
+        _, start_up = seconds_of([sys.executable, "-c", START_TENSORFLOW])
         report(run, start_up)
         if not options.no_costs:
             costs(start_up)
@@ -67,12 +67,9 @@ def executions() -> list[Ran]:
     """Finished stages of the store that really ran, oldest first."""
     from inkbench.tracking.backfill import BACKFILLED
     from inkbench.tracking.linking import LINK
-    from inkbench.tracking.store import PARENT, Store, StoreError, public, uri
+    from inkbench.tracking.store import PARENT, Store, public, uri
 
-    try:
-        runs = Store.open(create=False).search("attributes.status = 'FINISHED'", limit=10_000)
-    except StoreError as error:
-        raise InkbenchError(str(error)) from None
+    runs = Store.open(create=False).search("attributes.status = 'FINISHED'")
     found = [
         Ran(
             run.data.tags["stage"],
@@ -132,8 +129,7 @@ def report(run: list[Ran], start_up: float) -> None:
     for part, seconds in spent.most_common():
         print(f"  {part:38}{seconds:8.0f} s{seconds / total:8.1%}")
     other = 1 - sum(spent[part] for part in WORK) / total
-    met = "met" if other <= BAR else "MISSED"
-    print(f"not training or evaluation: {other:.1%}, bar {BAR:.0%}: {met}")
+    print(f"not training or evaluation: {other:.1%}, bar {BAR:.0%}: {verdict(other <= BAR)}")
 
 
 def costs(start_up: float) -> None:
@@ -141,10 +137,11 @@ def costs(start_up: float) -> None:
     python = [sys.executable]
     print("CPU seconds, each time:")
     print(f"  TensorFlow ready{start_up:29.1f}")
-    print(f"  a stage's start without it{cpu_seconds([*python, STAGES / 'plot.py', '-h']):19.1f}")
+    print(f"  a stage's start without it{seconds_of([*python, STAGES / 'plot.py', '-h'])[1]:19.1f}")
     with tempfile.TemporaryDirectory() as folder:
-        cpu_seconds(["git", "clone", "--quiet", ".", folder])
-        new, one, three = (cpu_seconds([*python, "-c", ONE_NOTE], folder, n) for n in (1, 1, 3))
+        seconds_of(["git", "clone", "--quiet", ".", folder])
+        note = [*python, "-c", ONE_NOTE]
+        new, one, three = (seconds_of(note, folder, times)[1] for times in (1, 1, 3))
     further = (three - one) / 2
     print(f"  tracking, beside the next stage{further:14.1f}")
     print(f"  tracking, once a run{one - further:25.1f} (into a new store {new - further:.1f})")
@@ -154,32 +151,25 @@ def costs(start_up: float) -> None:
         print(f"  dvc.lock of {lines:,} lines rewritten{rewriting(lock):13.1f}")
 
 
-def cpu_seconds(command: list[str | Path], folder: str | None = None, times: int = 1) -> float:
-    """CPU time of a command so many times and of all that it leaves behind."""
-    outside = {
-        key: value for key, value in os.environ.items() if not key.startswith(("DVC_", "MLFLOW_"))
-    }
-    with CpuSeconds() as cpu:
-        for _ in range(times):
-            subprocess.run(command, cwd=folder, env=outside, stdout=subprocess.DEVNULL, check=True)
-    return cpu.seconds
+def verdict(met: bool) -> str:
+    """What became of a bar."""
+    return "met" if met else "MISSED"
 
 
-class CpuSeconds:
-    """CPU time, user and system, of all processes that come of a block; waits for them."""
-
-    seconds = 0.0
-
-    def __enter__(self) -> Self:
-        ctypes.CDLL(None).prctl(SUBREAPER, 1, 0, 0, 0)  # orphans become ours
-        self.seconds -= _of_children()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        with contextlib.suppress(ChildProcessError):  # that none is left
-            while True:
-                os.wait()
-        self.seconds += _of_children()
+def seconds_of(
+    command: list[str | Path], folder: str | Path | None = None, times: int = 1, **more: str
+) -> tuple[float, float]:
+    """Wall seconds of a command so many times; CPU seconds also of all that it leaves behind."""
+    own = {k: v for k, v in os.environ.items() if not k.startswith(("DVC_", "MLFLOW_"))} | more
+    ctypes.CDLL(None).prctl(SUBREAPER, 1, 0, 0, 0)  # orphans become ours
+    before, started = _of_children(), time.perf_counter()
+    for _ in range(times):
+        subprocess.run(command, cwd=folder, env=own, stdout=subprocess.DEVNULL, check=True)
+    wall = time.perf_counter() - started
+    with contextlib.suppress(ChildProcessError):  # that none is left
+        while True:
+            os.wait()
+    return wall, _of_children() - before
 
 
 def _of_children() -> float:

@@ -41,50 +41,34 @@ def in_keras(name: str) -> Any:
 
 def in_torch(name: str) -> Any:
     """A variant's network in PyTorch: floats ``[n, 1, 28, 28]`` → logits; sizes are lazy."""
-    return {
-        "notmnist-dense-ae": _dense_network,
-        "notmnist-conv-ae": _conv_network,
-        "mnist-conv-ae": _strided_network,
-    }[name]()
-
-
-def _dense_network() -> Any:
     from torch import nn
 
-    return nn.Sequential(
+    def conv(filters: int, *after: Any) -> tuple[Any, ...]:
+        return (nn.LazyConv2d(filters, 3, padding=1), nn.ReLU(), *after)
+
+    def up(filters: int) -> tuple[Any, ...]:
+        doubled = nn.LazyConvTranspose2d(filters, 3, stride=2, padding=1, output_padding=1)
+        return doubled, nn.ReLU()
+
+    dense = [
         nn.Flatten(),
-        *(nn.LazyLinear(256), nn.ReLU()),
-        *(nn.LazyLinear(64), nn.ReLU()),
-        *(nn.LazyLinear(256), nn.ReLU()),
+        *(layer for units in (256, 64, 256) for layer in (nn.LazyLinear(units), nn.ReLU())),
         nn.LazyLinear(784),
-    )
-
-
-def _conv_network() -> Any:
-    from torch import nn
-
-    return nn.Sequential(
-        *(nn.LazyConv2d(32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)),
-        *(nn.LazyConv2d(64, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)),
-        *(nn.LazyConv2d(128, 3, padding=1), nn.ReLU()),
-        *(nn.LazyConv2d(128, 3, padding=1), nn.ReLU(), nn.Upsample(scale_factor=2)),
-        *(nn.LazyConv2d(64, 3, padding=1), nn.ReLU(), nn.Upsample(scale_factor=2)),
+    ]
+    convolutional = [
+        *conv(32, nn.MaxPool2d(2)),
+        *conv(64, nn.MaxPool2d(2)),
+        *(*conv(128), *conv(128, nn.Upsample(scale_factor=2))),
+        *conv(64, nn.Upsample(scale_factor=2)),
         nn.LazyConv2d(1, 3, padding=1),
-    )
-
-
-def _strided_network() -> Any:
-    from torch import nn
-
-    def up(filters: int) -> Any:
-        return nn.LazyConvTranspose2d(filters, 3, stride=2, padding=1, output_padding=1)
-
-    return nn.Sequential(
+    ]
+    strided = [
         *(nn.LazyConv2d(32, 3, stride=2), nn.ReLU()),
         *(nn.LazyConv2d(64, 3, stride=2), nn.ReLU()),
         *(nn.Flatten(), nn.LazyLinear(128)),
         *(nn.LazyLinear(7 * 7 * 32), nn.ReLU(), nn.Unflatten(1, (32, 7, 7))),
-        *(up(64), nn.ReLU()),
-        *(up(32), nn.ReLU()),
+        *(*up(64), *up(32)),
         nn.LazyConvTranspose2d(1, 3, padding=1),
-    )
+    ]
+    of = {"notmnist-dense-ae": dense, "notmnist-conv-ae": convolutional, "mnist-conv-ae": strided}
+    return nn.Sequential(*of[name])

@@ -9,7 +9,6 @@ it was not trained on, to tell what is lost between the two.
 """
 
 import argparse
-import io
 import os
 import sys
 import tempfile
@@ -18,10 +17,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from inkbench import batches, hardware, models
-from inkbench.datasets import archives, standin
+from inkbench.datasets import archives, mnist, png, standin
 from inkbench.datasets.background import with_background
 from inkbench.datasets.standin import digits, fonts, letters, paper
 from inkbench.errors import InkbenchError, one_line_errors
@@ -38,11 +36,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("subjects", nargs="*", choices=list(SUBJECTS), default=list(SUBJECTS))
+    parser.add_argument("subjects", nargs="*", metavar="subject", help=f"of {', '.join(SUBJECTS)}")
     parser.add_argument("--epochs", type=int, default=10)
     options = parser.parse_args()
+    if unknown := set(options.subjects) - SUBJECTS.keys():
+        parser.error(f"{min(unknown)!r} is unknown; choose from {', '.join(SUBJECTS)}")
     with one_line_errors(), tempfile.TemporaryDirectory() as folder:
-        for subject in options.subjects:
+        for subject in options.subjects or SUBJECTS:
             dataset, measure = SUBJECTS[subject]
             started = time.perf_counter()
             standin.write(dataset, Path(folder))
@@ -123,23 +123,11 @@ def _trained_unet(pages: list[Images], epochs: int):
     model = models.build("unet", (None, None, 2), 0, {"width": 16})
     rate = keras.optimizers.schedules.CosineDecay(0.003, epochs * per_epoch // batch)
     model.compile(optimiser("muon", rate), "mse")
-    pages = [(with_background(noisy), clean) for noisy, clean in pages]
-    rng = np.random.default_rng(0)
-    for _ in range(epochs):
-        patches = _patches(pages, per_epoch, rng)
-        inputs, targets = (np.stack(part) for part in zip(*patches, strict=True))
-        model.fit(inputs, targets[..., None] / np.float32(255), batch_size=batch, verbose=0)
+    pages = [(with_background(noisy), clean[..., None]) for noisy, clean in pages]
+    for epoch in range(epochs):
+        inputs, targets = batches._crops(pages, PATCH, per_epoch, [0, epoch])
+        model.fit(inputs, targets / np.float32(255), batch_size=batch, verbose=0)
     return model
-
-
-def _patches(pages: list[Images], count: int, rng: np.random.Generator) -> list[Images]:
-    patches = []
-    for page in rng.integers(len(pages), size=count):
-        noisy, clean = pages[page]
-        top, left = rng.integers(np.array(clean.shape) - PATCH + 1)
-        window = (slice(top, top + PATCH), slice(left, left + PATCH))
-        patches.append((noisy[window], clean[window]))
-    return patches
 
 
 def _pooled_rmse(pairs: list[Images]) -> float:
@@ -158,30 +146,23 @@ def _letters(folder: Path) -> Images:
     images, labels = [], []
     for name, content in archives.members(folder / letters.ARCHIVE):
         if content:  # two of the real files are empty
-            images.append(_decoded(content))
+            images.append(png.grey(content))
             labels.append(fonts.LETTERS.index(name.split("/")[1]))
     return np.stack(images), np.array(labels, np.uint8)
 
 
 def _digits(folder: Path, part: str) -> Images:
-    images, labels = (archives.gunzip(folder / name, 2**30) for name in digits.FILES[part])
-    return (
-        np.frombuffer(images, np.uint8, offset=16).reshape(-1, 28, 28),
-        np.frombuffer(labels, np.uint8, offset=8),
-    )
+    images, labels = (mnist.read_idx(folder / name) for name in digits.FILES[part])
+    return images, labels
 
 
 def _pages(folder: Path) -> dict[str, Images]:
     """Noisy and clean page by number, in the order of the numbers."""
     noisy, clean = (
-        {Path(name).stem: _decoded(content) for name, content in archives.members(folder / zipped)}
+        {Path(name).stem: png.grey(content) for name, content in archives.members(folder / zipped)}
         for zipped in ("train.zip", "train_cleaned.zip")
     )
     return {name: (noisy[name], clean[name]) for name in sorted(noisy, key=int)}
-
-
-def _decoded(content: bytes) -> np.ndarray:
-    return np.asarray(Image.open(io.BytesIO(content)))
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ from typing import Any
 
 import numpy as np
 import peers
+from overhead import verdict
 
 from inkbench import params
 from inkbench.errors import InkbenchError, one_line_errors
@@ -87,7 +88,7 @@ def compare(name: str, ways: list[str], options: argparse.Namespace) -> None:
         way: {key: spent[key] / best[PIPELINE][key] for key in spent} for way, spent in best.items()
     }
     theirs = faster[PUBLISHED]
-    bar = f", bar {BAR}: {_verdict(theirs['wall'] >= BAR)}" if "conv" in name else ""
+    bar = f", bar {BAR}: {verdict(theirs['wall'] >= BAR)}" if "conv" in name else ""
     print(f"  {theirs['wall']:.2f} times the published way ({theirs['cpu']:.2f} in CPU time){bar}")
     rivals = [way for way in ways if way in TORCH]
     if rivals:
@@ -95,13 +96,9 @@ def compare(name: str, ways: list[str], options: argparse.Namespace) -> None:
         theirs = faster[rival]
         print(
             f"  {theirs['wall']:.2f} times PyTorch's best, {TORCH[rival]} "
-            f"({theirs['cpu']:.2f} in CPU time), bar 1: {_verdict(theirs['wall'] >= 1)}"
+            f"({theirs['cpu']:.2f} in CPU time), bar 1: {verdict(theirs['wall'] >= 1)}"
         )
     sys.stdout.flush()
-
-
-def _verdict(met: bool) -> str:
-    return "met" if met else "MISSED"
 
 
 class Worker:
@@ -170,21 +167,12 @@ def pipeline(name: str, images: np.ndarray, optimiser: str) -> tuple[int, Epoch]
     trained = training._compiled(variant, phase, steps)
     rng = np.random.default_rng(variant.seed)
 
-    def arrays(*_: object) -> batches.Arrays:
+    def arrays() -> batches.Arrays:
         shown = images[rng.permutation(len(images))]
         return shown, shown
 
-    data = batches.Data(
-        epoch=arrays,
-        valid=arrays,
-        image_shape=(28, 28),
-        classes=10,
-        count=len(images),
-        batch_size=variant.batch_size,
-        binarise=variant.binarise,
-    )
     return model.count_params(), lambda: trained.fit(
-        data.batched(data.epoch("image", 0), "image"), shuffle=False, verbose=0
+        batches.batched(arrays(), "image", variant), shuffle=False, verbose=0
     )
 
 

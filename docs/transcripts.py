@@ -9,6 +9,7 @@ of the last commit that shares this repository's DVC cache.
 import argparse
 import os
 import re
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -29,12 +30,11 @@ def main() -> None:
     parser.parse_args()
     with one_line_errors(), tempfile.TemporaryDirectory() as folder:
         clone = Path(folder) / "inkbench"
-        run(f"git clone --quiet {ROOT} {clone}", ROOT)
-        run(f"dvc cache dir --local {ROOT / '.dvc/cache'} && dvc checkout --quiet", clone)
+        here, cache = shlex.quote(str(ROOT)), shlex.quote(str(ROOT / ".dvc/cache"))
+        run(f"git clone --quiet {here} {clone}", ROOT)
+        run(f"dvc cache dir --local {cache} && dvc checkout --quiet", clone)
         readme = ROOT / "README.md"
-        text = rewritten(readme.read_text("utf-8"), clone)
-        with disk.new_file(readme) as scratch:
-            scratch.write_text(text, encoding="utf-8")
+        disk.write_text(readme, rewritten(readme.read_text("utf-8"), clone))
 
 
 def rewritten(text: str, folder: Path) -> str:

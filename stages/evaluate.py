@@ -4,37 +4,30 @@ What each metric means is in docs/metrics.md.
 """
 
 from inkbench import layout
-from inkbench.errors import one_line_errors, stage_parser
+from inkbench.errors import run_stage
 
 
-def main() -> None:
-    """Run the stage."""
-    arguments = stage_parser(__doc__, "variant").parse_args()
-    with one_line_errors(arguments.debug):
-        evaluate(arguments.variant)
-
-
-def evaluate(name: str) -> None:
+def evaluate(variant: str) -> None:
     """Evaluate one variant and record it."""
     from inkbench import hardware, tracking
     from inkbench.evaluation import suite
-    from inkbench.prediction import KerasPredictor
+    from inkbench.prediction import Predictor
 
-    variant, card = suite.load_training_card(name)
-    with tracking.stage_run("evaluate", variant=name, dataset=variant.dataset) as run:
+    settings, card = suite.load_training_card(variant)
+    with tracking.stage_run("evaluate", variant=variant, dataset=settings.dataset) as run:
         hardware.set_up("float32", seed=0)  # repeatable to the last bit
-        model = KerasPredictor.load(layout.model(name))
+        model = Predictor.load(layout.model(variant))
         steps = {
-            path.stem: KerasPredictor.load(path)
-            for path in sorted(layout.steps(name).glob("*.keras"))
+            path.stem: Predictor.load(path)
+            for path in sorted(layout.steps(variant).glob("*.keras"))
         }
-        results = suite.evaluate(variant, card, model, steps)
-        results.write(name)
+        results = suite.evaluate(settings, card, model, steps)
+        results.write(variant)
         run.set_tags({"data_source": card["data_source"]})
         run.log_metrics(results.numbers)
-        for path in (layout.metrics(name), *sorted(layout.evaluation(name).glob("*.csv"))):
+        for path in (layout.metrics(variant), *sorted(layout.evaluation(variant).glob("*.csv"))):
             run.log_artifact(path)
 
 
 if __name__ == "__main__":
-    main()
+    run_stage(evaluate, __doc__, "variant")

@@ -3,31 +3,27 @@
 Archives are read in place. Copies of one picture never stand on two sides of a split.
 """
 
+import importlib
+
 from inkbench import layout, params
-from inkbench.errors import one_line_errors, stage_parser
+from inkbench.errors import run_stage
 
 
-def main() -> None:
-    """Run the stage."""
-    arguments = stage_parser(__doc__, "dataset").parse_args()
-    with one_line_errors(arguments.debug):
-        name = arguments.dataset
-        settings = params.load().dataset(name)
+def preprocess(dataset: str) -> None:
+    """Process one dataset and record its counts."""
+    settings = params.load().dataset(dataset)
 
-        import importlib
+    from inkbench import tracking
 
-        from inkbench import tracking
-
-        dataset = importlib.import_module(f"inkbench.datasets.{name}")
-        block = {"data": {name: settings.model_dump(mode="json", exclude_unset=True)}}
-        with tracking.stage_run("preprocess", dataset=name, params=block) as run:
-            card = dataset.preprocess(settings)
-            run.set_tags({"data_source": card["data_source"]})
-            run.log_dataset(name, str(layout.processed(name)), card["content_digest"][:32])
-            run.log_metrics({f"n_{part}": count["total"] for part, count in card["counts"].items()})
-            run.log_metrics({"n_skipped": len(card["skipped"])})
-            run.log_artifact(layout.dataset_card(name))
+    block = {"data": {dataset: settings.model_dump(mode="json", exclude_unset=True)}}
+    with tracking.stage_run("preprocess", dataset=dataset, params=block) as run:
+        card = importlib.import_module(f"inkbench.datasets.{dataset}").preprocess(settings)
+        run.set_tags({"data_source": card["data_source"]})
+        run.log_dataset(dataset, str(layout.processed(dataset)), card["content_digest"][:32])
+        run.log_metrics({f"n_{part}": count["total"] for part, count in card["counts"].items()})
+        run.log_metrics({"n_skipped": len(card["skipped"])})
+        run.log_artifact(layout.dataset_card(dataset))
 
 
 if __name__ == "__main__":
-    main()
+    run_stage(preprocess, __doc__, "dataset")

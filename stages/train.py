@@ -4,29 +4,26 @@ A training that was stopped goes on where it left off; checkpoints are in .check
 """
 
 from inkbench import layout, params
-from inkbench.errors import one_line_errors, stage_parser
+from inkbench.errors import run_stage
 
 
-def main() -> None:
-    """Run the stage."""
-    arguments = stage_parser(__doc__, "variant").parse_args()
-    with one_line_errors(arguments.debug):
-        name = arguments.variant
-        variant = params.load().variant(name)
+def train(variant: str) -> None:
+    """Train one variant and record it."""
+    settings = params.load().variant(variant)
 
-        from inkbench import tracking, training
+    from inkbench import tracking, training
 
-        block = {"train": {name: variant.model_dump(mode="json", exclude_unset=True)}}
-        with tracking.stage_run(
-            "train", variant=name, dataset=variant.dataset, params=block
-        ) as run:
-            trained = training.train(name, variant, on_epoch=run.log_metrics)
-            run.set_tags({"data_source": trained.facts["data_source"]})
-            run.log_metrics({"parameters": trained.facts["parameters"], **trained.costs})
-            run.log_model(trained.example)
-            for path in (layout.history(name), layout.training_card(name)):
-                run.log_artifact(path)
+    block = {"train": {variant: settings.model_dump(mode="json", exclude_unset=True)}}
+    with tracking.stage_run(
+        "train", variant=variant, dataset=settings.dataset, params=block
+    ) as run:
+        trained = training.train(variant, settings, on_epoch=run.log_metrics)
+        run.set_tags({"data_source": trained.facts["data_source"]})
+        run.log_metrics({"parameters": trained.facts["parameters"], **trained.costs})
+        run.log_model(trained.example)
+        for path in (layout.history(variant), layout.training_card(variant)):
+            run.log_artifact(path)
 
 
 if __name__ == "__main__":
-    main()
+    run_stage(train, __doc__, "variant")

@@ -1,20 +1,24 @@
-"""Shared by all tests: quiet libraries, one copy of the repository's root."""
+"""Shared by all tests: quiet libraries, one copy of the repository's root, slow files first."""
 
 import os
-import sys
 from pathlib import Path
 
 import pytest
+
+import helpers
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("DVC_NO_ANALYTICS", "1")
 
-ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "tests"))  # helpers that tests of several folders share
-
 
 @pytest.fixture
 def root() -> Path:
     """The repository's root."""
-    return ROOT
+    return helpers.ROOT
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the slow files, so that none is left alone at the end."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)

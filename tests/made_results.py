@@ -16,70 +16,30 @@ from made_evaluations import WRITERS, write_csv
 from made_images import DIGITS, LETTERS, PAGES, SIDE, glyphs, page
 
 _BASE = {"epochs": 4, "batch_size": 128, "learning_rate": 0.002, "schedule": "cosine", "seed": 42}
-VARIANTS = {
-    "notmnist-dense-ae": {
-        "dataset": "notmnist",
-        "task": "reconstruction",
-        "family": "dense_autoencoder",
-        "loss": "bce",
-        "model": {"hidden": [256], "code": 64},
-    },
-    "notmnist-cnn": {
-        "dataset": "notmnist",
-        "task": "classification",
-        "family": "cnn",
-        "loss": "cross_entropy",
-    },
-    "notmnist-resnet": {
-        "dataset": "notmnist",
-        "task": "classification",
-        "family": "resnet",
-        "loss": "cross_entropy",
-        "augment": {"shift": 2, "rotate": 8},
-    },
-    "notmnist-stacked-logreg": {
-        "dataset": "notmnist",
-        "task": "classification",
-        "family": "stacked_logreg",
-        "loss": "cross_entropy",
-        "pretrain_epochs": 2,
-    },
-    "mnist-conv-ae": {
-        "dataset": "mnist",
-        "task": "reconstruction",
-        "family": "strided_autoencoder",
-        "loss": "bce",
-        "binarise": True,
-    },
-    "mnist-denoising-ae": {
-        "dataset": "mnist",
-        "task": "reconstruction",
-        "family": "strided_autoencoder",
-        "loss": "bce",
-        "noise": {"gaussian": 0.5, "salt_pepper": 0.1},
-    },
-    "mnist-vae": {
-        "dataset": "mnist",
-        "task": "reconstruction",
-        "family": "vae",
-        "loss": "bernoulli_nats",
-        "binarise": True,
-    },
-    "documents-conv-ae": {
-        "dataset": "documents",
-        "task": "restoration",
-        "family": "page_autoencoder",
-        "loss": "mse",
-        "patches": {"size": 64, "per_page": 48},
-    },
-    "documents-unet": {
-        "dataset": "documents",
-        "task": "restoration",
-        "family": "unet",
-        "loss": "mse",
-        "patches": {"size": 64, "per_page": 48},
-    },
+
+
+def _block(task: str, family: str, **more: object) -> dict:
+    loss = {"reconstruction": "bce", "classification": "cross_entropy", "restoration": "mse"}
+    return {"task": task, "family": family, "loss": loss[task]} | more
+
+
+_PATCHES = {"size": 64, "per_page": 48}
+_BLOCKS = {
+    "notmnist-dense-ae": _block(
+        "reconstruction", "dense_autoencoder", model={"hidden": [256], "code": 64}
+    ),
+    "notmnist-cnn": _block("classification", "cnn"),
+    "notmnist-resnet": _block("classification", "resnet", augment={"shift": 2, "rotate": 8}),
+    "notmnist-stacked-logreg": _block("classification", "stacked_logreg", pretrain_epochs=2),
+    "mnist-conv-ae": _block("reconstruction", "strided_autoencoder", binarise=True),
+    "mnist-denoising-ae": _block(
+        "reconstruction", "strided_autoencoder", noise={"gaussian": 0.5, "salt_pepper": 0.1}
+    ),
+    "mnist-vae": _block("reconstruction", "vae", loss="bernoulli_nats", binarise=True),
+    "documents-conv-ae": _block("restoration", "page_autoencoder", patches=_PATCHES),
+    "documents-unet": _block("restoration", "unet", patches=_PATCHES),
 }
+VARIANTS = {name: {"dataset": name.split("-")[0]} | block for name, block in _BLOCKS.items()}
 
 
 def write(root: Path, data_source: str = "real", page_scale: float = 0.3) -> Path:

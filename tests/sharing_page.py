@@ -1,6 +1,5 @@
 """The commands of docs/sharing.md, and a shell to run them in temporary repositories."""
 
-import hashlib
 import os
 import re
 import shutil
@@ -45,15 +44,6 @@ def copy(folder: Path, *names: str) -> None:
         if (ROOT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, folder / name)
-
-
-def contents(folder: Path) -> dict[str, str]:
-    """The sha256 of every file in a folder, by name."""
-    return {
-        str(file.relative_to(folder)): hashlib.sha256(file.read_bytes()).hexdigest()
-        for file in sorted(folder.rglob("*"))
-        if file.is_file()
-    }
 
 
 @dataclass(frozen=True)

@@ -154,7 +154,7 @@ def test_a_champion_that_is_no_longer_here_is_fetched(
 
 
 def test_a_registry_that_fails_costs_a_word_not_the_page(registered) -> None:
-    registered(store.StoreError("http://example.org does not answer"))
+    registered(InkbenchError("http://example.org does not answer"))
     model, whence = chosen.model("documents", "restoration")
     assert model.path == Path("models/better/model.keras")
     assert whence.endswith("(not the champion: http://example.org does not answer)")

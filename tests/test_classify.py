@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from inkbench import chosen, cli
+from helpers import inkbench
+from inkbench import chosen
 from inkbench.classify import Settings, cut, fitted
 from inkbench.errors import InkbenchError
 
@@ -32,14 +33,6 @@ def letter(name: str, size: int = 60) -> np.ndarray:
     font = ImageFont.load_default(size)
     ImageDraw.Draw(image).text((size // 2, size // 3), name, font=font, fill=10)
     return np.asarray(image)
-
-
-def run(*arguments: str) -> int:
-    try:
-        cli.main(["classify", *arguments])
-    except SystemExit as stopped:
-        return int(stopped.code or 0)
-    return 0
 
 
 @pytest.mark.parametrize("shape", [(100, 40), (40, 100), (300, 300)])
@@ -107,7 +100,7 @@ def test_the_command_prints_a_line_a_letter_and_goes_on_after_a_bad_file(
     Image.fromarray(bars((80, 80), (10, 66, 10, 24))).save("b.png")
     Image.fromarray(np.full((80, 80), 235, np.uint8)).save("empty.png")
     Path("bad.png").write_text("nothing")
-    assert run("bad.png", "empty.png", "b.png") == 1
+    assert inkbench("classify", "bad.png", "empty.png", "b.png") == 1
     said = capsys.readouterr()
     assert said.out == "b.png\tC\t1.000\n"
     lines = said.err.splitlines()
@@ -121,12 +114,13 @@ def test_digits_have_no_model_and_it_says_so(
     Image.fromarray(letter("7")).save(tmp_path / "7.png")
     monkeypatch.chdir(root)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/none.db")
-    assert run("--digits", str(tmp_path / "7.png")) == 2
+    assert inkbench("classify", "--digits", str(tmp_path / "7.png")) == 2
     said = capsys.readouterr().err
     assert "no variant of params.yaml is for mnist and classification" in said
     assert len(said.splitlines()) == 1
 
 
 @pytest.mark.parametrize("grid", ["0x3", "3", "axb", "²x2", "-1x2", "9999x2"])
-def test_an_impossible_grid_is_refused(grid: str) -> None:
-    assert run(f"--sheet={grid}", "a.png") == 2
+def test_an_impossible_grid_is_refused(grid: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert inkbench("classify", f"--sheet={grid}", "a.png") == 2
+    assert "is no grid" in capsys.readouterr().err

@@ -26,12 +26,6 @@ def test_help_answers_at_once_and_names_the_commands() -> None:
     assert commands <= set(done.stdout.split())
 
 
-def test_help_imports_nothing_heavy() -> None:
-    code = "import sys, inkbench.cli; inkbench.cli._parser(); print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert {"mlflow", "numpy", "tensorflow", "yaml"}.isdisjoint(done.stdout.split())
-
-
 def test_outside_of_the_repository_is_one_clear_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,17 +1,16 @@
 """The real pipeline, end to end: `dvc repro` on tiny stand-in data, one variant a dataset."""
 
 import json
-import os
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
+from project import Project
 
 import sharing_page as page
+from helpers import contents
 
 pytestmark = pytest.mark.slow
 
@@ -29,36 +28,33 @@ SHRUNK = {
 }
 
 
-class Pipeline:
+class Pipeline(Project):
     """A copy of the repository with shrunk params."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
+        super().__init__(folder)
+        self.environment["PYTHONPATH"] = str(folder / "src")
 
     def params(self) -> dict:
         return yaml.safe_load((self.folder / "params.yaml").read_text())
 
-    def write(self, params: dict) -> None:
-        (self.folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
-
-    def run(self, *command: str) -> str:
-        clean = {k: v for k, v in os.environ.items() if not k.startswith(("INKBENCH_", "MLFLOW_"))}
-        environment = clean | {
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-            "PYTHONPATH": str(self.folder / "src"),
-            "MLFLOW_DISABLE_TELEMETRY": "true",
-        }
-        ran = subprocess.run(
-            command, cwd=self.folder, env=environment, capture_output=True, text=True
-        )
-        assert ran.returncode == 0, ran.stdout + ran.stderr
-        return ran.stdout
+    def set_params(self, params: dict) -> None:
+        self.write("params.yaml", yaml.safe_dump(params, sort_keys=False))
 
     def dvc(self, *arguments: str) -> str:
-        return self.run("dvc", *arguments)
+        return self.run("dvc", *arguments, timeout=1800).stdout
 
     def stages_run(self, *arguments: str) -> set[str]:
         return set(re.findall(r"Running stage '([^']+)'", self.dvc("repro", *arguments)))
+
+    def stale(self, params: dict) -> set[str]:
+        """Stages that other params make stale, and what comes after them; nothing is run."""
+        before = self.params()
+        self.set_params(params)
+        try:
+            return self.stages_run("--dry", "--force-downstream")
+        finally:
+            self.set_params(before)
 
 
 @pytest.fixture(scope="module")
@@ -68,10 +64,9 @@ def pipeline(tmp_path_factory) -> Pipeline:
     page.copy(folder)
     (folder / "dvc.lock").unlink(missing_ok=True)
     shutil.rmtree(folder / "metrics", ignore_errors=True)
-    for command in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "A tiny pipeline"]):
-        identity = ["-c", "user.name=test", "-c", "user.email=test@example.org"]
-        subprocess.run(["git", *identity, *command], cwd=folder, check=True)
     pipeline = Pipeline(folder)
+    pipeline.run("git", "init", "-q")
+    pipeline.commit("A tiny pipeline")
     params = pipeline.params()
     for data in params["data"].values():
         data |= {"source": "stand-in", "limit": 400}
@@ -79,7 +74,7 @@ def pipeline(tmp_path_factory) -> Pipeline:
     params["train"] = {name: params["train"][name] | SHRUNK[name] for name in VARIANTS}
     claim = params["published"][CLAIM] | {"epochs": 1, "train_limit": 200}
     params["published"] = {CLAIM: claim}
-    pipeline.write(params)
+    pipeline.set_params(params)
     pipeline.first_run = pipeline.stages_run()
     return pipeline
 
@@ -107,21 +102,22 @@ def test_a_fresh_clone_of_what_was_pushed_runs_no_stage(pipeline, tmp_path):
     shell.run(owner, f"git checkout -B main\ngit remote add origin {origin}")
     shell.recipe(owner, "A folder")
     shell.recipe(owner, "Publish a version")
-    model = page.contents(owner / "models/documents-unet")
+    model = contents(owner / "models/documents-unet")
     shutil.rmtree(owner)
     said = shell.recipe(tmp_path, "All of it, in a fresh clone")
     assert "Running stage" not in said
     assert "Data and pipelines are up to date." in said
     shell.recipe(tmp_path, "A model")
-    assert page.contents(tmp_path / "documents-unet") == model
+    assert contents(tmp_path / "documents-unet") == model
+
+
+OF_VAE = {"train@mnist-vae", "evaluate@mnist-vae", "plot@mnist-vae", "report"}
 
 
 def test_a_changed_learning_rate_reruns_that_variant_and_nothing_else(pipeline):
     params = pipeline.params()
     params["train"]["mnist-vae"]["learning_rate"] /= 2
-    pipeline.write(params)
-    rerun = pipeline.stages_run()
-    assert rerun == {"train@mnist-vae", "evaluate@mnist-vae", "plot@mnist-vae", "report"}
+    assert pipeline.stale(params) == OF_VAE
 
 
 def test_a_changed_family_makes_its_variants_stale_and_no_other(pipeline):
@@ -137,14 +133,8 @@ def test_a_changed_family_makes_its_variants_stale_and_no_other(pipeline):
 
 def test_a_changed_split_keeps_the_download(pipeline):
     params = pipeline.params()
-    changed = json.loads(json.dumps(params))
-    changed["data"]["mnist"]["seed"] = 1
-    pipeline.write(changed)
-    try:
-        stale = pipeline.stages_run("--dry")
-    finally:
-        pipeline.write(params)
-    assert stale == {"preprocess@mnist"}  # and what comes after it, if its arrays change
+    params["data"]["mnist"]["seed"] = 1
+    assert pipeline.stale(params) == {"preprocess@mnist"} | OF_VAE
 
 
 def test_stand_in_data_says_so_everywhere(pipeline):
@@ -174,30 +164,14 @@ def test_dvc_answers_about_metrics_params_plots_and_the_graph(pipeline):
 
 
 def test_mlflow_has_a_run_for_every_stage(pipeline):
-    pipeline.run("inkbench", "sync")  # brings what a slow machine's couriers have not brought yet
-    script = (
-        "import mlflow, json\n"
-        f"mlflow.set_tracking_uri('sqlite:///{pipeline.folder}/mlflow.db')\n"
-        "runs = mlflow.search_runs(experiment_names=['inkbench'], output_format='list')\n"
-        "print(json.dumps([dict(run.data.tags) | {'status': run.info.status} for run in runs]))\n"
-    )
-    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    runs = json.loads(ran.stdout.splitlines()[-1])
-    stages = [run for run in runs if "mlflow.parentRunId" in run]
-    assert {run["status"] for run in stages} == {"FINISHED"}
-    # One parent run a state of the pipeline; another test may have made a second state.
-    parents = {run["mlflow.parentRunId"] for run in stages}
-    seen = [
-        {
-            (run["stage"], run.get("variant") or run.get("dataset"))
-            for run in stages
-            if run["mlflow.parentRunId"] == parent
-        }
-        for parent in parents
-    ]
+    pipeline.sync()  # brings what a slow machine's couriers have not brought yet
+    (parent,) = pipeline.seen().parents
+    runs = pipeline.seen().stages(parent)
+    assert {run.info.status for run in runs} == {"FINISHED"}
+    tags = [run.data.tags for run in runs]
     per_variant = {(stage, v) for stage in ("train", "evaluate", "plot") for v in VARIANTS}
     per_dataset = {(s, d) for s in ("download", "preprocess") for d in pipeline.params()["data"]}
     alone = {("report", None), ("published", CLAIM), ("submission", "documents-unet")}
-    assert per_variant | per_dataset | alone in seen
-    trained = [run for run in stages if run["stage"] == "train"]
-    assert {run["data_source"] for run in trained} == {"stand-in"}
+    seen = {(one["stage"], one.get("variant") or one.get("dataset")) for one in tags}
+    assert seen == per_variant | per_dataset | alone
+    assert {one["data_source"] for one in tags if one["stage"] == "train"} == {"stand-in"}

@@ -1,5 +1,6 @@
 """Keras models as the evaluation sees them: every family of ours, untrained and tiny."""
 
+import keras
 import numpy as np
 import pytest
 
@@ -10,9 +11,7 @@ from inkbench.errors import InkbenchError
 from inkbench.evaluation import fidelity, suite
 from inkbench.models import storage
 from inkbench.params import Variant
-from inkbench.prediction import KerasPredictor
-
-keras = pytest.importorskip("keras")
+from inkbench.prediction import Predictor
 
 OPTIONS = {
     "cnn": {},
@@ -38,10 +37,10 @@ def _model(family: str):
 
 
 @pytest.fixture
-def predictor(request, tmp_path) -> KerasPredictor:
+def predictor(request, tmp_path) -> Predictor:
     path = tmp_path / "model.keras"
     storage.save(_model(request.param), path)
-    return KerasPredictor.load(path)
+    return Predictor.load(path)
 
 
 def of(*families: str):
@@ -79,9 +78,10 @@ def test_codes_of_a_variational_model_are_its_means(predictor):
 
 
 def test_only_a_vae_is_variational():
-    assert {
-        family: KerasPredictor(_model(family), "").is_variational for family in ("vae", "cnn")
-    } == {"vae": True, "cnn": False}
+    assert {family: Predictor(_model(family), "").is_variational for family in ("vae", "cnn")} == {
+        "vae": True,
+        "cnn": False,
+    }
 
 
 @of("vae")
@@ -121,19 +121,6 @@ def test_the_same_predictions_every_time(predictor):
     assert predictor.outputs(IMAGES).tobytes() == predictor.outputs(IMAGES).tobytes()
 
 
-def test_a_missing_model_is_refused(tmp_path):
-    with pytest.raises(InkbenchError, match=r"model\.keras"):
-        KerasPredictor.load(tmp_path / "model.keras")
-
-
-def test_a_damaged_model_is_refused_in_one_line(tmp_path):
-    path = tmp_path / "model.keras"
-    path.write_bytes(b"PK\x03\x04 cut short")
-    with pytest.raises(InkbenchError, match=r"model\.keras") as caught:
-        KerasPredictor.load(path)
-    assert "\n" not in str(caught.value)
-
-
 def test_bce_is_the_loss_that_keras_reports():
     targets, outputs = RNG.random((2, 8, 28, 28)).astype(np.float32)
     expected = float(np.mean(keras.losses.binary_crossentropy(targets, outputs)))
@@ -147,7 +134,8 @@ def _block(family: str) -> dict:
     elif family in CLASSIFIERS:
         task = {"dataset": "mnist", "task": "classification", "loss": "cross_entropy"}
     else:
-        task = {"dataset": "mnist", "task": "reconstruction", "loss": "bce"}
+        loss = "bernoulli_nats" if family == "vae" else "bce"
+        task = {"dataset": "mnist", "task": "reconstruction", "loss": loss}
     rest = {"epochs": 1, "batch_size": 8, "learning_rate": 0.1, "schedule": "constant"}
     rest |= {"optimiser": "adam"}
     shape = {"family": family, "model": OPTIONS[family], "seed": 0, "precision": "float32"}

@@ -78,9 +78,9 @@ def test_what_is_made_from_stand_in_pages_says_so(
     monkeypatch.setattr(storage, "load", lambda _: White())
     card = submission.make("documents-unet", tmp_path)
     assert card == {"data_source": source, "pages": 2, "rows": 23, "variant": "documents-unet"}
-    assert (label in submission.told(card, tmp_path)) is True
+    assert ("STAND-IN DATA" in submission.told(card, tmp_path)) is (source == "stand-in")
     inside = (tmp_path / "submission.csv.gz").read_bytes()[10:50]
-    assert (b"stand-in" in inside) is bool(label)
+    assert (b"stand-in" in inside) is (source == "stand-in")
 
 
 def test_without_kaggles_pages_there_is_a_card_that_says_so(

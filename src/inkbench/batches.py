@@ -36,8 +36,6 @@ class Data:
         target → inputs and targets of the validation part.
     image_shape
         Shape of one input.
-    classes
-        Number of classes, 0 for pages.
     count
         Examples in an epoch: images, or patches.
     """
@@ -45,21 +43,19 @@ class Data:
     epoch: Callable[[Target, int], Arrays]
     valid: Callable[[Target], Arrays]
     image_shape: tuple[int | None, ...]
-    classes: int
     count: int
-    batch_size: int
-    binarise: bool
 
-    def batched(self, arrays: Arrays, target: Target) -> "tf.data.Dataset":
-        """Batches for Keras: inputs stay uint8, image targets become float32 in [0, 1]."""
-        import tensorflow as tf
 
-        def scaled(inputs, targets):
-            ink = tf.cast(targets, tf.float32) / 255
-            return inputs, tf.cast(ink >= 0.5, tf.float32) if self.binarise else ink
+def batched(arrays: Arrays, target: Target, variant: Variant) -> "tf.data.Dataset":
+    """Batches for Keras: inputs stay uint8, image targets become float32 in [0, 1]."""
+    import tensorflow as tf
 
-        batches = tf.data.Dataset.from_tensor_slices(arrays).batch(self.batch_size)
-        return (batches.map(scaled) if target == "image" else batches).prefetch(2)
+    def scaled(inputs, targets):
+        ink = tf.cast(targets, tf.float32) / 255
+        return inputs, tf.cast(ink >= 0.5, tf.float32) if variant.binarise else ink
+
+    batches = tf.data.Dataset.from_tensor_slices(arrays).batch(variant.batch_size)
+    return (batches.map(scaled) if target == "image" else batches).prefetch(2)
 
 
 def load(variant: Variant, classes: int) -> Data:
@@ -106,15 +102,7 @@ def _images(variant: Variant, classes: int) -> Data:
         targets = valid.images if target == "image" else valid.labels
         return _noised(valid.images, variant, 0), targets
 
-    return Data(
-        epoch=epoch,
-        valid=validation,
-        image_shape=images.shape[1:],
-        classes=classes,
-        count=len(images),
-        batch_size=variant.batch_size,
-        binarise=variant.binarise,
-    )
+    return Data(epoch, validation, images.shape[1:], len(images))
 
 
 def _pages(variant: Variant) -> Data:
@@ -139,10 +127,7 @@ def _pages(variant: Variant) -> Data:
         epoch=lambda _, number: _crops(train, size, count, [variant.seed, number]),
         valid=lambda _: _crops(valid, size, max(1, count // 8), [variant.seed]),
         image_shape=(None, None, 2),
-        classes=0,
         count=count,
-        batch_size=variant.batch_size,
-        binarise=variant.binarise,
     )
 
 

@@ -64,8 +64,9 @@ class Checkpoint:
         """Keep the model's weights, its optimiser's state and the progress; drop the one before."""
         self._folder.mkdir(parents=True, exist_ok=True)
         stem = f"epoch-{len(progress.history)}"
-        model.save_weights(self._folder / f"{stem}.weights.h5")
-        np.savez(self._folder / f"{stem}.npz", **progress.arrays)  # type: ignore[arg-type]
+        with disk.writing(self._folder):
+            model.save_weights(self._folder / f"{stem}.weights.h5")
+            np.savez(self._folder / f"{stem}.npz", **progress.arrays)  # type: ignore[arg-type]
         state = {
             "fingerprint": self._fingerprint,
             "stem": stem,
@@ -73,8 +74,7 @@ class Checkpoint:
             "done": progress.done,
             "history": progress.history,
         }
-        with disk.new_file(self._state) as scratch:
-            scratch.write_text(json.dumps(state), encoding="utf-8")
+        disk.write_text(self._state, json.dumps(state))
         for file in self._folder.glob("epoch-*"):
             if not file.name.startswith(f"{stem}."):
                 file.unlink()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from inkbench import layout
 from inkbench.errors import InkbenchError
+from inkbench.tracking import pipeline, registry, store
 
 if TYPE_CHECKING:
     import keras
@@ -47,8 +48,8 @@ def model(dataset: str, task: str, given: Path | None = None) -> tuple["keras.Mo
         failure = ""
         try:
             found = _champion(dataset, task)
-        except InkbenchError as error:
-            found, failure = None, f" (not the champion: {error})"
+        except Exception as error:  # whatever a client meets on its way to a server
+            found, failure = None, f" (not the champion: {store.public(error)})"
         if found:
             return found
         path = _built(dataset, task)
@@ -58,10 +59,7 @@ def model(dataset: str, task: str, given: Path | None = None) -> tuple["keras.Mo
 def _loaded(path: Path, task: str) -> "keras.Model":
     from inkbench.models import storage
 
-    try:
-        loaded = storage.load(path)
-    except OSError as error:
-        raise InkbenchError(f"{path}: {error.strerror or error}") from None
+    loaded = storage.load(path)
     takes, gives = (getattr(loaded, f"{end}_shape", None) for end in ("input", "output"))
     if (takes, gives) != _SHAPES[task]:
         raise InkbenchError(f"{path}: takes {takes} and gives {gives}, so it is not for {task}")
@@ -84,9 +82,7 @@ def _built(dataset: str, task: str) -> Path:
     variants = [
         name
         for name, block in (_params().get("train") or {}).items()
-        if block
-        and (block.get("dataset"), block.get("task")) == (dataset, task)
-        and block.get("split", "page-disjoint") == "page-disjoint"
+        if block and registry.competes(block, {"dataset": dataset, "task": task})
     ]
     if not variants:
         raise InkbenchError(
@@ -119,10 +115,7 @@ def _registered(dataset: str, task: str) -> tuple[str, dict[str, str]]:
 
 def _champion(dataset: str, task: str) -> tuple["keras.Model", str] | None:
     """The registered model with the alias ``champion``; None where there is no store yet."""
-    from inkbench.tracking import pipeline, registry, store
-
-    file = store.sqlite_file()
-    if file is not None and not file.exists():
+    if store.is_missing():
         return None
     # Someone waits for a page: a server that does not answer is not asked twice.
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
@@ -130,10 +123,7 @@ def _champion(dataset: str, task: str) -> tuple["keras.Model", str] | None:
     name, _ = _registered(dataset, task)
     if not name:
         return None
-    try:
-        version = registry.champion(store.Store.open(create=False), registry.PREFIX + name)
-    except Exception as error:  # whatever a client meets on its way to a server
-        raise InkbenchError(store.public(error)) from None
+    version = registry.champion(store.Store.open(create=False), registry.PREFIX + name)
     if version is None:
         return None
     tags = version.tags
@@ -150,13 +140,8 @@ def _champion(dataset: str, task: str) -> tuple["keras.Model", str] | None:
 def _downloaded(uri: str, task: str) -> "keras.Model":
     from mlflow import artifacts
 
-    from inkbench.tracking.store import public
-
     with tempfile.TemporaryDirectory() as folder:
-        try:
-            artifacts.download_artifacts(uri, dst_path=folder)
-        except Exception as error:
-            raise InkbenchError(public(error)) from None
+        artifacts.download_artifacts(uri, dst_path=folder)
         files = sorted(Path(folder).rglob("model.keras"))
         if not files:
             raise InkbenchError(f"{uri} holds no model.keras")
@@ -165,9 +150,4 @@ def _downloaded(uri: str, task: str) -> "keras.Model":
 
 def _params() -> dict:
     """``params.yaml`` as it is: a block that is being written need not be valid here."""
-    import yaml
-
-    try:
-        return yaml.safe_load(layout.PARAMS.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise InkbenchError(f"{layout.PARAMS}: {' '.join(str(error).split())}") from None
+    return pipeline.Files(Path()).yaml(str(layout.PARAMS))

@@ -13,9 +13,9 @@ from PIL import Image
 
 from inkbench.datasets import mnist, notmnist
 from inkbench.denoise import inputs, reading
-from inkbench.denoise.command import complain, decoders_silent
+from inkbench.denoise.command import decoders_silent
 from inkbench.denoise.inputs import shown
-from inkbench.errors import InkbenchError
+from inkbench.errors import InkbenchError, complain
 
 if TYPE_CHECKING:
     import keras

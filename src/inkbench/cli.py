@@ -67,7 +67,7 @@ def sync(options: argparse.Namespace) -> None:
 def rollback(options: argparse.Namespace) -> None:
     """Make an earlier version the champion again."""
     from inkbench.tracking import registry
-    from inkbench.tracking.store import Store, StoreError, public, set_environment, uri
+    from inkbench.tracking.store import Store, public, set_environment, uri
 
     _go_to_root()
     set_environment()  # before MLflow is imported
@@ -78,7 +78,7 @@ def rollback(options: argparse.Namespace) -> None:
         if store.client is None:
             raise InkbenchError(f"{public(uri())}: no store yet; `dvc repro` makes it")
         print(registry.roll_back(store, options.model, options.to))
-    except (StoreError, MlflowException) as error:
+    except MlflowException as error:
         raise InkbenchError(public(error)) from None
 
 
@@ -270,7 +270,7 @@ def _scale(text: str) -> float:
 
 def _grid(text: str) -> tuple[int, int]:
     rows, _, columns = text.partition("x")
-    sizes = [int(n) if n.isdigit() else 0 for n in (rows, columns)]
+    sizes = [int(n) if n.isdecimal() else 0 for n in (rows, columns)]
     if not all(0 < size <= 1000 for size in sizes):
         raise argparse.ArgumentTypeError(f"{text!r} is no grid; say for example 8x10")
     return sizes[0], sizes[1]

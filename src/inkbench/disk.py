@@ -72,6 +72,12 @@ def new_file(path: Path) -> Iterator[Path]:
         scratch.unlink(missing_ok=True)
 
 
+def write_text(path: Path, text: str) -> None:
+    """Write a text file whole or not at all; errors as `new_file`."""
+    with new_file(path) as scratch:
+        scratch.write_text(text, encoding="utf-8")
+
+
 def write_json(path: Path, tree: Mapping[str, Any]) -> None:
     """Write a card that people and ``git diff`` can read: the same bytes for the same content.
 
@@ -83,8 +89,7 @@ def write_json(path: Path, tree: Mapping[str, Any]) -> None:
         If a number is not finite: JSON has no such thing.
     """
     text = json.dumps(tree, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
-    with new_file(path) as scratch:
-        scratch.write_text(text + "\n", encoding="utf-8")
+    write_text(path, text + "\n")
 
 
 def _reason(target: Path, error: OSError) -> str:

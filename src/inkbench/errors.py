@@ -4,7 +4,7 @@ import argparse
 import contextlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 
 class InkbenchError(Exception):
@@ -25,7 +25,8 @@ def one_line_errors(debug: bool = False) -> Iterator[None]:
     except InkbenchError as error:
         if debug:
             raise
-        sys.exit(_fail(error))
+        complain(error)
+        sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:  # `inkbench classify … | head`
@@ -33,25 +34,29 @@ def one_line_errors(debug: bool = False) -> Iterator[None]:
         sys.exit(141)
 
 
-def _fail(error: InkbenchError) -> int:
-    print(f"inkbench: error: {error}", file=sys.stderr)
-    return 2
+def complain(error: object) -> None:
+    """Say on stderr, in one line, what is wrong."""
+    print(f"inkbench: error: {' '.join(str(error).split())}", file=sys.stderr)
 
 
-def stage_parser(description: str | None, subject: str | None = None) -> argparse.ArgumentParser:
-    """Argument parser shared by the scripts in ``stages/``.
+def run_stage(work: Callable[..., None], description: str | None, *subjects: str) -> None:
+    """Command line of a script in ``stages/``: parse, work, say errors in one line.
 
     Parameters
     ----------
+    work
+        Called with the subjects by name.
     description
         The script's docstring; it becomes the ``--help`` text.
-    subject
-        Name of the positional argument (``"dataset"`` or ``"variant"``); None for none.
+    subjects
+        Names of positional arguments: ``"dataset"``, ``"variant"`` or ``"claim"``.
     """
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    if subject:
+    for subject in subjects:
         parser.add_argument(subject, help=f"a {subject} of params.yaml")
     parser.add_argument("--debug", action="store_true", help="show tracebacks of bad input")
-    return parser
+    given = vars(parser.parse_args())
+    with one_line_errors(given.pop("debug")):
+        work(**given)

@@ -5,13 +5,11 @@ from typing import Literal
 
 from inkbench import quiet
 
-Precision = Literal["float32", "bfloat16"]
-
 # AVX512-BF16 alone did not pay here: float32 was as fast or faster on every network but the U-Net.
 _BFLOAT16_FLAGS = {"amx_bf16"}
 
 
-def set_up(precision: Literal["auto"] | Precision, seed: int) -> dict[str, str | int]:
+def set_up(precision: Literal["auto", "float32", "bfloat16"], seed: int) -> dict[str, str | int]:
     """Prepare TensorFlow for a repeatable training, before any model is built.
 
     Parameters
@@ -24,7 +22,7 @@ def set_up(precision: Literal["auto"] | Precision, seed: int) -> dict[str, str |
     Returns
     -------
     dict
-        ``device`` (cpu or gpu), ``precision`` and ``threads`` in force.
+        ``device`` (cpu or gpu), ``precision`` and ``threads`` (of the graph; kernels take half).
     """
     quiet.start_tensorflow(kernels_at_once=2)  # the halves of a batch: inkbench.models.halves
     import keras
@@ -36,8 +34,7 @@ def set_up(precision: Literal["auto"] | Precision, seed: int) -> dict[str, str |
         precision = "bfloat16" if fits else "float32"
     tf.config.experimental.enable_op_determinism()
     keras.utils.set_random_seed(seed)
-    policy = "mixed_bfloat16" if precision == "bfloat16" else "float32"
-    keras.config.set_dtype_policy(policy)
+    keras.config.set_dtype_policy("mixed_bfloat16" if precision == "bfloat16" else "float32")
     threads = tf.config.threading.get_inter_op_parallelism_threads()
     return {"device": device, "precision": precision, "threads": threads}
 

@@ -1,4 +1,4 @@
-"""Where everything is: the one place that spells a path.
+"""Where everything is that stages read and write: the one place that spells those paths.
 
 Paths are relative to the repository's root, which is the working directory of every stage
 (DVC sees to that; by hand, run stages from the root).
@@ -11,6 +11,7 @@ METRICS = Path("metrics")
 REPORTS = Path("reports")
 CHECKPOINTS = Path(".checkpoints")
 SUBMISSION = Path("submission")
+SUBMISSION_CARD = SUBMISSION / "submission.json"
 README = Path("README.md")
 PICTURE = Path("docs/results.png")  # of the README
 COSTS = Path("benchmarks/costs.csv")  # committed, so that all clones write the same report

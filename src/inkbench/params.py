@@ -130,6 +130,11 @@ class Variant(_Network):
             raise ValueError(f"pretrain_epochs: family {self.family!r} has no autoencoder")
         if (self.task == "classification") != (self.loss == "cross_entropy"):
             raise ValueError(f"loss {self.loss!r} does not fit task {self.task!r}")
+        due = getattr(models.module(self.family), "LOSS", self.loss)
+        if self.loss != due:
+            raise ValueError(
+                f"loss {self.loss!r} does not fit family {self.family!r}: {due!r} does"
+            )
         if (self.dataset == "documents") != (self.task == "restoration"):
             raise ValueError(f"task {self.task!r} does not fit dataset {self.dataset!r}")
         return self
@@ -149,6 +154,7 @@ class Registered(_Block):
 
     dataset: str
     task: Task
+    binarise: bool = False  # as the variants': figures on other pixels do not compare
     metric: str  # a key of metrics/V.json
     best: Literal["min", "max"]
 

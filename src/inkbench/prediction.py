@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 _BATCH = 256  # images; outputs of the widest layer then stay in the processor's cache
 
 
-class KerasPredictor:
-    """Answers `inkbench.evaluation.predictor.Predictor`.
+class Predictor:
+    """A trained model, arrays in, arrays out.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ class KerasPredictor:
         self._layers = {layer.name: layer for layer in model.layers}
 
     @classmethod
-    def load(cls, path: Path) -> "KerasPredictor":
+    def load(cls, path: Path) -> "Predictor":
         """Read a model.
 
         Raises

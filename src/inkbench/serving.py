@@ -29,15 +29,13 @@ class Served:
         self._model = model
         self._task = task
 
-    def predict(self, model_input: Any, params: dict[str, Any] | None = None) -> np.ndarray:
+    def predict(self, model_input: Any) -> np.ndarray:
         """Run the model.
 
         Parameters
         ----------
         model_input
             uint8 ``[n, h, w]``; pages of a restorer have any size.
-        params
-            None are known; MLflow's interface has them.
 
         Returns
         -------

@@ -47,20 +47,13 @@ def make(variant: str, folder: Path) -> dict[str, Any]:
     InkbenchError
         If the dataset or the model is missing.
     """
-    from tqdm import tqdm
-
-    from inkbench.models import storage
-    from inkbench.restore import restore
-
     source = store.load_card("documents")["data_source"]
     pages, rows = _pages(), 0
     if pages:
-        model = storage.load(layout.model(variant))
-        bar = tqdm(pages, "restoring", unit="page", delay=2, leave=False, disable=None)
         name = "submission.csv" if source == REAL else "submission-of-stand-in-data.csv"
-        rows = write(folder / _FILE, bar, lambda page: restore(model, page), name)
+        rows = _restored(variant, pages, folder, name)
     card = {"data_source": source, "pages": len(pages), "rows": rows, "variant": variant}
-    disk.write_json(folder / "submission.json", card)
+    disk.write_json(folder / layout.SUBMISSION_CARD.name, card)
     return card
 
 
@@ -84,19 +77,24 @@ def rehearse(variant: str, split: str, folder: Path) -> str:
     InkbenchError
         If the dataset or the model is missing.
     """
+    pages = store.load_pages("documents", "test", split)
+    clean = [replace(page, noisy=page.clean) for page in pages if page.clean is not None]
+    write(folder / _ANSWERS, clean, lambda page: page / 255, "answers.csv")
+    rows = _restored(variant, pages, folder)
+    source = store.load_card("documents")["data_source"]
+    return f"{folder}: {_FILE} and {_ANSWERS}, {rows:,} rows of {len(pages)} {source} pages"
+
+
+def _restored(variant: str, pages: list[Page], folder: Path, name: str = "submission.csv") -> int:
+    """Write the submission of restored pages; gives its rows."""
     from tqdm import tqdm
 
     from inkbench.models import storage
     from inkbench.restore import restore
 
-    pages = store.load_pages("documents", "test", split)
     model = storage.load(layout.model(variant))
-    clean = [replace(page, noisy=page.clean) for page in pages if page.clean is not None]
-    write(folder / _ANSWERS, clean, lambda page: page / 255, "answers.csv")
     bar = tqdm(pages, "restoring", unit="page", delay=2, leave=False, disable=None)
-    rows = write(folder / _FILE, bar, lambda page: restore(model, page))
-    source = store.load_card("documents")["data_source"]
-    return f"{folder}: {_FILE} and {_ANSWERS}, {rows:,} rows of {len(pages)} {source} pages"
+    return write(folder / _FILE, bar, lambda page: restore(model, page), name)
 
 
 def _pages() -> list[Page]:

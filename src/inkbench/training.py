@@ -1,6 +1,7 @@
 """Train one variant: data in, ``models/V`` out."""
 
 import csv
+import functools
 import hashlib
 import json
 import math
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
 
 _SNAPSHOT_IMAGES = 8
 _STEPS_PER_EXECUTION = 16  # batches between two returns to Python
-
-# What dvc.yaml names too, beside models/ (a test compares): a change of it starts afresh.
-_CODE = ("training", "batches", "hardware", "datasets/background", "datasets/noise")
 
 Row = dict[str, float]
 
@@ -67,7 +65,8 @@ class Trained(NamedTuple):
 def train(name: str, variant: Variant, on_epoch: Callable[[Row, int], None]) -> Trained:
     """Train a variant and write ``models/<name>``.
 
-    A training that was killed goes on after its last whole epoch and ends with the same bytes.
+    A training that was killed goes on after its last whole epoch and ends with the same bytes. It
+    starts afresh where its settings, its data or any of our code have changed since.
 
     Parameters
     ----------
@@ -78,6 +77,11 @@ def train(name: str, variant: Variant, on_epoch: Callable[[Row, int], None]) -> 
     on_epoch
         Called with every epoch's row of ``history.csv`` and its number, counted from 1.
 
+    Returns
+    -------
+    Trained
+        What is to be told of it.
+
     Raises
     ------
     InkbenchError
@@ -86,7 +90,10 @@ def train(name: str, variant: Variant, on_epoch: Callable[[Row, int], None]) -> 
     card = store.load_card(variant.dataset)
     data = batches.load(variant, classes=len(card["classes"]))
     machine = hardware.set_up(variant.precision, variant.seed)
-    model = models.build(variant.family, data.image_shape, data.classes, variant.model_options)
+    build = functools.partial(
+        models.build, variant.family, data.image_shape, len(card["classes"]), variant.model_options
+    )
+    model = build()
     checkpoint = Checkpoint(layout.CHECKPOINTS / name, _fingerprint(variant, machine))
 
     started = time.perf_counter()
@@ -120,7 +127,7 @@ def train(name: str, variant: Variant, on_epoch: Callable[[Row, int], None]) -> 
         "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
         "seconds": round(seconds, 1),
     }
-    _write(name, variant, data, progress, facts)
+    _write(name, variant, build, progress, facts)
     checkpoint.clear()
     return Trained(facts, costs, data.valid("image")[0][:1])
 
@@ -164,7 +171,7 @@ def _fit(
     if progress.done:
         checkpoint.load(model, progress)
     before = len(progress.history) - progress.done  # epochs of the phases before
-    valid = data.batched(data.valid(phase.target), phase.target)
+    valid = batches.batched(data.valid(phase.target), phase.target, variant)
     bar = tqdm(
         range(progress.done, phase.epochs),
         desc=f"{name} ({phase.name})",
@@ -177,7 +184,7 @@ def _fit(
         _reseed(phase.model, variant.seed, before + epoch)
         try:
             fitted = model.fit(
-                data.batched(data.epoch(phase.target, before + epoch), phase.target),
+                batches.batched(data.epoch(phase.target, before + epoch), phase.target, variant),
                 validation_data=valid,
                 shuffle=False,
                 verbose=0,
@@ -219,7 +226,7 @@ def _compiled(variant: Variant, phase: Phase, steps: int) -> "keras.Model":
     model.compile(
         optimizer=optimisers.optimiser(variant.optimiser, rate),
         loss=losses.loss(phase.loss),
-        metrics=[losses.metric(variant.task if phase.target == "label" else phase.target)],
+        metrics=[losses.metric(phase.target)],
         steps_per_execution=min(_STEPS_PER_EXECUTION, steps),
         jit_compile=False,  # XLA halves the speed of these networks on a CPU
     )
@@ -239,30 +246,26 @@ def _snapshot(phase: Phase, data: batches.Data, epoch: int) -> dict[str, np.ndar
     """Outputs for a few validation images, for the figure of what was learned when."""
     inputs, targets = (array[:_SNAPSHOT_IMAGES] for array in data.valid("image"))
     outputs = np.asarray(phase.model.predict_on_batch(inputs), np.float16)
-    return {
-        "inputs": inputs[..., 0] if inputs.ndim == 4 else inputs,
-        "targets": targets[..., 0] if targets.ndim == 4 else targets,
-        f"outputs_{epoch}": outputs[..., 0] if outputs.ndim == 4 else outputs,
-    }
+    shown = {"inputs": inputs, "targets": targets, f"outputs_{epoch}": outputs}
+    return {key: array[..., 0] if array.ndim == 4 else array for key, array in shown.items()}
 
 
 def _fingerprint(variant: Variant, machine: dict[str, Any]) -> str:
-    """Digest of everything that a training's outcome depends on."""
+    """Digest of everything that a training's outcome depends on: settings, machine, code, data."""
     digest = hashlib.sha256(variant.model_dump_json().encode() + json.dumps(machine).encode())
-    here = Path(__file__).parent
-    code = [
-        Path(str(models.module(variant.family).__file__)),
-        *(here / f"{part}.py" for part in _CODE),
-        *(here / "models" / f"{part}.py" for part in models.SHARED),
-    ]
-    for file in [*code, *sorted(layout.processed(variant.dataset).iterdir())]:
+    code = Path(__file__).parent.rglob("*.py")
+    for file in [*sorted(code), *sorted(layout.processed(variant.dataset).iterdir())]:
         with file.open("rb") as stream:
             digest.update(hashlib.file_digest(stream, "sha256").digest())
     return digest.hexdigest()
 
 
 def _write(
-    name: str, variant: Variant, data: batches.Data, progress: Progress, facts: dict[str, Any]
+    name: str,
+    variant: Variant,
+    build: "Callable[[], keras.Model]",
+    progress: Progress,
+    facts: dict[str, Any],
 ) -> None:
     """Write the folder of a trained model."""
     import keras
@@ -270,7 +273,7 @@ def _write(
     # Trained in whatever precision the machine likes, shipped in float32, without optimiser state.
     keras.utils.clear_session()
     keras.config.set_dtype_policy("float32")
-    model = models.build(variant.family, data.image_shape, data.classes, variant.model_options)
+    model = build()
 
     with disk.new_version(layout.model_folder(name)) as folder:
         if variant.pretrain_epochs:

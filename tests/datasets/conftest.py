@@ -2,22 +2,20 @@
 
 import os
 import socket
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import hypothesis
+import loopback
+import made_archives as made
 import pytest
 
 from inkbench.datasets import catalogue, transfer
 from inkbench.datasets.catalogue import Archive
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-import loopback
-import made_archives as made
-
-hypothesis.settings.register_profile("unhurried", deadline=None)  # test machines are shared
+hypothesis.settings.register_profile(  # test machines are shared; and every run tries the same
+    "unhurried", deadline=None, derandomize=True, database=None
+)
 hypothesis.settings.load_profile("unhurried")
 
 

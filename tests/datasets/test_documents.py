@@ -1,6 +1,5 @@
 """Pages: split by clean page, both sizes and all noises everywhere; Kaggle's and UCI's archives."""
 
-import json
 from typing import Any
 
 import made_archives as made
@@ -10,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inkbench import layout
-from inkbench.datasets import documents, fetch, store
+from inkbench.datasets import documents, store
 from inkbench.errors import InkbenchError
 
 pytestmark = pytest.mark.usefixtures("workplace")
@@ -19,14 +18,7 @@ KINDS = {"coffee", "fold", "footprint", "wrinkle"}
 
 
 def preprocess(files: made.Files, **changed: object) -> dict[str, Any]:
-    folder = layout.raw("documents")
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, content in files.items():
-        (folder / name).write_bytes(content)
-    described = [fetch._described(folder / name, "somewhere") for name in files]
-    layout.provenance("documents").write_text(
-        json.dumps(fetch._provenance("documents", "official", described))
-    )
+    made.lay("documents", files)
     return documents.preprocess(made.settings("documents", **changed))
 
 

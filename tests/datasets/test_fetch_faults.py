@@ -70,9 +70,7 @@ def promise(
 
 def test_a_host_that_does_not_resolve(offer: Offer) -> None:
     offer(made.archive(LETTERS, b"", "http://nowhere.invalid/x"))
-    start = time.monotonic()
     assert "http://nowhere.invalid/x: the host's name cannot be resolved" in fails()
-    assert time.monotonic() - start < 5
     assert left() == []
 
 

@@ -1,6 +1,5 @@
 """notMNIST_large: half a million images in little memory, its corrupt files and labels stated."""
 
-import json
 import subprocess
 import sys
 
@@ -8,8 +7,7 @@ import made_archives as made
 import numpy as np
 import pytest
 
-from inkbench import layout
-from inkbench.datasets import fetch, notmnist, store
+from inkbench.datasets import notmnist, store
 
 pytestmark = pytest.mark.usefixtures("workplace")
 NAME = "notMNIST_large.tar.gz"
@@ -24,13 +22,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 
 
 def raw(number: int) -> None:
-    folder = layout.raw("notmnist")
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / NAME).write_bytes(made.tar_gz(made.large_letters(number)))
-    file = {"name": NAME, "url": "", "sha256": fetch._hash(folder / NAME, "sha256")}
-    layout.provenance("notmnist").write_text(
-        json.dumps({"source": "official", "files": [file], "licence": ""})
-    )
+    made.lay("notmnist", {NAME: made.tar_gz(made.large_letters(number))})
 
 
 def test_corrupt_files_are_skipped_and_label_noise_is_stated() -> None:

@@ -1,7 +1,6 @@
 """MNIST: the official test set stays as it is, validation comes from train."""
 
 import gzip
-import json
 from typing import Any
 
 import made_archives as made
@@ -9,7 +8,7 @@ import numpy as np
 import pytest
 
 from inkbench import layout
-from inkbench.datasets import fetch, mnist, store
+from inkbench.datasets import mnist, store
 from inkbench.errors import InkbenchError
 
 pytestmark = pytest.mark.usefixtures("workplace")
@@ -18,14 +17,7 @@ TEST_IMAGES = "t10k-images-idx3-ubyte.gz"
 
 
 def preprocess(files: made.Files, **changed: object) -> dict[str, Any]:
-    folder = layout.raw("mnist")
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, content in files.items():
-        (folder / name).write_bytes(content)
-    described = [fetch._described(folder / name, "somewhere") for name in files]
-    layout.provenance("mnist").write_text(
-        json.dumps(fetch._provenance("mnist", "official", described))
-    )
+    made.lay("mnist", files)
     return mnist.preprocess(made.settings("mnist", **changed))
 
 
@@ -126,5 +118,5 @@ def test_images_of_another_size_are_one_line() -> None:
 def test_a_missing_archive_is_one_line() -> None:
     files = made.digits()
     del files[LABELS]
-    with pytest.raises(InkbenchError, match=f"does not list {LABELS}; fetch it"):
+    with pytest.raises(InkbenchError, match=f"{LABELS}: damaged"):
         preprocess(files)

@@ -1,6 +1,5 @@
 """notMNIST: bad files are skipped and listed, copies stay together, contradictions are dropped."""
 
-import json
 import random
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ import numpy as np
 import pytest
 
 from inkbench import layout
-from inkbench.datasets import fetch, notmnist, store
+from inkbench.datasets import notmnist, store
 from inkbench.errors import InkbenchError
 
 pytestmark = pytest.mark.usefixtures("workplace")
@@ -25,12 +24,7 @@ def preprocess(files: made.Files, source: str = "official", **changed: object) -
 
 
 def raw(content: bytes, source: str = "official", name: str = "notMNIST_small.tar.gz") -> None:
-    folder = layout.raw("notmnist")
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / name).write_bytes(content)
-    described = fetch._described(folder / name, "somewhere")
-    provenance = fetch._provenance("notmnist", source, [described])
-    layout.provenance("notmnist").write_text(json.dumps(provenance))
+    made.lay("notmnist", {name: content}, source)
 
 
 def processed() -> dict[str, bytes]:

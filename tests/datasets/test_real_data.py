@@ -12,7 +12,6 @@ import yaml
 
 from inkbench import layout
 from inkbench.datasets import documents, fetch, store
-from inkbench.datasets.cards import table as counts_table
 from inkbench.params import Data
 
 ROOT = Path(__file__).parents[2]
@@ -150,6 +149,16 @@ def test_a_second_machine_has_the_same_bytes(
     for folder in (layout.raw("notmnist"), layout.processed("notmnist")):
         for path in folder.iterdir():
             assert path.read_bytes() == (real / path).read_bytes(), path
+
+
+def counts_table(card: dict[str, Any]) -> str:
+    """Counts of a ``dataset.json`` as a Markdown table, as in ``data/README.md``."""
+    counts = {part: card["counts"][part] for part in store.PARTS}
+    columns = [key for key in counts["train"] if key != "total"] + ["total"]
+    counts["all"] = {key: sum(count[key] for count in counts.values()) for key in columns}
+    rows = [[part, *(f"{count[key]:,}" for key in columns)] for part, count in counts.items()]
+    lines = [["", *columns], ["---", *["--:"] * len(columns)], *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 @pytest.mark.parametrize("dataset", DATASETS)

@@ -1,14 +1,10 @@
 """A working directory, a page and a restorer for all tests of `inkbench denoise`."""
 
-import sys
 from pathlib import Path
 
 import pytest
-from PIL import Image
-
-sys.path.insert(0, str(Path(__file__).parent))
-
 from drawn_pages import Flattener, letter_page
+from PIL import Image
 
 from inkbench import chosen
 

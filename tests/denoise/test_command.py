@@ -11,19 +11,10 @@ import pytest
 from drawn_pages import letter_page
 from PIL import Image, PngImagePlugin
 
-from inkbench import cli
+from helpers import inkbench
 from inkbench.denoise.page import clean
 
 pytestmark = pytest.mark.usefixtures("quick")
-
-
-def inkbench(*arguments: str) -> int:
-    """Exit code of the command."""
-    try:
-        cli.main([*arguments])
-    except SystemExit as stopped:
-        return int(stopped.code or 0)
-    return 0
 
 
 @pytest.fixture
@@ -115,8 +106,11 @@ def test_a_description_too_long_for_a_jpeg_is_left_out(here: Path, page: Image.I
     assert 0x010E not in Image.open("out.jpg").getexif()
 
 
-def test_a_folder_that_is_a_file_is_one_line(scan: Path) -> None:
+def test_a_name_that_is_too_long_is_one_line(
+    scan: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert inkbench("denoise", "scan.png", "-o", "x" * 300 + ".png") == 2
+    assert len(complaints(capsys)) == 1
 
 
 def test_decoders_do_not_talk_past_us(
@@ -202,8 +196,11 @@ def test_colour_is_asked_for(here: Path) -> None:
 @pytest.mark.parametrize(
     "wrong", [["--jobs", "0"], ["--scale", "nan"], ["--dpi", "9999"], ["--scale", "0"]]
 )
-def test_impossible_values_are_refused(wrong: list[str], scan: Path) -> None:
+def test_impossible_values_are_refused(
+    wrong: list[str], scan: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert inkbench("denoise", "scan.png", "-o", "out", *wrong) == 2
+    assert f"argument {wrong[0]}: " in capsys.readouterr().err
     assert not Path("out").exists()
 
 

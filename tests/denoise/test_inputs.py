@@ -116,3 +116,12 @@ def test_two_sheets_under_one_name_are_refused(here: Path) -> None:
     tasks, unusable = find(["front.jpg", "front.png"], Path("out"), compare=True)
     assert [task.source for task in tasks] == [Path("front.jpg")]
     assert "as that of front.jpg" in str(unusable[0])
+
+
+def test_a_sheet_is_never_written_over_a_result_or_an_input(here: Path) -> None:
+    touch("scans/a.png", "scans/a-compare.png")
+    tasks, unusable = find(["scans"], Path("out"), compare=True)
+    assert [task.source for task in tasks] == [Path("scans/a-compare.png")]
+    assert "as that of scans/a-compare.png" in str(unusable[0])
+    tasks, unusable = find(["scans"], Path("out"))
+    assert len(tasks) == 2 and not unusable

@@ -77,12 +77,20 @@ def test_floating_greys_are_read(tmp_path: Path) -> None:
     assert np.abs(only(path).pixels - GREYS / 239 * 255).max() <= 1
 
 
-@pytest.mark.parametrize("wrong", [np.nan, np.inf, -5, 1e9])
-def test_numbers_that_are_no_greys_are_refused(wrong: float, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        (np.nan, "not numbers"),
+        (np.inf, "not numbers"),
+        (-5, "pixel values from"),
+        (1e9, "pixel values from"),
+    ],
+)
+def test_numbers_that_are_no_greys_are_refused(wrong: float, why: str, tmp_path: Path) -> None:
     values = GREYS.astype(np.float32)
     values[3, 4] = wrong
     path = saved(tmp_path / "a.tif", Image.fromarray(values))
-    assert "not numbers" in complaint(path) or "pixel values from" in complaint(path)
+    assert why in complaint(path)
 
 
 def test_transparent_pixels_show_white_paper(tmp_path: Path) -> None:
@@ -282,7 +290,7 @@ def test_no_damage_gets_past_the_reader(tmp_path: Path) -> None:
     warnings.simplefilter("ignore")
     files, dice, path = seeds(), random.Random(0), tmp_path / "damaged"
     outcomes = {"read": 0, "refused": 0}
-    for number in range(int(os.environ.get("INKBENCH_FUZZ", "2500"))):
+    for number in range(int(os.environ.get("INKBENCH_FUZZ", "1000"))):
         path.write_bytes(mutated(files[number % len(files)], dice))
         try:
             for scan in read(path, most_pixels=1_000_000):

@@ -1,5 +1,6 @@
 """Large pages go through the network in tiles, and nobody can tell."""
 
+import keras
 import numpy as np
 import pytest
 
@@ -11,7 +12,6 @@ WHOLE = 10**6
 
 @pytest.fixture(scope="module", params=["unet", "page_autoencoder"])
 def network(request: pytest.FixtureRequest):
-    keras = pytest.importorskip("keras")
     keras.utils.set_random_seed(3)
     built = models.build(request.param, (None, None, 2), 0, {"width": 2})
     return keras.Model(built.inputs, built.layers[-3].output)  # beyond it, all is blank untrained

@@ -1,14 +1,13 @@
 """``python stages/evaluate.py VARIANT``: what it leaves, and what it says when it cannot."""
 
 import json
-import runpy
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from fake_models import CLASSIFICATION, FakeModel, letters, likely, save_letters, save_training_card
 
+from helpers import contents, stage
 from inkbench import hardware, layout, prediction
 
 SCRIPT = Path(__file__).parents[2] / "stages/evaluate.py"
@@ -28,20 +27,12 @@ def answers(monkeypatch) -> list[np.ndarray]:
     """What the model, loaded without Keras, will say."""
     monkeypatch.setattr(hardware, "set_up", lambda *_, **__: None)
     said = [likely(letters(4, 3).labels, wrong=2)]
-    monkeypatch.setattr(
-        prediction.KerasPredictor, "load", lambda path: FakeModel(path, answers=said[0])
-    )
+    monkeypatch.setattr(prediction.Predictor, "load", lambda path: FakeModel(path, answers=said[0]))
     return said
 
 
-def _run(*arguments: str) -> int:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", [str(SCRIPT), *arguments])
-        try:
-            runpy.run_path(str(SCRIPT), run_name="__main__")
-        except SystemExit as end:
-            return int(end.code or 0)
-    return 0
+def _run(variant: str) -> int:
+    return stage("evaluate", variant)
 
 
 def _left(project: Path) -> set[str]:
@@ -71,9 +62,8 @@ def test_models_of_earlier_steps_are_evaluated_too(project, answers):
 def test_two_runs_leave_the_same_bytes(project, answers):
     kept = []
     for _ in range(2):
-        _run("my-cnn")
-        files = [path for path in sorted(project.rglob("*")) if path.is_file()]
-        kept.append({path: path.read_bytes() for path in files})
+        assert _run("my-cnn") == 0
+        kept.append(contents(project))
     assert kept[0] == kept[1]
 
 
@@ -103,5 +93,5 @@ def test_a_failure_keeps_the_results_of_before(project, answers):
     _run("my-cnn")
     before = (project / "metrics/my-cnn.json").read_bytes(), _left(project)
     answers[0] = np.full_like(answers[0], np.nan)
-    _run("my-cnn")
+    assert _run("my-cnn") == 2
     assert ((project / "metrics/my-cnn.json").read_bytes(), _left(project)) == before

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from helpers import contents
 from inkbench.errors import InkbenchError
 from inkbench.evaluation.results import Results, Table, rounded
 
@@ -20,14 +21,6 @@ RESULTS = Results(
 def project(tmp_path, monkeypatch) -> Path:
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-def _files(folder: Path) -> dict[str, bytes]:
-    return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in folder.rglob("*")
-        if path.is_file()
-    }
 
 
 def test_numbers_keep_six_significant_digits():
@@ -55,14 +48,14 @@ def test_arrays_and_tables_are_written(project):
 
 def test_the_same_results_have_the_same_bytes(project):
     RESULTS.write("v")
-    first = _files(project)
+    first = contents(project)
     RESULTS.write("v")
-    assert _files(project) == first
+    assert contents(project) == first
 
 
 def test_nothing_but_the_results_is_left(project):
     RESULTS.write("v")
-    assert set(_files(project)) == {
+    assert set(contents(project)) == {
         "metrics/v.json",
         "evaluations/v/codes.npz",
         "evaluations/v/per_class.csv",
@@ -96,13 +89,13 @@ def test_a_full_disk_is_one_line(project):
 
 def test_a_full_disk_leaves_the_old_results(project):
     RESULTS.write("v")
-    before = _files(project)
+    before = contents(project)
     with pytest.raises(InkbenchError):
         _broken().write("v")
-    assert _files(project) == before
+    assert contents(project) == before
 
 
 def test_a_number_that_is_none_is_refused_before_anything_is_written(project):
     with pytest.raises(ValueError, match="JSON"):
         Results({"test_bce": float("nan")}).write("v")
-    assert not _files(project)
+    assert not contents(project)

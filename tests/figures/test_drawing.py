@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from inkbench import readings
 from inkbench.errors import InkbenchError
-from inkbench.figures import architecture, comparison, curves, images, pages, readings, style
+from inkbench.figures import architecture, comparison, curves, images, pages, style
 
 
 def test_a_mosaic_puts_every_image_in_its_place():
@@ -67,7 +68,7 @@ def test_pretraining_and_training_losses_get_panels_of_their_own():
 @pytest.mark.parametrize("stand_in", [True, False])
 def test_only_stand_in_figures_carry_the_badge(stand_in: bool, tmp_path: Path):
     figure = style.canvas(3, 2, "Title")
-    style.save(figure, tmp_path / "a.png", style.Source("text", stand_in), "Title", "alt")
+    style.save(figure, tmp_path / "a.png", style.Source("text", stand_in), "alt")
     assert any("STAND-IN" in text.get_text() for text in figure.texts) is stand_in
 
 

@@ -7,17 +7,20 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from helpers import contents
 from inkbench.errors import InkbenchError
 from inkbench.figures import variant
 from inkbench.figures.work import open_work
+from inkbench.reporting.collect import ORDER
 from made_results import VARIANTS
+
+pytestmark = pytest.mark.slow
 
 COMMON = {"curves", "network"}
 RECONSTRUCTION = {"reconstructions", "code", "activations", "progress", "filters", "weights"}
 CLASSIFICATION = {"confusion", "confused", "per-class", "reliability", "filters", "weights"}
 PAGES = {"pages-fold", "pages-wrinkle", "pages-coffee", "pages-footprint"}
 EXPECTED = {
-    "notmnist-dense-ae": RECONSTRUCTION,
     "mnist-denoising-ae": RECONSTRUCTION | {"denoising"},
     "mnist-vae": RECONSTRUCTION | {"samples", "interpolations", "manifold", "units"},
     "notmnist-cnn": CLASSIFICATION,
@@ -58,9 +61,7 @@ def test_every_kind_of_variant_gets_its_figures(name: str, drawn: Path):
 
 def test_every_figure_has_a_place_in_the_report(drawn: Path):
     stems = {path.stem for path in drawn.glob("*/*.png")}
-    assert {stem if stem in variant.ORDER else stem.split("-")[0] for stem in stems} <= set(
-        variant.ORDER
-    )
+    assert {stem if stem in ORDER else stem.split("-")[0] for stem in stems} <= set(ORDER)
 
 
 def test_every_figure_describes_itself_and_names_no_software(drawn: Path):
@@ -77,13 +78,12 @@ def test_every_figure_is_readable_at_half_size(drawn: Path):
             assert 900 < image.width < 2600, path
 
 
-@pytest.mark.parametrize("name", ["notmnist-cnn", "documents-unet"])
 def test_the_same_arrays_give_the_same_bytes(
-    name: str, made: Path, drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    made: Path, drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.chdir(made)
-    for path in variant.write(open_work(name), tmp_path):
-        assert path.read_bytes() == (drawn / name / path.name).read_bytes(), path.name
+    variant.write(open_work("notmnist-cnn"), tmp_path)
+    assert contents(tmp_path) == contents(drawn / "notmnist-cnn")
 
 
 def test_a_missing_variant_is_one_clear_line(mine: Path):
@@ -139,14 +139,6 @@ def test_a_missing_array_is_named(mine: Path):
     change(mine / "evaluations/mnist-vae/codes.npz", tsne2=None)
     with pytest.raises(InkbenchError, match=r"codes.npz has no array 'tsne2'"):
         draw("mnist-vae")
-
-
-def test_an_empty_test_part_is_refused(mine: Path):
-    path = mine / "evaluations/notmnist-cnn/predictions.npz"
-    empty = np.empty((0, 10), np.float16)
-    change(path, labels=np.empty(0, np.uint8), probabilities=empty)
-    with pytest.raises(InkbenchError, match="no test image"):
-        draw("notmnist-cnn")
 
 
 def test_a_classifier_without_mistakes_still_gets_its_figures(mine: Path):

@@ -1,12 +1,13 @@
 """The architectures are those of the two documents, layer for layer."""
 
+import keras
 import numpy as np
 import pytest
 
+from helpers import ROOT
 from inkbench import models, params
 
-keras = pytest.importorskip("keras")
-
+VARIANTS = params.load(ROOT / "params.yaml").train
 LETTERS = ((28, 28), 10)
 
 
@@ -89,9 +90,9 @@ def test_the_unpadded_cnn_is_blind_to_six_rows_and_columns(padding, seen):
     assert not differs[seen:].any() and not differs[:, seen:].any()
 
 
-@pytest.mark.parametrize("name", params.load().train)
+@pytest.mark.parametrize("name", VARIANTS)
 def test_every_variant_keeps_the_calling_convention(name):
-    variant = params.load().train[name]
+    variant = VARIANTS[name]
     shape = (None, None, 2) if variant.task == "restoration" else (28, 28)
     model = models.build(variant.family, shape, 10, variant.model_options)
     size = (32, 48, 2) if variant.task == "restoration" else (28, 28)

@@ -50,18 +50,23 @@ def render(root: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def real(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project on real data, with its report."""
-    root = project(tmp_path_factory.mktemp("real"), "real")
-    render(root)
-    return root
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project on real data; nobody may write into it."""
+    return project(tmp_path_factory.mktemp("real"), "real")
+
+
+@pytest.fixture(scope="session")
+def real(made: Path) -> Path:
+    """The same with its report."""
+    render(made)
+    return made
 
 
 @pytest.fixture
-def mine(real: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def mine(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the project that a test may break, as the working directory."""
     for part in ("data", "models", "metrics", "plots", "evaluations", "benchmarks"):
-        shutil.copytree(real / part, tmp_path / part)
+        shutil.copytree(made / part, tmp_path / part)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -38,7 +38,6 @@ frame.onload = () => document.title = JSON.stringify(frame.contentDocument.body.
 """
 
 pytestmark = [
-    pytest.mark.slow,
     pytest.mark.skipif(BROWSER is None, reason="no Chromium or Chrome on this machine"),
 ]
 

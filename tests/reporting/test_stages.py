@@ -1,57 +1,43 @@
 """The plot and report stages as DVC runs them."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
-QUIET = os.environ | {"INKBENCH_TRACKING": "off"}
-HEAVY = ("tensorflow", "keras", "mlflow", "sklearn", "matplotlib.pyplot", "pandas")
+import pytest
+
+from helpers import ROOT, contents, loaded, stage
+
+HEAVY = {"tensorflow", "keras", "mlflow", "sklearn", "matplotlib.pyplot", "pandas"}
+STAGES = f"sys.path.insert(0, {str(ROOT / 'stages')!r})"
 
 
-def run(root: Path, cwd: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, root / arguments[0], *arguments[1:]]
-    return subprocess.run(command, cwd=cwd, env=QUIET, capture_output=True, text=True, check=False)
-
-
-def imports(root: Path, cwd: Path, call: str) -> set[str]:
-    """Heavy modules that a stage's function leaves imported."""
-    code = f"import sys; sys.path.insert(0, {str(root / 'stages')!r}); {call}; print(*sys.modules)"
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=cwd, env=QUIET, capture_output=True, text=True, check=True
-    )
-    return {name for name in HEAVY if name in done.stdout.split()}
-
-
-def test_plot_replaces_the_figures_and_imports_nothing_heavy(root: Path, mine: Path):
+def test_plot_replaces_the_figures_and_imports_nothing_heavy(mine: Path):
     stale = mine / "plots/notmnist-cnn/stale.png"
     stale.write_bytes(b"")
-    assert imports(root, mine, "import plot; plot.plot('notmnist-cnn')") == set()
+    assert HEAVY & loaded(f"{STAGES}; import plot; plot.plot('notmnist-cnn')", mine) == set()
     assert not stale.exists()
     assert (stale.parent / "confusion.png").exists()
 
 
-def test_report_is_written_and_imports_nothing_heavy(root: Path, small: Path):
-    assert imports(root, small, "import report; report.report()") == set()
+def test_report_is_written_and_imports_nothing_heavy(small: Path):
+    assert HEAVY & loaded(f"{STAGES}; import report; report.report()", small) == set()
     assert (small / "reports/index.html").exists()
 
 
-def test_a_failed_plot_leaves_the_old_figures(root: Path, mine: Path):
+def test_a_failed_plot_leaves_the_old_figures(mine: Path, capsys: pytest.CaptureFixture[str]):
     (mine / "evaluations/mnist-vae/generated.npz").write_bytes(b"garbage")
-    before = sorted(path.name for path in (mine / "plots").rglob("*"))
-    done = run(root, mine, "stages/plot.py", "mnist-vae")
-    assert done.returncode == 2
-    assert done.stderr.startswith("inkbench: error: evaluations/mnist-vae/generated.npz")
-    assert len(done.stderr.splitlines()) == 1
-    assert sorted(path.name for path in (mine / "plots").rglob("*")) == before
+    before = contents(mine / "plots")
+    assert stage("plot", "mnist-vae") == 2
+    (said,) = capsys.readouterr().err.splitlines()
+    assert said.startswith("inkbench: error: evaluations/mnist-vae/generated.npz")
+    assert contents(mine / "plots") == before
 
 
-def test_a_failed_report_leaves_the_old_one(root: Path, mine: Path):
+def test_a_failed_report_leaves_the_old_one(mine: Path, capsys: pytest.CaptureFixture[str]):
     (mine / "reports").mkdir()
     (mine / "reports/index.html").write_text("old")
     (mine / "metrics/mnist-vae.json").write_text("{")
-    done = run(root, mine, "stages/report.py")
-    assert done.returncode == 2 and "metrics/mnist-vae.json" in done.stderr
+    assert stage("report") == 2
+    assert "metrics/mnist-vae.json" in capsys.readouterr().err
     assert (mine / "reports/index.html").read_text() == "old"
 
 

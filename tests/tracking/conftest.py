@@ -1,14 +1,10 @@
 """One miniature pipeline run for all tests of tracking, and servers to try it against."""
 
 import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
 from project import Project, Seen, mlflow_uri
 from server import Server
 

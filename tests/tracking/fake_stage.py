@@ -98,7 +98,7 @@ def report(run: tracking.StageRun, _: None) -> None:
     Path("reports").mkdir(exist_ok=True)
     Path("reports/index.html").write_text("<p>report</p>")
     run.log_artifact("reports")
-    tracking.sync()
+    run.sync()
 
 
 if __name__ == "__main__":

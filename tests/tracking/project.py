@@ -92,6 +92,8 @@ class Project:
             "MLFLOW_DISABLE_TELEMETRY": "true",
             "DVC_NO_ANALYTICS": "1",
             "GIT_CONFIG_GLOBAL": os.devnull,
+            "DVC_SITE_CACHE_DIR": str(folder.parent / "dvc-site"),  # leaves nothing behind
+            "DVC_GLOBAL_CONFIG_DIR": str(folder.parent / "dvc-global"),
             **({"MLFLOW_TRACKING_URI": uri} if uri else {}),
         }
 
@@ -207,14 +209,14 @@ class Seen:
     @property
     def parents(self) -> list:
         """Parent runs, oldest first."""
-        return [run for run in self.runs if run.data.tags["stage"] == "pipeline"]
+        return [run for run in self.runs if run.data.tags.get("stage") == "pipeline"]
 
     def stages(self, parent: object = None, **tags: str) -> list:
         """Stage runs, of a parent or of all."""
         return [
             run
             for run in self.runs
-            if run.data.tags["stage"] != "pipeline"
+            if run.data.tags.get("stage") != "pipeline"
             and (not parent or run.data.tags["mlflow.parentRunId"] == parent.info.run_id)
             and all(run.data.tags.get(key.replace("__", ".")) == tags[key] for key in tags)
         ]

@@ -75,14 +75,6 @@ class Server:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait(timeout=20)
 
-    def pause(self) -> None:
-        """Make it hang: it accepts connections and never answers."""
-        os.killpg(self._process.pid, signal.SIGSTOP)
-
-    def resume(self) -> None:
-        """Let it go on after `pause`."""
-        os.killpg(self._process.pid, signal.SIGCONT)
-
     def __enter__(self) -> Self:
         return self
 

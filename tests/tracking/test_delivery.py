@@ -26,7 +26,7 @@ def _no_courier(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def context(stage: str, **more: Any) -> dict[str, Any]:
     return {
-        "state": STATE.as_dict(),
+        "state": vars(STATE),
         "stage": f"{stage}@mnist-a",
         "hash": f"hash of {stage}",
         "deps": {"data/processed/mnist": "0123456789abcdef0123456789abcdef.dir", "src/x.py": "1"},
@@ -88,6 +88,16 @@ def test_a_training_becomes_a_run_below_its_pipeline(store: Store) -> None:
         "data_source": "real",
     }
     assert expected.items() <= run.data.tags.items()
+
+
+def test_a_stage_that_fails_is_a_failed_run_of_a_failed_pipeline(store: Store) -> None:
+    with pytest.raises(ValueError), stage_run("train", variant="mnist-a", dataset="mnist"):
+        raise ValueError
+    (journal,) = Journal.waiting()
+    journal.context = context("train")
+    run = store.client.get_run(bring(store, journal))
+    parent = store.client.get_run(run.data.tags["mlflow.parentRunId"])
+    assert (run.info.status, parent.info.status) == ("FAILED", "FAILED")
 
 
 def test_parameters_are_exactly_the_stages_own(store: Store) -> None:

@@ -28,31 +28,37 @@ class Lineage:
     def __init__(self, folder: Path, store: Store) -> None:
         self._folder = folder
         self._store = store
+        self._blocks: dict[str, str] = {}
+        self._executions: dict[str, Execution] = {}
         self.said: list[str] = []
 
     def evaluated(
-        self, value: float, *, model: str, source: str = "real", split: str = "page-disjoint"
+        self, value: float, *, model: str, source: str = "real", variant: str = "v", more: str = ""
     ) -> None:
         """A variant gets a new model and a new figure; then comes a sync."""
         md5 = hashlib.md5(model.encode()).hexdigest()
-        block = f"{{dataset: mnist, task: reconstruction, split: {split}}}"
+        self._blocks[variant] = f"{{dataset: mnist, task: reconstruction, {more}}}"
+        blocks = ", ".join(f"{name}: {block}" for name, block in self._blocks.items())
         rule = "{dataset: mnist, task: reconstruction, metric: test_bce, best: min}"
         (self._folder / "params.yaml").write_text(
-            f"train: {{v: {block}}}\nregistry: {{mnist-autoencoder: {rule}}}"
+            f"train: {{{blocks}}}\nregistry: {{mnist-autoencoder: {rule}}}"
         )
         facts = json.dumps({"test_bce": value, "test_mse": -value, "data_source": source})
+        path = f"metrics/{variant}.json"
         (self._folder / "metrics").mkdir(exist_ok=True)
-        (self._folder / "metrics/v.json").write_text(facts)
-        outs = {"metrics/v.json": hashlib.md5(facts.encode()).hexdigest()}
-        trained = Execution("train@v", "", {}, {"models/v/model.keras": md5}, {})
-        tested = Execution("evaluate@v", "", {}, outs, {})
+        (self._folder / path).write_text(facts)
+        outs = {path: hashlib.md5(facts.encode()).hexdigest()}
+        made = {f"models/{variant}/model.keras": md5}
+        for address, out in (("train", made), ("evaluate", outs)):
+            name = f"{address}@{variant}"
+            self._executions[name] = Execution(name, "", {}, out, {})
         if self._store.model(md5) is None:
             client = self._store.client
             logged = client.create_logged_model(
                 self._store.experiment_id, name=model, tags={"model.md5": md5}
             )
             client.finalize_logged_model(logged.model_id, "READY")
-        self.sync(trained, tested)
+        self.sync(*self._executions.values())
 
     def sync(self, *executions: Execution) -> None:
         """Crown whoever deserves it."""
@@ -107,9 +113,12 @@ def test_no_figure_on_stand_in_data_beats_one_on_real_data(lineage: Lineage) -> 
     assert lineage.champion == ("2", 0.9)
 
 
-def test_a_figure_on_another_split_is_not_compared(lineage: Lineage) -> None:
+@pytest.mark.parametrize("more", ["split: mlebench", "binarise: true", "noise: {gaussian: 0.5}"])
+def test_a_figure_on_another_split_or_other_pixels_is_not_compared(
+    lineage: Lineage, more: str
+) -> None:
     lineage.evaluated(0.5, model="a")
-    lineage.evaluated(0.1, model="b", split="mlebench")
+    lineage.evaluated(0.1, model="b", more=more)
     assert lineage.champion == ("1", 0.5)
 
 
@@ -121,6 +130,14 @@ def test_what_was_rolled_back_does_not_return_by_itself(lineage: Lineage, store:
     assert lineage.champion == ("1", 0.5)
     lineage.evaluated(0.3, model="c")
     assert lineage.champion == ("3", 0.3)
+
+
+def test_what_was_rolled_back_stands_in_nobodys_way(lineage: Lineage, store: Store) -> None:
+    lineage.evaluated(0.5, model="a", variant="a")
+    lineage.evaluated(0.4, model="b", variant="b")
+    registry.roll_back(store, NAME)
+    lineage.evaluated(0.45, model="c", variant="c")
+    assert lineage.champion == ("3", 0.45)
 
 
 def test_a_rollback_can_be_taken_back(lineage: Lineage, store: Store) -> None:

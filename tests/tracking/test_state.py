@@ -102,7 +102,8 @@ def test_a_commit_is_linked_to_its_page(repository: Path) -> None:
 
 
 def test_a_revision_has_the_inputs_of_its_clean_tree(repository: Path) -> None:
-    assert state.of_revision(repository, "main") == state.of_folder(repository, {})
+    here = state.of_folder(repository, {})
+    assert state.of_revision(repository, "main") == (here, here.commit)
 
 
 def test_an_unknown_revision_is_none(repository: Path) -> None:

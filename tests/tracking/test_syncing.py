@@ -1,11 +1,14 @@
 """A complete parent for every state of the pipeline, whatever DVC skipped."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from project import Project, Seen
 from server import Server
+
+from inkbench.errors import InkbenchError
 
 pytestmark = pytest.mark.slow
 
@@ -23,27 +26,17 @@ OF_A = ["evaluate@mnist-a", "plot@mnist-a", "preprocess@mnist", "train@mnist-a"]
 UNTRACKED = {"INKBENCH_TRACKING": "off"}
 
 
-@pytest.fixture(scope="module", params=["sqlite", "http"])
-def uri(
-    request: pytest.FixtureRequest, tables: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[str]:
-    """Where the store is: a SQLite file (empty text: the default) or a server."""
-    if request.param == "sqlite":
-        yield ""
-        return
-    with Server(tmp_path_factory.mktemp("server"), tables) as server:
-        server.start()
-        yield server.uri
-
-
 @pytest.fixture(scope="module")
 def backfilled(
-    template: Project, uri: str, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Project, Seen]:
-    """A project whose store saw nothing until `inkbench sync`; do not change it."""
-    project = template.copy(tmp_path_factory.mktemp("backfilled") / "project", uri)
-    project.sync()
-    return project, project.seen()
+    template: Project, tables: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Project, Seen]]:
+    """A project whose server saw nothing until `inkbench sync`; do not change it."""
+    folder = tmp_path_factory.mktemp("backfilled")
+    with Server(folder / "server", tables) as server:
+        server.start()
+        project = template.copy(folder / "project", server.uri)
+        project.sync()
+        yield project, project.seen()
 
 
 @pytest.fixture(scope="module")
@@ -171,6 +164,32 @@ def test_a_dry_run_says_what_it_would_do_and_does_nothing(project: Project) -> N
     assert not (project.folder / "mlflow.db").exists()
 
 
+def test_a_journal_whose_courier_failed_at_once_is_brought(project: Project) -> None:
+    started = {"do": "start", "at": 1, "stage": "train", "variant": "mnist-a", "dataset": "mnist"}
+    started |= {"params": {}, "pid": 0, "host": "elsewhere", "command": "", "cwd": project.folder}
+    loss = {"do": "metrics", "at": 2, "values": {"loss": 0.5}, "step": 1}
+    lines = [json.dumps(event, default=str) for event in (started, loss)]
+    project.write(".tracking/1/events.jsonl", "\n".join([*lines, ""]))
+    assert "brought    train" in project.sync()
+    (run,) = [run for run in project.seen().stages() if run.info.status == "KILLED"]
+    assert project.seen().curve(run, "loss") == [(1, 0.5)]
+    assert not (project.folder / ".tracking/1").exists()
+
+
+def test_runs_of_others_below_a_parent_are_left_alone(project: Project) -> None:
+    project.sync()
+    before = project.seen()
+    (parent,), (report,) = before.parents, before.stages(stage="report")
+    under = {"mlflow.parentRunId": parent.info.run_id}
+    twin = under | {"inkbench.journal": report.data.tags["inkbench.journal"], "stage": "report"}
+    before.client.create_run(before.experiment_id, tags=twin)  # by two syncs at a time
+    before.client.create_run(before.experiment_id, tags=under)  # by a person
+    project.sync(dry_run=True)
+    assert len(project.seen().runs) == len(before.runs) + 2, "a dry run deletes nothing"
+    assert "0 brought" in project.sync()
+    assert len(project.seen().runs) == len(before.runs) + 1
+
+
 def test_a_clone_without_pulled_data_is_completed_after_the_pull(
     project: Project, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -180,9 +199,11 @@ def test_a_clone_without_pulled_data_is_completed_after_the_pull(
     project.run("dvc", "push", "-q")
     clone = Project(tmp_path_factory.mktemp("clones") / "clone")
     project.run("git", "clone", "-q", ".", str(clone.folder))
+    clone.write("src/note.py", "")  # no dependency of a stage
     clone.sync()
     (run,) = clone.seen().stages(dvc__stage="train@mnist-a")
     assert "loss" not in run.data.metrics
+    clone.commit("a note")
     clone.run("dvc", "pull", "-q")
     clone.sync()
     store = clone.seen()
@@ -192,7 +213,7 @@ def test_a_clone_without_pulled_data_is_completed_after_the_pull(
     assert "0 brought" in clone.sync()
 
 
-@pytest.mark.parametrize("how", ["--temp", "--queue", "workspace"])
+@pytest.mark.parametrize("how", ["--queue", "workspace"])  # a queue works in a copy of its own
 def test_an_experiment_has_its_own_complete_parent(project: Project, how: str) -> None:
     change = ["-S", "train.mnist-b.epochs=5", "-n", "longer"]
     project.run("dvc", "exp", "run", "-q", *([how] if how != "workspace" else []), *change)
@@ -209,6 +230,5 @@ def test_an_experiment_has_its_own_complete_parent(project: Project, how: str) -
 
 
 def test_an_unknown_revision_is_one_clear_line(project: Project) -> None:
-    done = project.run("inkbench", "sync", "--rev", "nowhere", check=False)
-    assert done.returncode == 2
-    assert done.stderr.startswith("inkbench: error: --rev nowhere: no such git revision")
+    with pytest.raises(InkbenchError, match=r"^--rev nowhere: no such git revision"):
+        project.sync("nowhere")

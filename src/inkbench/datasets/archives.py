@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import lzma
 import stat
 import zipfile
 import zlib
@@ -13,6 +14,7 @@ from tqdm import tqdm
 
 from inkbench.errors import InkbenchError
 
+# Most bytes that one member, and all of them, may unpack to.
 MEMBER_LIMIT = 16 * 2**20  # bytes; a page of the documents is 0.1 MB
 TOTAL_LIMIT = 2**30  # bytes; notMNIST_large holds 0.3 GB, UCI's pages 0.5 GB
 
@@ -22,6 +24,7 @@ _CHUNK = 2**20
 _DAMAGE = (
     zipfile.BadZipFile,
     zlib.error,
+    lzma.LZMAError,
     EOFError,
     OSError,
     ValueError,
@@ -37,17 +40,13 @@ class ArchiveError(InkbenchError):
         self.why = why
 
 
-def members(
-    path: Path, member_limit: int = MEMBER_LIMIT, total_limit: int = TOTAL_LIMIT
-) -> Iterator[tuple[str, bytes]]:
+def members(path: Path) -> Iterator[tuple[str, bytes]]:
     """Regular files of a ``.zip``, ``.tar`` or ``.tar.gz``, in archive order, one at a time.
 
     Parameters
     ----------
     path
         The archive; its kind is told by its content, not by its name.
-    member_limit, total_limit
-        Most bytes that one member, and all of them, may unpack to.
 
     Yields
     ------
@@ -65,10 +64,10 @@ def members(
         with path.open("rb") as file:
             read = _zip_members if zipfile.is_zipfile(file) else _tar_members
             file.seek(0)
-            for name, size, content in read(file, path, member_limit, total_limit):
+            for name, size, content in read(file, path):
                 total += size
-                if total > total_limit:
-                    raise _refused(path, name, f"brings the total over {total_limit:,} bytes")
+                if total > TOTAL_LIMIT:
+                    raise _refused(path, name, f"brings the total over {TOTAL_LIMIT:,} bytes")
                 yield name, content
     except _DAMAGE as error:
         raise ArchiveError(path, f"damaged or not an archive ({error})") from None
@@ -98,28 +97,24 @@ def gunzip(path: Path, limit: int) -> bytes:
     return content
 
 
-def _zip_members(
-    file: BinaryIO, path: Path, member_limit: int, _total_limit: int
-) -> Iterator[tuple[str, int, bytes]]:
+def _zip_members(file: BinaryIO, path: Path) -> Iterator[tuple[str, int, bytes]]:
     with zipfile.ZipFile(file) as archive:
         for info in archive.infolist():
             mode = info.external_attr >> 16
             plain = not mode or stat.S_ISREG(mode) or stat.S_IFMT(mode) == 0
             if not info.is_dir():
-                _check(path, info.filename, info.file_size, plain, member_limit)
+                _check(path, info.filename, info.file_size, plain)
                 yield info.filename, info.file_size, archive.read(info)
 
 
-def _tar_members(
-    file: BinaryIO, path: Path, member_limit: int, total_limit: int
-) -> Iterator[tuple[str, int, bytes]]:
+def _tar_members(file: BinaryIO, path: Path) -> Iterator[tuple[str, int, bytes]]:
     """Members of a POSIX or GNU tar.
 
     `tarfile` would do, were it not four times slower on notMNIST's half million of small files,
     and did it not read a long name of whatever length a header claims into memory.
     """
     packed = file.peek(2)[:2] == b"\x1f\x8b"  # type: ignore[attr-defined]
-    stream = _Stream(gzip.GzipFile(fileobj=file) if packed else file, total_limit)
+    stream = _Stream(gzip.GzipFile(fileobj=file) if packed else file)
     override: dict[str, str] = {}  # what an extended header says about the next member
     while any(header := stream.take(_BLOCK)):  # the end is a block of zeros
         if header[257:262] != b"ustar":
@@ -127,7 +122,7 @@ def _tar_members(
         kind, name = header[156:157], _name(header)
         size = int(header[124:136].rstrip(b"\0 ") or b"0", 8)
         if kind in b"xLg":
-            _check(path, "(long name)", size, True, member_limit)
+            _check(path, "(long name)", size, True)
             content = stream.take_padded(size)
             if kind == b"L":
                 override["path"] = _text(content)
@@ -136,7 +131,7 @@ def _tar_members(
             continue
         name, size = override.pop("path", name), int(override.pop("size", size))
         if kind != b"5":
-            _check(path, name, size, kind in b"0\0", member_limit)
+            _check(path, name, size, kind in b"0\0")
             yield name, size, stream.take_padded(size)
     stream.drain()  # to the end, where gzip has its checksum
 
@@ -144,10 +139,10 @@ def _tar_members(
 class _Stream:
     """Bytes of a file in pieces of any size, inflated a chunk at a time."""
 
-    def __init__(self, file: BinaryIO | gzip.GzipFile, limit: int) -> None:
+    def __init__(self, file: BinaryIO | gzip.GzipFile) -> None:
         self._chunks = iter(lambda: file.read(_CHUNK), b"")
         self._buffer, self._at = b"", 0
-        self._left = 2 * limit + 2**20  # headers and padding take their part, too
+        self._left = 2 * TOTAL_LIMIT + 2**20  # headers and padding take their part, too
 
     def take(self, size: int) -> bytes:
         """The next bytes; `EOFError` if there are not as many."""
@@ -208,15 +203,16 @@ def _pax_records(content: bytes) -> dict[str, str]:
     return records
 
 
-def _check(path: Path, name: str, size: int, regular: bool, limit: int) -> None:
+def _check(path: Path, name: str, size: int, regular: bool) -> None:
     if not regular:
         raise _refused(path, name, "is a link or a device")
     if name.startswith(("/", "\\")) or ":" in name[:2]:
         raise _refused(path, name, "has an absolute path")
     if ".." in name and ".." in name.replace("\\", "/").split("/"):
         raise _refused(path, name, "leads outside with '..'")
-    if not 0 <= size <= limit:
-        raise _refused(path, name, f"unpacks to {size:,} bytes, more than the {limit:,} allowed")
+    if not 0 <= size <= MEMBER_LIMIT:
+        why = f"unpacks to {size:,} bytes, more than the {MEMBER_LIMIT:,} allowed"
+        raise _refused(path, name, why)
 
 
 def _refused(path: Path, name: str, why: str) -> ArchiveError:

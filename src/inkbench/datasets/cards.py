@@ -6,12 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from inkbench import data_source, layout
-from inkbench.datasets.store import PARTS
+from inkbench import data_source
 from inkbench.errors import InkbenchError
 
 MOST_SKIPPED = 0.01  # of all files
-MOST_LISTED = 500  # entries of a list in dataset.json; its count is always complete
 
 Skipped = list[dict[str, str]]
 
@@ -25,16 +23,6 @@ def card(dataset: str, provenance: dict[str, Any], **facts: Any) -> dict[str, An
         "licence": provenance["licence"],
         **facts,
     }
-
-
-def archive(dataset: str, provenance: dict[str, Any], name: str) -> Path:
-    """Path of an archive of a dataset; `InkbenchError` if it was not fetched."""
-    if name not in {file["name"] for file in provenance["files"]}:
-        raise InkbenchError(
-            f"{layout.provenance(dataset)} does not list {name}; fetch it: "
-            f"dvc repro --force --single-item download@{dataset}"
-        )
-    return layout.raw(dataset) / name
 
 
 def refuse_if_many(path: Path, skipped: Skipped, total: int) -> None:
@@ -52,16 +40,6 @@ def class_counts(labels: np.ndarray, classes: list[str]) -> dict[str, int]:
     """Images per class and in all."""
     counts = np.bincount(labels, minlength=len(classes)).tolist()
     return {**dict(zip(classes, counts, strict=True)), "total": len(labels)}
-
-
-def table(card: dict[str, Any]) -> str:
-    """Counts of a ``dataset.json`` as a Markdown table, as in ``data/README.md``."""
-    counts = {part: card["counts"][part] for part in PARTS}
-    columns = [key for key in counts["train"] if key != "total"] + ["total"]
-    counts["all"] = {key: sum(count[key] for count in counts.values()) for key in columns}
-    rows = [[part, *(f"{count[key]:,}" for key in columns)] for part, count in counts.items()]
-    lines = [["", *columns], ["---", *["--:"] * len(columns)], *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _digest(files: list[dict[str, Any]]) -> str:

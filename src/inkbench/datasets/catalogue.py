@@ -73,17 +73,6 @@ def editions(dataset: str, subset: str) -> tuple[tuple[Archive, ...], ...]:
     return _EDITIONS[dataset, subset]
 
 
-def names(dataset: str) -> set[str]:
-    """Names of every archive that a dataset may consist of."""
-    return {
-        archive.name
-        for (of, _), editions in _EDITIONS.items()
-        for edition in editions
-        for archive in edition
-        if of == dataset
-    }
-
-
 def _notmnist(subset: str, limit: int, md5: str, digest: str | None) -> tuple[Archive, ...]:
     name = f"notMNIST_{subset}"
     tar = Archive(
@@ -99,12 +88,12 @@ def _notmnist(subset: str, limit: int, md5: str, digest: str | None) -> tuple[Ar
     return tar, Archive(f"{name}.zip", (zenodo,), 2 * limit, md5=md5)
 
 
-def _mnist(name: str, limit: int, sha256: str) -> Archive:
+def _mnist(name: str, sha256: str) -> Archive:
     hosts = (
         "https://storage.googleapis.com/cvdf-datasets/mnist/",
         "https://ossci-datasets.s3.amazonaws.com/mnist/",
     )
-    return Archive(name, tuple(host + name for host in hosts), limit, sha256=sha256)
+    return Archive(name, tuple(host + name for host in hosts), 32 * _MIB, sha256=sha256)
 
 
 _SMALL = _notmnist(
@@ -114,47 +103,22 @@ _SMALL = _notmnist(
     "a74dffe265392753749fa9a3f7ad1132ff855cf687c163ccdb4fc5e358e424af",
 )
 _LARGE = _notmnist("large", 512 * _MIB, "c3f9e0862df000a897766593044e366a", None)
-_DIGITS = (
-    _mnist(
-        "train-images-idx3-ubyte.gz",
-        32 * _MIB,
-        "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
-    ),
-    _mnist(
-        "train-labels-idx1-ubyte.gz",
-        _MIB,
-        "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
-    ),
-    _mnist(
-        "t10k-images-idx3-ubyte.gz",
-        32 * _MIB,
-        "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
-    ),
-    _mnist(
-        "t10k-labels-idx1-ubyte.gz",
-        _MIB,
-        "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
-    ),
+_DIGITS = tuple(
+    _mnist(f"{name}-ubyte.gz", sha256)
+    for name, sha256 in {
+        "train-images-idx3": "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+        "train-labels-idx1": "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+        "t10k-images-idx3": "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+        "t10k-labels-idx1": "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+    }.items()
 )
-_KAGGLE_PAGES = (
-    Archive(
-        "train.zip",
-        (KAGGLE,),
-        64 * _MIB,
-        content_digest="a179f6b08359e30737458deddf053bfcde343d976c9b2857578e3955c8d67c70",
-    ),
-    Archive(
-        "train_cleaned.zip",
-        (KAGGLE,),
-        64 * _MIB,
-        content_digest="c61414109edcb42c9a9ddcf880e29afeb8c1f1cd4b585b6c47ab079516838b0f",
-    ),
-    Archive(
-        "test.zip",
-        (KAGGLE,),
-        64 * _MIB,
-        content_digest="ce7ccd1f806fce34be0dfe7157c891058fa258d664efb89f91d99f83ceaa61b9",
-    ),
+_KAGGLE_PAGES = tuple(
+    Archive(f"{name}.zip", (KAGGLE,), 64 * _MIB, content_digest=digest)
+    for name, digest in {
+        "train": "a179f6b08359e30737458deddf053bfcde343d976c9b2857578e3955c8d67c70",
+        "train_cleaned": "c61414109edcb42c9a9ddcf880e29afeb8c1f1cd4b585b6c47ab079516838b0f",
+        "test": "ce7ccd1f806fce34be0dfe7157c891058fa258d664efb89f91d99f83ceaa61b9",
+    }.items()
 )
 _UCI_PAGES = Archive(
     "noisyoffice.zip",

@@ -87,12 +87,12 @@ def preprocess(settings: Data) -> dict[str, Any]:
 def _read(provenance: dict[str, Any], skipped: cards.Skipped) -> tuple[list[Page], list[Page]]:
     """Labelled and unlabelled pages in the order of their numbers, which are Kaggle's."""
     if provenance["files"][0]["name"] == UCI:
-        path = cards.archive(NAME, provenance, UCI)
+        path = layout.raw(NAME) / UCI
         noisy, clean, test = _uci_pictures(path, skipped)
     else:
-        path = cards.archive(NAME, provenance, "train.zip")
+        path = layout.raw(NAME) / "train.zip"
         noisy, clean, test = (
-            _kaggle_pictures(cards.archive(NAME, provenance, f"{name}.zip"), skipped)
+            _kaggle_pictures(layout.raw(NAME) / f"{name}.zip", skipped)
             for name in ("train", "train_cleaned", "test")
         )
     if not noisy and not clean:

@@ -260,16 +260,16 @@ def _provenance(dataset: str, source: str, files: list[File]) -> dict[str, Any]:
 
 
 def _put_in_place(folder: Path, scratch: Path, provenance: dict[str, Any]) -> None:
-    """Move verified archives in, their description last; sweep out those it does not speak of."""
+    """Move verified archives in, their description last; sweep out those fetched before them."""
     names = {file["name"] for file in provenance["files"]}
+    before = {file["name"] for file in (_recorded(folder) or {"files": []})["files"]}
     with disk.writing(folder):
         written = scratch / layout.provenance("").name
         disk.write_json(written, provenance)
         for path in sorted(scratch.iterdir(), key=lambda path: path == written):
             os.replace(path, folder / path.name)
-        for path in folder.iterdir():
-            if path.name in catalogue.names(folder.name) - names:
-                path.unlink()
+        for name in before - names:
+            (folder / name).unlink(missing_ok=True)
         scratch.rmdir()
 
 

@@ -35,23 +35,22 @@ def preprocess(settings: Data) -> dict[str, Any]:
         If an archive is missing, damaged or not what the IDX format says.
     """
     provenance = fetch.load_provenance(NAME)
-    train, test = (_read(provenance, prefix) for prefix in ("train", "t10k"))
+    train, test = (_read(prefix) for prefix in ("train", "t10k"))
     labels = np.concatenate([train[1], test[1]])
     keys = [hashlib.sha256(image).digest() for s in (train, test) for image in s[0]]
     groups = splits.first_occurrence(keys)
     size = len(train[0])
-    train_rows, test_rows = np.arange(size), np.arange(size, len(groups))
     in_both = np.isin(groups[:size], groups[size:])
-    train_rows = train_rows[~in_both]
-    duplicates = {
-        "distinct": len(np.unique(groups)),
-        "copies": int(len(groups) - len(np.unique(groups))),
-        "dropped_from_train": int(in_both.sum()),
-    }
+    train_rows, test_rows = np.flatnonzero(~in_both), np.arange(size, len(groups))
     if settings.limit:
         test_limit = settings.limit // 7  # as in the whole: 60,000 and 10,000
-        train_rows = _some(train_rows, groups, labels, settings.limit - test_limit, settings.seed)
-        test_rows = _some(test_rows, groups, labels, test_limit, settings.seed, least=1)
+        train_rows, test_rows = (
+            rows[splits.take_groups(groups[rows], labels[rows], limit, settings.seed, least)]
+            for rows, limit, least in (
+                (train_rows, settings.limit - test_limit, 2),
+                (test_rows, test_limit, 1),
+            )
+        )
     chosen = splits.split_groups(
         groups[train_rows], labels[train_rows], {"valid": settings.valid}, settings.seed
     )
@@ -64,7 +63,7 @@ def preprocess(settings: Data) -> dict[str, Any]:
         classes=CLASSES,
         counts={p: cards.class_counts(images.labels, CLASSES) for p, images in parts.items()},
         skipped=[],
-        duplicates=duplicates,
+        duplicates=splits.duplicates(groups) | {"dropped_from_train": int(in_both.sum())},
         conflicting=[],
         image_shape=list(SHAPE),
         splits={
@@ -107,11 +106,9 @@ def read_idx(path: Path) -> np.ndarray:
     return body.reshape(shape)
 
 
-def _read(provenance: dict[str, Any], prefix: str) -> tuple[np.ndarray, np.ndarray]:
-    paths = [
-        cards.archive(NAME, provenance, f"{prefix}-{kind}-ubyte.gz")
-        for kind in ("images-idx3", "labels-idx1")
-    ]
+def _read(prefix: str) -> tuple[np.ndarray, np.ndarray]:
+    kinds = ("images-idx3", "labels-idx1")
+    paths = [layout.raw(NAME) / f"{prefix}-{kind}-ubyte.gz" for kind in kinds]
     images, labels = (read_idx(path) for path in paths)
     if images.shape != (len(labels), *SHAPE) or labels.ndim != 1 or labels.max(initial=0) > 9:
         raise InkbenchError(
@@ -119,14 +116,3 @@ def _read(provenance: dict[str, Any], prefix: str) -> tuple[np.ndarray, np.ndarr
             f"{paths[1].name}; delete both and fetch them again"
         )
     return images, labels
-
-
-def _some(
-    rows: np.ndarray,
-    groups: np.ndarray,
-    labels: np.ndarray,
-    limit: int,
-    seed: int,
-    least: int = 2,
-) -> np.ndarray:
-    return rows[splits.take_groups(groups[rows], labels[rows], limit, seed, least)]

@@ -20,6 +20,7 @@ NAME = "notmnist"
 CLASSES = list("ABCDEFGHIJ")
 SHAPE = (28, 28)
 LABEL_NOISE = {"small": 0.005, "large": 0.065}  # share of wrong labels, Bulatov's estimates
+MOST_LISTED = 500  # conflicts named in dataset.json; their count is complete
 _BATCH = 2048  # files decoded at a time
 
 
@@ -60,11 +61,12 @@ def preprocess(settings: Data) -> dict[str, Any]:
         If the archive is missing, damaged, or more than 1 % of its images are unusable.
     """
     provenance = fetch.load_provenance(NAME)
-    path = cards.archive(NAME, provenance, provenance["files"][0]["name"])
+    path = layout.raw(NAME) / provenance["files"][0]["name"]
     with disk.new_version(layout.processed(NAME)) as folder, Spool(folder, SHAPE) as spool:
         letters = read(path, spool)
         groups = splits.first_occurrence(letters.keys)
-        conflicting = _under_two_labels(groups, letters.labels)
+        first_label = letters.labels[groups]  # a group's number is the place of its first image
+        conflicting = np.unique(groups[letters.labels != first_label])
         usable = np.flatnonzero(~np.isin(groups, conflicting))
         parts = _split(usable, groups, letters.labels, settings)
         for part, at in parts.items():
@@ -82,8 +84,8 @@ def preprocess(settings: Data) -> dict[str, Any]:
             classes=CLASSES,
             counts={p: cards.class_counts(letters.labels[at], CLASSES) for p, at in parts.items()},
             skipped=letters.skipped,
-            duplicates=_duplicates(groups),
-            conflicting=_listed(conflicting, groups, letters)[: cards.MOST_LISTED],
+            duplicates=splits.duplicates(groups) | {"largest": int(np.bincount(groups).max())},
+            conflicting=_listed(conflicting, groups, letters)[:MOST_LISTED],
             conflicting_total=len(conflicting),
             label_noise=LABEL_NOISE[settings.subset],
             image_shape=list(SHAPE),
@@ -155,23 +157,6 @@ def _label(path: Path, name: str) -> int:
             f"({CLASSES[0]}–{CLASSES[-1]}); not the official archive, delete it and fetch it again"
         )
     return CLASSES.index(folder)
-
-
-def _under_two_labels(groups: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Groups whose images stand under more than one label."""
-    first_label = np.zeros(len(groups), labels.dtype)
-    first_label[:] = labels[groups]  # a group's number is the position of its first image
-    return np.unique(groups[labels != first_label])
-
-
-def _duplicates(groups: np.ndarray) -> dict[str, int]:
-    """How many images are copies of another one."""
-    distinct, counts = np.unique(groups, return_counts=True)
-    return {
-        "distinct": len(distinct),
-        "copies": int(len(groups) - len(distinct)),
-        "largest": int(counts.max()),
-    }
 
 
 def _listed(conflicting: np.ndarray, groups: np.ndarray, letters: Letters) -> list[list[str]]:

@@ -5,6 +5,12 @@ import numpy as np
 OUTSIZED = 10  # times the median size of a stratum's groups
 
 
+def duplicates(groups: np.ndarray) -> dict[str, int]:
+    """How many images are distinct, and how many are copies of another one."""
+    distinct = len(np.unique(groups))
+    return {"distinct": distinct, "copies": len(groups) - distinct}
+
+
 def first_occurrence(keys: list[bytes]) -> np.ndarray:
     """Group numbers: for each key, the position at which it was first seen.
 

@@ -53,7 +53,11 @@ class Images:
 
 @dataclass(frozen=True)
 class Page:
-    """One page: uint8 ``[h, w]``, 255 = paper. ``clean`` is None where there is no target."""
+    """One page: uint8 ``[h, w]``, 255 = paper.
+
+    ``clean`` is None where there is no target; ``noise`` is a kind such as ``coffee``, or
+    ``unknown``; pages of one ``group`` have the same clean side, -1 where there is none.
+    """
 
     name: str
     noisy: np.ndarray
@@ -141,9 +145,7 @@ def load_pages(dataset: str, part: str, split: str = PAGE_DISJOINT) -> list[Page
     InkbenchError
         If a file is missing or damaged, or there is no such split.
     """
-    if part == UNLABELLED:
-        return _by_name(_pages(dataset, part))
-    if split == PAGE_DISJOINT:
+    if part == UNLABELLED or split == PAGE_DISJOINT:
         return _by_name(_pages(dataset, part))
     splits = load_card(dataset).get("splits", {})
     if part not in splits.get(split, {}):

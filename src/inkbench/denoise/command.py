@@ -16,7 +16,7 @@ from inkbench.denoise import inputs, reading, writing
 from inkbench.denoise.inputs import Task, shown
 from inkbench.denoise.page import clean
 from inkbench.denoise.reading import Scan
-from inkbench.errors import InkbenchError
+from inkbench.errors import InkbenchError, complain
 
 if TYPE_CHECKING:
     import keras
@@ -122,8 +122,6 @@ def clean_file(model: "keras.Model", task: Task, settings: Settings) -> str:
     InkbenchError
         If it cannot be read or written; there is then no result.
     """
-    if task.target.exists() and task.source.samefile(task.target):
-        raise InkbenchError(f"{shown(task.source)}: would be replaced; choose another -o")
     factors = []
     with contextlib.ExitStack() as whole:  # result and sheets: all or nothing
         file = whole.enter_context(writing.writing(task.target, settings.force))
@@ -138,7 +136,7 @@ def clean_file(model: "keras.Model", task: Task, settings: Settings) -> str:
             file.add(cleaned, scan)
             factors.append(factor)
             if settings.compare:
-                path = writing.comparison(task.target, number)
+                path = inputs.comparison(task.target, number)
                 sheet = whole.enter_context(writing.writing(path, settings.force))
                 sheet.add(writing.side_by_side(scan.pixels, cleaned), Scan(scan.pixels))
     pages = "1 page" if len(factors) == 1 else f"{len(factors)} pages"
@@ -166,11 +164,6 @@ def decoders_silent() -> Iterator[None]:
             sys.stderr = own
             ours.flush()
             os.dup2(saved, 2)
-
-
-def complain(error: InkbenchError | str) -> None:
-    """Say in one line what is wrong with an input."""
-    print(f"inkbench: error: {' '.join(str(error).split())}", file=sys.stderr)
 
 
 class OneAtATime:

@@ -8,11 +8,9 @@ from pathlib import Path
 
 from inkbench.errors import InkbenchError
 
+WRITABLE = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".pdf"}
 # What is taken from a folder; a file that is named itself may be called anything.
-READABLE = frozenset(
-    (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".pdf", ".webp", ".bmp", ".pgm", ".ppm", ".pbm")
-)
-WRITABLE = frozenset((".png", ".jpg", ".jpeg", ".tif", ".tiff", ".pdf"))
+READABLE = WRITABLE | {".webp", ".bmp", ".pgm", ".ppm", ".pbm"}
 
 
 @dataclass(frozen=True)
@@ -71,7 +69,7 @@ def find(
     out
         A folder, or a file if its name ends in one of `WRITABLE` and there is one input file.
     compare
-        Whether there will be before/after sheets, which go by names without suffix.
+        Whether there will be before/after sheets beside the results.
 
     Returns
     -------
@@ -84,25 +82,37 @@ def find(
         If several files would go into one.
     """
     found, unusable = sources(inputs, out)
-    if out.suffix.lower() in WRITABLE and not out.is_dir():
-        if len(found) > 1:
-            raise InkbenchError(
-                f"{shown(out)}: {len(found)} files do not fit into one; give -o a folder"
-            )
-        return [Task(source, out) for source in found], unusable
-    if out.exists() and not out.is_dir():
+    one = out.suffix.lower() in WRITABLE and not out.is_dir()
+    if one and len(found) > 1:
+        raise InkbenchError(
+            f"{shown(out)}: {len(found)} files do not fit into one; give -o a folder"
+        )
+    if out.exists() and not out.is_dir() and not one:
         raise InkbenchError(
             f"{shown(out)}: neither a folder nor a name in {', '.join(sorted(WRITABLE))}"
         )
     originals = {os.path.realpath(source) for source in found}
+    taken: dict[Path, Path] = {}
     tasks = []
-    for task in (Task(source, out / place) for source, place in found.items()):
-        if os.path.realpath(task.target) in originals:
-            what = f"{shown(task.target)} is an input and would be replaced; choose another -o"
-            unusable.append(InkbenchError(f"{shown(task.source)}: {what}"))
+    for source, place in found.items():
+        target = out if one else out / place
+        written = [target, comparison(target, 1)] if compare else [target]
+        if lost := [path for path in written if os.path.realpath(path) in originals]:
+            why = f"{shown(lost[0])} is an input and would be replaced; choose another -o"
+            unusable.append(InkbenchError(f"{shown(source)}: {why}"))
+        elif twice := [path for path in written if path in taken]:
+            why = f"its result would be {shown(twice[0])}, as that of {shown(taken[twice[0]])}"
+            unusable.append(InkbenchError(f"{shown(source)}: {why}; clean them one by one"))
         else:
-            tasks.append(task)
-    return _without_clashes(tasks, unusable, compare), unusable
+            taken |= dict.fromkeys(written, source)
+            tasks.append(Task(source, target))
+    return tasks, unusable
+
+
+def comparison(target: Path, number: int) -> Path:
+    """Where the before/after sheet of a page goes: beside the result."""
+    page = "" if number == 1 else f"-{number}"
+    return target.with_name(f"{target.stem}-compare{page}.png")
 
 
 def _files(text: str, out: Path | None) -> Iterator[tuple[Path, Path]]:
@@ -145,20 +155,3 @@ def _same(one: Path, other: Path | None) -> bool:
 def _target_name(source: Path) -> str:
     """The same name, in a format that is written."""
     return source.name if source.suffix.lower() in WRITABLE else f"{source.stem}.png"
-
-
-def _without_clashes(tasks: list[Task], unusable: list[InkbenchError], compare: bool) -> list[Task]:
-    def place(task: Task) -> Path:
-        return task.target.with_suffix("") if compare else task.target
-
-    taken: dict[Path, Path] = {}
-    for task in tasks:
-        first = taken.setdefault(place(task), task.source)
-        if first != task.source:
-            unusable.append(
-                InkbenchError(
-                    f"{shown(task.source)}: its result would be {shown(task.target)}, as that of "
-                    f"{shown(first)}; clean them one after the other"
-                )
-            )
-    return [task for task in tasks if taken[place(task)] == task.source]

@@ -72,14 +72,13 @@ class _Single:
                 "end its name in .tif or .pdf"
             )
         self._full = True
-        options: dict[str, object] = {"dpi": scan.dpi} if scan.dpi else {}
-        exif = _kept(scan.exif)
-        if len(exif):
-            options["exif"] = exif
+        image, exif = Image.fromarray(page), _kept(scan.exif) or b""
         if self._target.suffix.lower() == ".png":
-            _save(page, self._file, "PNG", pnginfo=_chunks(scan.text), **options)
+            chunks = _chunks(scan.text)
+            image.save(self._file, "PNG", pnginfo=chunks, dpi=scan.dpi, exif=exif)
         else:
-            _save(page, self._file, "JPEG", quality=_QUALITY, subsampling=0, **options)
+            dpi = scan.dpi or (0, 0)
+            image.save(self._file, "JPEG", quality=_QUALITY, subsampling=0, dpi=dpi, exif=exif)
 
 
 class _Tiff:
@@ -87,10 +86,9 @@ class _Tiff:
         self._file = file
 
     def add(self, page: np.ndarray, scan: Scan) -> None:
-        options: dict[str, object] = {"dpi": scan.dpi} if scan.dpi else {}
+        image, exif = Image.fromarray(page), _kept(scan.exif)
         with TiffImagePlugin.AppendingTiffWriter(self._file) as tiff:
-            image = Image.fromarray(page)
-            image.save(tiff, "TIFF", compression="tiff_lzw", exif=_kept(scan.exif), **options)
+            image.save(tiff, "TIFF", compression="tiff_lzw", exif=exif, dpi=scan.dpi)
             tiff.newFrame()
 
 
@@ -100,9 +98,9 @@ class _Pdf:
 
     def add(self, page: np.ndarray, scan: Scan) -> None:
         more = self._file.exists()
-        title = {} if more else {"title": self._title}
-        dpi = scan.dpi or (150, 150)
-        _save(page, self._file, "PDF", append=more, dpi=dpi, quality=_QUALITY, **title)
+        title, dpi = None if more else self._title, scan.dpi or (150, 150)
+        image = Image.fromarray(page)
+        image.save(self._file, "PDF", append=more, dpi=dpi, quality=_QUALITY, title=title)
 
 
 _WRITERS: dict[str, Callable[[Path, Path], Pages]] = {
@@ -113,10 +111,6 @@ _WRITERS: dict[str, Callable[[Path, Path], Pages]] = {
     ".tiff": _Tiff,
     ".pdf": _Pdf,
 }
-
-
-def _save(page: np.ndarray, file: Path, kind: str, **options: object) -> None:
-    Image.fromarray(page).save(file, kind, **options)
 
 
 def _kept(exif: Image.Exif) -> Image.Exif:
@@ -138,12 +132,6 @@ def _chunks(text: dict[str, str]) -> PngImagePlugin.PngInfo:
     return chunks
 
 
-def comparison(target: Path, number: int) -> Path:
-    """Where the before/after sheet of a page goes: beside the result."""
-    page = "" if number == 1 else f"-{number}"
-    return target.with_name(f"{target.stem}-compare{page}.png")
-
-
 def side_by_side(before: np.ndarray, after: np.ndarray) -> np.ndarray:
     """Draw a before/after sheet.
 
@@ -160,9 +148,9 @@ def side_by_side(before: np.ndarray, after: np.ndarray) -> np.ndarray:
     height, width = before.shape[:2]
     shrink = min(1, _COMPARED / height, _COMPARED / width)
     size = (max(1, round(width * shrink)), max(1, round(height * shrink)))
-    sheet = Image.new("RGB", (2 * size[0] + _GAP, size[1]), "#8d99ae")
+    mode = "RGB" if before.ndim == 3 else "L"
+    sheet = Image.new(mode, (2 * size[0] + _GAP, size[1]), "#8d99ae")
     for column, pixels in enumerate((before, after)):
         image = Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS)
         sheet.paste(image, (column * (size[0] + _GAP), 0))
-    coloured = before.ndim == 3
-    return np.asarray(sheet if coloured else sheet.convert("L"))
+    return np.asarray(sheet)

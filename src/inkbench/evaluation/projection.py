@@ -6,18 +6,13 @@ TSNE_ROWS = 1000
 
 
 def pca2(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """First two principal components.
-
-    Parameters
-    ----------
-    codes
-        ``[n, d]``.
+    """First two principal components of codes ``[n, d]``.
 
     Returns
     -------
-    tuple of numpy.ndarray
-        float32 ``[n, 2]``, and float32 ``[2]``, the fractions of the variance that they explain;
-        zeros where there is no second dimension or no variance at all.
+    points, explained
+        float32 ``[n, 2]``; float32 ``[2]``, their fractions of the variance. Zeros where there is
+        no second dimension or no variance at all.
     """
     from sklearn.decomposition import PCA
 
@@ -31,17 +26,9 @@ def pca2(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def tsne2(codes: np.ndarray) -> np.ndarray:
-    """t-SNE (van der Maaten & Hinton, 2008), perplexity 30 or what few points allow, seeded.
+    """t-SNE of codes ``[n, d]``: float32 ``[n, 2]``, seeded; zeros when all codes are the same.
 
-    Parameters
-    ----------
-    codes
-        ``[n, d]``.
-
-    Returns
-    -------
-    numpy.ndarray
-        float32 ``[n, 2]``; zeros when all codes are the same.
+    Perplexity 30 or what few points allow (van der Maaten & Hinton, 2008).
     """
     from sklearn.manifold import TSNE
     from threadpoolctl import threadpool_limits

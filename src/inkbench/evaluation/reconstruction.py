@@ -8,10 +8,10 @@ import numpy as np
 from inkbench.datasets.noise import corrupt
 from inkbench.datasets.store import Images
 from inkbench.evaluation import checks, fidelity, probe, projection, sparsity, variational
-from inkbench.evaluation.predictor import Predictor
 from inkbench.evaluation.probe import Labelled
 from inkbench.evaluation.results import Metric, Results
 from inkbench.params import Noise, Variant
+from inkbench.prediction import Predictor
 
 GAP_IMAGES = 5000  # at most so many training images for `train_bce`
 PROBE_TRAIN = 15_000  # at most so many training images for the probe

@@ -11,7 +11,7 @@ import numpy as np
 
 from inkbench.datasets.background import without_background
 from inkbench.datasets.store import Page
-from inkbench.evaluation.fidelity import PSNR_CAP
+from inkbench.evaluation import fidelity
 from inkbench.evaluation.results import Table
 
 _COLUMNS = (
@@ -60,21 +60,16 @@ class Restored:
     @cached_property
     def psnr(self) -> float:
         """Peak signal-to-noise ratio of this page in dB, at most 100."""
-        from skimage.metrics import peak_signal_noise_ratio
-
-        with np.errstate(divide="ignore"):
-            return float(min(peak_signal_noise_ratio(*self._pair, data_range=1), PSNR_CAP))
+        return fidelity.psnr(*self._pair)
 
     @cached_property
     def ssim(self) -> float:
         """Structural similarity of this page (Wang et al., 2004; uniform 7 × 7 window)."""
-        from skimage.metrics import structural_similarity
-
-        return float(structural_similarity(*self._pair, data_range=1))
+        return fidelity.ssim(*self._pair)
 
     @property
     def _pair(self) -> tuple[np.ndarray, np.ndarray]:
-        return self.clean.astype(np.float64), self.output.astype(np.float64)
+        return self.clean[None].astype(np.float64), self.output[None].astype(np.float64)
 
 
 def pooled_rmse(targets: Sequence[np.ndarray], outputs: Sequence[np.ndarray]) -> float:

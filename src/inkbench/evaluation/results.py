@@ -75,7 +75,7 @@ class Results:
 def _write_csv(path: Path, table: Table) -> None:
     with path.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream, lineterminator="\n")
-        writer.writerows([table.columns, *map(_plain, table.rows)])
+        writer.writerows([table.columns, *(map(_six_digits, row) for row in table.rows)])
 
 
 def rounded(metrics: Mapping[str, Metric]) -> dict[str, Metric]:
@@ -83,16 +83,9 @@ def rounded(metrics: Mapping[str, Metric]) -> dict[str, Metric]:
     return {key: _six_digits(value) for key, value in metrics.items()}
 
 
-def _six_digits(value: object) -> Metric:
+def _six_digits(value: Any) -> Metric:
     if isinstance(value, (str, int)):
         return value
     if isinstance(value, np.integer):
         return int(value)
     return float(f"{value:.6g}")
-
-
-def _plain(row: Sequence[object]) -> list[object]:
-    return [
-        _six_digits(value) if isinstance(value, (float, np.floating, np.integer)) else value
-        for value in row
-    ]

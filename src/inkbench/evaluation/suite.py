@@ -1,7 +1,5 @@
 """A trained variant and its test data in, its metrics and figures' arrays out."""
 
-import json
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,14 +7,14 @@ import numpy as np
 from pydantic import ValidationError
 from tqdm import tqdm
 
-from inkbench import layout
+from inkbench import layout, readings
 from inkbench.datasets import store
 from inkbench.datasets.store import Images
 from inkbench.errors import InkbenchError
 from inkbench.evaluation import checks, classification, reconstruction, restoration, sparsity
-from inkbench.evaluation.predictor import Predictor
 from inkbench.evaluation.results import Results
 from inkbench.params import Variant
+from inkbench.prediction import Predictor
 
 
 def load_training_card(name: str) -> tuple[Variant, dict[str, Any]]:
@@ -33,29 +31,27 @@ def load_training_card(name: str) -> tuple[Variant, dict[str, Any]]:
         If no such variant is trained, its model is missing or the card is damaged.
     """
     path = layout.training_card(name)
-    well_formed = re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name)
-    if not well_formed or not layout.model_folder(name).is_dir():
-        folder = layout.model_folder("any").parent
-        trained = sorted(p.name for p in folder.glob("*") if (p / path.name).is_file())
+    folder = layout.model_folder("")
+    made = {one.name for one in folder.glob("*")}
+    if name not in made:  # nor is ``../x`` a name
+        trained = sorted(one for one in made if layout.training_card(one).is_file())
         raise InkbenchError(
             f"{folder}: no trained variant {name!r}; trained: {', '.join(trained) or 'none'}; "
             "train it: dvc repro train@VARIANT"
         )
-    again = f"train it again: dvc repro --force --single-item train@{name}"
+    again = readings.anew("train", name)
+    card = readings.record(path, again)
     try:
-        card = json.loads(path.read_text(encoding="utf-8"))
         variant = Variant.model_validate(card["variant"])
         int(card["parameters"]), str(card["data_source"])
-    except FileNotFoundError:
-        raise InkbenchError(f"{path} not found; {again}") from None
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         key = ".".join(map(str, first["loc"]))
-        raise InkbenchError(f"{path}: variant.{key}: {first['msg']}; {again}") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InkbenchError(f"{path} is damaged ({error}); {again}") from None
+        raise InkbenchError(f"{path}: variant.{key}: {first['msg']}; run `{again}`") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise readings.corrupt(path, error, again) from None
     if not layout.model(name).is_file():  # before anything heavy is imported for its sake
-        raise InkbenchError(f"{layout.model(name)} not found; {again}")
+        raise readings.missing(layout.model(name), again)
     return variant, card
 
 
@@ -108,7 +104,7 @@ def _dataset_fact(dataset: str, key: str) -> Any:
     if key not in card:
         raise InkbenchError(
             f"{layout.dataset_card(dataset)} has no {key!r}; "
-            f"make it again: dvc repro --force --single-item preprocess@{dataset}"
+            f"run `{readings.anew('preprocess', dataset)}`"
         )
     return card[key]
 
@@ -166,7 +162,7 @@ def _restoration(variant: Variant, model: Predictor, steps: Mapping[str, Predict
     if not pages:
         raise InkbenchError(
             f"{layout.processed(variant.dataset)}: no test pages in split {variant.split!r}; "
-            f"make it again: dvc repro --force --single-item preprocess@{variant.dataset}"
+            f"run `{readings.anew('preprocess', variant.dataset)}`"
         )
     restored = []
     for page in tqdm(pages, "restoring", unit="page", delay=2, leave=False, disable=None):

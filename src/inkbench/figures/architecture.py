@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from inkbench.figures import readings
+from inkbench import readings
 
 Shape = tuple[int | None, ...]
 # Layers that change what the one before gives, not its place in the plan of the network.
@@ -47,7 +47,7 @@ class Layer:
     inputs
         Names of the layers it takes from.
     scale
-        Its height and width as a fraction of the input's.
+        Height and width as a fraction of the input's; of a layer just read, of what it takes.
     """
 
     name: str
@@ -56,7 +56,7 @@ class Layer:
     shape: Shape
     parameters: int
     inputs: list[str]
-    scale: float = 1.0
+    scale: float
 
 
 def layers_of(path: Path, again: str) -> list[Layer]:
@@ -115,7 +115,15 @@ def _layers(config: dict[str, Any], counts: dict[str, int], outer: list[str]) ->
             continue
         before = shapes.get(inputs[0]) if inputs else None
         shape = shapes.get(name) or _shape(kind, options, before)
-        yield Layer(name, kind, _words(kind, options), shape, counts.get(name, 0), inputs)
+        yield Layer(
+            name,
+            kind,
+            _words(kind, options),
+            shape,
+            counts.get(name, 0),
+            inputs,
+            _zoom(kind, options),
+        )
 
 
 def _tensors(layer: dict[str, Any]) -> list[tuple[str, Shape]]:
@@ -136,8 +144,6 @@ def _tensors(layer: dict[str, Any]) -> list[tuple[str, Shape]]:
 
 def _shape(kind: str, options: dict[str, Any], before: Shape | None) -> Shape:
     """Output shape of a layer that nothing follows, so that no tensor tells it."""
-    if kind == "InputLayer":
-        return tuple(options["batch_shape"][1:])
     if kind == "Reshape":
         return tuple(options["target_shape"])
     last = options.get("units") or options.get("filters")
@@ -172,28 +178,28 @@ _NAMES = {
     "GlobalAveragePooling2D": "average over the image",
     "GaussianCode": "draw from the code's distribution",
     "Activation": "activation",
+    "Subtract": "subtract",
+    "GetItem": "take one channel",
 }
 
 
 def _set_scales(layers: list[Layer]) -> None:
-    """Follow how strides and pools change height and width, for inputs of any size."""
+    """Multiply what each layer does to height and width by what came before it."""
     by_name: dict[str, Layer] = {}
     for layer in layers:
         before = [by_name[name].scale for name in layer.inputs if name in by_name]
-        layer.scale = (before[-1] if before else 1.0) * _zoom(layer)
+        layer.scale *= before[-1] if before else 1
         by_name[layer.name] = layer
 
 
-def _zoom(layer: Layer) -> float:
-    words = layer.text.replace("×", " ").split()
-    if layer.kind == "MaxPooling2D":
-        return 1 / int(words[-1])
-    if layer.kind == "UpSampling2D":
-        return float(words[-1])
-    if "stride" in words:
-        step = int(words[words.index("stride") + 1].rstrip(","))
-        return step if layer.kind == "Conv2DTranspose" else 1 / step
-    return 1.0
+def _zoom(kind: str, options: dict[str, Any]) -> float:
+    """What a layer multiplies height and width by."""
+    if kind == "MaxPooling2D":
+        return 1 / options["pool_size"][0]
+    if kind == "UpSampling2D":
+        return options["size"][0]
+    stride = options.get("strides", [1])[0]
+    return stride if kind == "Conv2DTranspose" else 1 / stride
 
 
 def _folded(layers: list[Layer]) -> list[Layer]:
@@ -217,5 +223,6 @@ def _folded(layers: list[Layer]) -> list[Layer]:
 
 def _is_small(layer: Layer, before: Layer) -> bool:
     """Whether a layer is known to be small, or is one of ours that only touches up values."""
-    touches_up = layer.parameters == 0 and layer.shape == before.shape
+    same_size = (layer.shape, layer.scale) == (before.shape, before.scale)
+    touches_up = layer.parameters == 0 and same_size
     return layer.kind in _FOLDED or (touches_up and layer.kind not in _NAMES)

@@ -26,12 +26,8 @@ def confusion(actual: np.ndarray, predicted: np.ndarray, classes: style.Names) -
     table = np.zeros((count, count), int)
     np.add.at(table, (actual, predicted), 1)
     right = np.trace(table) / max(table.sum(), 1)
-    figure = style.canvas(
-        8.4,
-        7.4,
-        "Confusion matrix",
-        f"{right:.2%} of {table.sum():,} test images right; colour: share of the row gone wrong",
-    )
+    about = f"{right:.2%} of {table.sum():,} test images right; colour: share of the row gone wrong"
+    figure = style.canvas(8.4, 7.4, "Confusion matrix", about)
     axes = figure.subplots()
     mistakes = table - np.diag(np.diag(table))
     share = mistakes / np.maximum(table.sum(axis=1, keepdims=True), 1)
@@ -81,9 +77,7 @@ def confused(
     """
     title = "Most confident mistakes"
     if len(pictures) == 0:
-        figure = style.canvas(8, 2, title)
-        style.nothing_to_show(figure.subplots(), "No mistake in the test part.")
-        return figure
+        return style.canvas(8, 0.1, title, "No mistake in the test part.")
     columns = min(8, len(pictures))
     rows = -(-len(pictures) // columns)
     subtitle = "label → prediction (its probability)"
@@ -118,12 +112,8 @@ def reliability(
         their accuracy (NaN where there are none).
     """
     error = float(np.nansum(count * np.abs(accuracy - confidence)) / max(count.sum(), 1))
-    figure = style.canvas(
-        8,
-        4.6,
-        "Is it as sure as it is right?",
-        f"Expected calibration error {error:.4f}; below the line it is too sure of itself",
-    )
+    about = f"Expected calibration error {error:.4f}; below the line it is too sure of itself"
+    figure = style.canvas(8, 4.6, "Is it as sure as it is right?", about)
     top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
     width = 1 / len(lower)
     middle = lower + width / 2
@@ -165,5 +155,5 @@ def per_class(classes: Sequence[str], scores: dict[str, np.ndarray]) -> "Figure"
         axes.axvline(edge, color="#e3e8ef", lw=0.9)
     axes.tick_params(axis="x", length=0, labelsize=13)
     axes.grid(axis="y")
-    style.legend(figure, columns=3)
+    style.legend(figure)
     return figure

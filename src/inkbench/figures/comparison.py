@@ -52,12 +52,8 @@ def pareto(
     arrow = "higher is better" if higher_is_better else "lower is better"
     everyone = [one for contenders in groups.values() for one in contenders]
     costs = [cost for cost in _COSTS if any(getattr(one, cost) is not None for one in everyone)]
-    figure = style.canvas(
-        6.5 * len(costs),
-        4.3 * len(groups),
-        title,
-        f"{arrow}; the line joins what nothing beats at its price",
-    )
+    about = f"{arrow}; the line joins what nothing beats at its price"
+    figure = style.canvas(6.5 * len(costs), 4.3 * len(groups), title, about)
     for row, (name, contenders) in zip(
         figure.subplots(len(groups), len(costs), squeeze=False), groups.items(), strict=True
     ):

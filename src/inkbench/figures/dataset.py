@@ -39,7 +39,7 @@ def class_histogram(counts: dict[str, dict[str, int]], what: str) -> "Figure":
     axes.tick_params(axis="x", length=0, labelsize=13)
     axes.yaxis.set_major_formatter("{x:,.0f}")
     axes.grid(axis="y")
-    style.legend(figure, columns=3)
+    style.legend(figure)
     return figure
 
 

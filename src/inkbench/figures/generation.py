@@ -21,12 +21,8 @@ def samples(generated: np.ndarray) -> "Figure":
     """
     columns = 16
     rows = len(generated) // columns
-    figure = style.canvas(
-        0.75 * columns,
-        0.75 * rows,
-        "Digits nobody wrote",
-        "Decoded from codes drawn at random from the standard normal distribution",
-    )
+    about = "Decoded from codes drawn at random from the standard normal distribution"
+    figure = style.canvas(0.75 * columns, 0.75 * rows, "Digits nobody wrote", about)
     cells = generated[: rows * columns].reshape(rows, columns, *generated.shape[1:])
     images.show_mosaic(figure.subplots(), images.unit(cells))
     return figure
@@ -46,12 +42,8 @@ def interpolations(frames: np.ndarray, labels: np.ndarray, classes: style.Names)
         Names by label.
     """
     rows, steps = frames.shape[:2]
-    figure = style.canvas(
-        0.85 * steps + 1,
-        0.85 * rows,
-        "From one digit to another",
-        "Decoded along the straight line between the codes of two test images",
-    )
+    about = "Decoded along the straight line between the codes of two test images"
+    figure = style.canvas(0.85 * steps + 1, 0.85 * rows, "From one digit to another", about)
     axes = figure.subplots()
     images.show_mosaic(axes, images.unit(frames))
     names = [f"{classes[first]} → {classes[last]}" for first, last in labels]
@@ -71,12 +63,8 @@ def manifold(grid: np.ndarray, axis: np.ndarray) -> "Figure":
         ``[s]`` coordinates, in standard deviations.
     """
     height, width = grid.shape[2:]
-    figure = style.canvas(
-        9.2,
-        9,
-        "The manifold of digits",
-        "Decoded over the two principal axes of the code, in standard deviations",
-    )
+    about = "Decoded over the two principal axes of the code, in standard deviations"
+    figure = style.canvas(9.2, 9, "The manifold of digits", about)
     axes = figure.subplots()
     axes.imshow(images.mosaic(images.unit(grid), gap=0), cmap="gray_r", vmin=0, vmax=1)
     ticks = np.linspace(0, len(axis) - 1, 7).round().astype(int)
@@ -100,12 +88,8 @@ def units(kl_per_unit: np.ndarray, active: np.ndarray) -> "Figure":
         bool ``[d]``.
     """
     order = np.argsort(kl_per_unit)[::-1]
-    figure = style.canvas(
-        8,
-        3.4,
-        "Which units of the code are used",
-        f"{int(active.sum())} of {len(active)} active; {kl_per_unit.sum():.1f} nats in all",
-    )
+    about = f"{int(active.sum())} of {len(active)} active; {kl_per_unit.sum():.1f} nats in all"
+    figure = style.canvas(8, 3.4, "Which units of the code are used", about)
     axes = figure.subplots()
     colours = np.where(active[order], style.TRAIN, style.BASELINE)
     axes.bar(range(len(order)), kl_per_unit[order], color=colours)

@@ -200,12 +200,8 @@ def progress(
         rows["clean"] = targets
     count = len(targets)
     cell = 1.25 if paper else 1.1
-    figure = style.canvas(
-        cell * count + 1.4,
-        cell * len(rows),
-        "What training changes",
-        "Validation images, and what the network made of them early and late",
-    )
+    about = "Validation images, and what the network made of them early and late"
+    figure = style.canvas(cell * count + 1.4, cell * len(rows), "What training changes", about)
     axes = figure.subplots()
     images = np.stack([unit(row) for row in rows.values()])
     show_mosaic(axes, images, "gray" if paper else "gray_r")

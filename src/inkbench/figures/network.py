@@ -23,23 +23,17 @@ _SKIP = style.MUTED
 
 
 @style.styled
-def diagram(layers: Sequence[Layer], title: str) -> "Figure":
+def diagram(layers: Sequence[Layer]) -> "Figure":
     """Draw layers from top to bottom, with shapes and parameters, and every skip connection.
 
     Parameters
     ----------
     layers
         See `architecture.layers_of`.
-    title
-        Of the figure.
     """
     total = sum(layer.parameters for layer in layers)
-    figure = style.canvas(
-        9.6,
-        0.36 * len(layers) + 0.3,
-        title,
-        f"{total:,} parameters; a bar is as wide as the numbers it passes on (logarithmic)",
-    )
+    about = f"{total:,} parameters; a bar is as wide as the numbers it passes on (logarithmic)"
+    figure = style.canvas(9.6, 0.36 * len(layers) + 0.3, "The network", about)
     axes = figure.subplots()
     sizes = np.log2([max(_size(layer), 2) for layer in layers])
     widths = sizes / sizes.max()

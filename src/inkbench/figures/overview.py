@@ -18,7 +18,6 @@ def results(
     labels: np.ndarray,
     classes: style.Names,
     digits: np.ndarray,
-    title: str,
 ) -> "Figure":
     """A page before and after; letters above their reconstructions; generated digits.
 
@@ -32,10 +31,8 @@ def results(
         ``[n]`` classes of the letters; names by label.
     digits
         float ``[m, h, w]``, decoded from random codes.
-    title
-        Of the figure.
     """
-    figure = style.canvas(13, 7.0, title)
+    figure = style.canvas(13, 7.0, "Dirty pages cleaned, letters rebuilt, digits drawn")
     above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=[1.15, 1])[:, 0]
     for axes, image, name in zip(
         above.subplots(1, 2), (page.noisy, page.restored), ("a test page", "cleaned"), strict=True
@@ -47,7 +44,6 @@ def results(
     pairs = [images.pick(source, row) for row in rows for source in (letters, rebuilt)]
     images.show_mosaic(left, np.stack(pairs))
     left.set_title("test letters, and rebuilt from their codes below")
-    count = len(digits) // 10 * 10 if len(digits) < 40 else 40
-    images.show_mosaic(right, images.unit(digits[:count].reshape(-1, 10, *digits.shape[1:])))
+    images.show_mosaic(right, images.unit(digits[:40].reshape(-1, 10, *digits.shape[1:])))
     right.set_title("digits nobody wrote")
     return figure

@@ -19,6 +19,7 @@ NOISE_KINDS = {
     "footprint": "footprints",
     "unknown": "noise of no known kind",
 }
+_WINDOW = (130, 250)  # pixels: height and width of a close-up
 _ERROR_LIMIT = 0.5  # of the paper-ink range; larger errors are drawn like this one
 
 
@@ -62,7 +63,7 @@ def quartets(results: Sequence[Result], title: str) -> "Figure":
 
 
 def _quartet(row: Sequence["Axes"], page: Result) -> None:
-    untouched = _rmse(page.noisy, page.clean)
+    untouched = np.sqrt(np.mean((images.unit(page.noisy) - images.unit(page.clean)) ** 2))
     shown = {
         f"noisy · RMSE {untouched:.3f}": page.noisy,
         f"restored · RMSE {page.rmse:.3f}": page.restored,
@@ -85,26 +86,15 @@ def frame(axes: "Axes", name: str) -> None:
 
 
 @style.styled
-def close_up(page: Result, height: int = 130, width: int = 250) -> "Figure":
-    """Where the page was dirtiest, at the size at which one can read it.
-
-    Parameters
-    ----------
-    page
-        A test page.
-    height, width
-        Size of the window in pixels.
-    """
-    top, left = dirtiest(page, height, width)
-    figure = style.canvas(
-        15.6,
-        15.2 / 3 * height / width + 0.3,
-        "A closer look",
-        f"The dirtiest corner of page {page.name} ({NOISE_KINDS.get(page.noise, page.noise)})",
-    )
+def close_up(page: Result) -> "Figure":
+    """Where a test page was dirtiest, at the size at which one can read it."""
+    height, width = _WINDOW
+    corner = dirtiest(page, height, width)
+    about = f"The dirtiest corner of page {page.name} ({NOISE_KINDS.get(page.noise, page.noise)})"
+    figure = style.canvas(15.6, 15.2 / 3 * height / width + 0.3, "A closer look", about)
     shown = {"noisy": page.noisy, "restored": page.restored, "clean": page.clean}
     for axes, (name, image) in zip(figure.subplots(1, 3), shown.items(), strict=True):
-        show_window(axes, image, (top, left), (height, width))
+        show_window(axes, image, corner, _WINDOW)
         frame(axes, name)
     return figure
 
@@ -148,12 +138,8 @@ def by_noise(
         RMSE ``[n]`` of the network, of the page as it came, and of background removal alone.
     """
     kinds = [kind for kind in NOISE_KINDS if kind in set(noise)]
-    figure = style.canvas(
-        9,
-        4.2,
-        "Error of every test page",
-        f"{len(restored)} pages; RMSE of pixels in [0, 1]; a bar is a median",
-    )
+    about = f"{len(restored)} pages; RMSE of pixels in [0, 1]; a bar is a median"
+    figure = style.canvas(9, 4.2, "Error of every test page", about)
     axes = figure.subplots()
     series = [
         ("untouched", untouched, style.BASELINE, "s"),
@@ -175,9 +161,5 @@ def by_noise(
     axes.set_ylabel("RMSE")
     axes.set_ylim(0)
     axes.grid(axis="y")
-    style.legend(figure, columns=3)
+    style.legend(figure)
     return figure
-
-
-def _rmse(first: np.ndarray, second: np.ndarray) -> float:
-    return float(np.sqrt(np.mean((images.unit(first) - images.unit(second)) ** 2)))

@@ -123,12 +123,8 @@ def few_images(
     count = len(chances) - 1
     accuracy = 100 * np.arange(count + 1) / count
     low, high = (100 * end for end in interval)
-    figure = style.canvas(
-        13,
-        3.9,
-        f"An accuracy of {count} images is a draw",
-        f"95 % of the draws from this one network lie between {low:.4g} % and {high:.4g} %",
-    )
+    about = f"95 % of the draws from this one network lie between {low:.4g} % and {high:.4g} %"
+    figure = style.canvas(13, 3.9, f"An accuracy of {count} images is a draw", about)
     left, right = figure.subplots(1, 2, width_ratios=[1.15, 1])
     inside = (accuracy >= low - 1e-9) & (accuracy <= high + 1e-9)
     colours = np.where(inside, style.TRAIN, style.BASELINE)

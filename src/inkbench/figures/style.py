@@ -110,7 +110,7 @@ def canvas(width: float, height: float, title: str, subtitle: str = "") -> "Figu
 
 
 @styled
-def save(figure: "Figure", path: Path, source: Source, title: str, alt: str) -> None:
+def save(figure: "Figure", path: Path, source: Source, alt: str) -> None:
     """Write a figure as PNG: the same bytes for the same arrays and library versions.
 
     Title and description are kept in the file itself (PNG text chunks), so whoever shows the
@@ -124,8 +124,8 @@ def save(figure: "Figure", path: Path, source: Source, title: str, alt: str) -> 
         File to write; it appears only when complete.
     source
         For the footer.
-    title, alt
-        Short title, and a description for people who cannot see the image.
+    alt
+        Description for people who cannot see the image.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from PIL import Image, PngImagePlugin
@@ -137,6 +137,7 @@ def save(figure: "Figure", path: Path, source: Source, title: str, alt: str) -> 
     # Not `savefig`: it draws twice for the layout, and names the matplotlib version in the file.
     pixels = Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3].copy())
     about = PngImagePlugin.PngInfo()
+    title = figure.texts[0].get_text()
     for key, text in {"Title": title, "Description": alt, "Source": source.text}.items():
         about.add_itxt(key, text)
     # A palette makes the file three times smaller; ink, paper and accents are few colours.
@@ -170,7 +171,7 @@ def class_colours(count: int) -> "list[ColorType]":
     return [cycle[index % len(cycle)] for index in range(count)]
 
 
-def legend(figure: "Figure", columns: int) -> None:
+def legend(figure: "Figure") -> None:
     """Legend of all named artists in the title's row, right, where it takes no room from axes."""
     handles, names = [], []
     for axes in figure.axes:
@@ -181,7 +182,7 @@ def legend(figure: "Figure", columns: int) -> None:
     width, height = figure.get_size_inches()
     corner = (1 - _MARGIN_INCHES / width, 1 - 0.6 * _MARGIN_INCHES / height)
     drawn = figure.legend(
-        handles, names, loc="upper right", bbox_to_anchor=corner, ncols=columns, borderaxespad=0
+        handles, names, loc="upper right", bbox_to_anchor=corner, ncols=3, borderaxespad=0
     )
     drawn.set_in_layout(False)
 
@@ -191,9 +192,3 @@ def bare(axes: "Axes") -> None:
     axes.set_xticks([])
     axes.set_yticks([])
     axes.spines[:].set_visible(False)
-
-
-def nothing_to_show(axes: "Axes", text: str) -> None:
-    """Say why a panel is empty, where the panel would be."""
-    bare(axes)
-    axes.text(0.5, 0.5, text, ha="center", va="center", color=MUTED, transform=axes.transAxes)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from inkbench import layout
+from inkbench import layout, readings
 from inkbench.errors import InkbenchError
 from inkbench.figures import (
     architecture,
@@ -19,7 +19,6 @@ from inkbench.figures import (
     images,
     network,
     pages,
-    readings,
     style,
     weights,
 )
@@ -28,29 +27,6 @@ from inkbench.figures.work import Work
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# In which the report shows them.
-ORDER = (
-    "close-up",
-    "pages",
-    "reconstructions",
-    "denoising",
-    "samples",
-    "interpolations",
-    "manifold",
-    "confused",
-    "confusion",
-    "code",
-    "per-page",
-    "per-class",
-    "reliability",
-    "network",
-    "curves",
-    "progress",
-    "filters",
-    "units",
-    "activations",
-    "weights",
-)
 LOSS_NAMES = {
     "bce": "binary cross-entropy",
     "mse": "mean squared error",
@@ -61,16 +37,15 @@ LOSS_NAMES = {
 
 @dataclass(frozen=True)
 class Plate:
-    """A figure with its file name (without suffix), title and description."""
+    """A figure with its file name (without suffix) and description."""
 
     name: str
-    title: str
     alt: str
     figure: "Figure"
 
 
 def draw(work: Work) -> Iterator[Plate]:
-    """Draw the figures of a variant, one at a time, in the order in which one looks at them."""
+    """Draw the figures of a variant, one at a time."""
     task = work.variant.get("task")
     if task not in TASKS:
         raise InkbenchError(f"{layout.training_card(work.name)}: variant.task: {task!r} is unknown")
@@ -89,13 +64,13 @@ def write(work: Work, folder: Path) -> list[Path]:
     paths = []
     for plate in draw(work):
         paths.append(folder / f"{plate.name}.png")
-        style.save(plate.figure, paths[-1], work.source, plate.title, plate.alt)
+        style.save(plate.figure, paths[-1], work.source, plate.alt)
     return paths
 
 
 def _curves(work: Work) -> Iterator[Plate]:
     path = layout.history(work.name)
-    again = f"dvc repro --force train@{work.name}"
+    again = readings.anew("train", work.name)
     history = readings.numbers(path, again)
     for needed in ("epoch", "loss"):
         readings.column(history, path, again, needed)
@@ -103,7 +78,7 @@ def _curves(work: Work) -> Iterator[Plate]:
     figure = curves.training(history, LOSS_NAMES.get(loss, loss), _steps(work))
     names = ", ".join(curves.metrics_of(history)).replace("_", " ")
     alt = f"Curves of {names} on training and validation data over {len(history['epoch'])} epochs."
-    yield Plate("curves", "Training curves", alt, figure)
+    yield Plate("curves", alt, figure)
 
 
 def _steps(work: Work) -> dict[float, str]:
@@ -118,7 +93,7 @@ def _progress(work: Work) -> Iterator[Plate]:
     path = layout.snapshots(work.name)
     if work.variant["task"] == "classification" and not path.exists():
         return  # only those pretrained as autoencoders have any
-    again = f"dvc repro --force train@{work.name}"
+    again = readings.anew("train", work.name)
     found = readings.arrays(path, again)
     inputs, targets = readings.take(found, path, again, "inputs", "targets")
     outputs = {
@@ -131,14 +106,14 @@ def _progress(work: Work) -> Iterator[Plate]:
     figure = images.progress(inputs, targets, outputs, work.card["dataset"] == "documents")
     epochs = " and ".join(str(epoch) for epoch in sorted(outputs))
     alt = f"Rows of the same validation images as the network gave them after epoch {epochs}."
-    yield Plate("progress", "What training changes", alt, figure)
+    yield Plate("progress", alt, figure)
 
 
 def _reconstructions(work: Work) -> Iterator[Plate]:
     names = ("inputs", "targets", "reconstructions", "labels", "classes")
     figure = images.reconstructions(*work.arrays("samples.npz", *names))
     alt = "Test images of every class, each above the network's reconstruction of it."
-    yield Plate("reconstructions", "Reconstructions", alt, figure)
+    yield Plate("reconstructions", alt, figure)
 
 
 def _denoising(work: Work) -> Iterator[Plate]:
@@ -150,7 +125,7 @@ def _denoising(work: Work) -> Iterator[Plate]:
         for kind in kinds
     }
     alt = "Noisy, restored and clean test images and the remaining error, by kind of noise."
-    yield Plate("denoising", "Noise in, digits out", alt, images.denoising(clean, labels, pairs))
+    yield Plate("denoising", alt, images.denoising(clean, labels, pairs))
 
 
 def _generated(work: Work) -> Iterator[Plate]:
@@ -168,66 +143,58 @@ def _generated(work: Work) -> Iterator[Plate]:
         "active_units",
     )
     alt = f"{len(drawn)} digits decoded from random codes."
-    yield Plate("samples", "Digits nobody wrote", alt, generation.samples(drawn))
+    yield Plate("samples", alt, generation.samples(drawn))
     alt = "Rows of digits that turn from one class into another in small steps."
     figure = generation.interpolations(frames, ends, classes)
-    yield Plate("interpolations", "From one digit to another", alt, figure)
+    yield Plate("interpolations", alt, figure)
     alt = "A square grid of digits that change smoothly from place to place."
-    yield Plate("manifold", "The manifold of digits", alt, generation.manifold(grid, axis))
+    yield Plate("manifold", alt, generation.manifold(grid, axis))
     alt = f"Bars: nats carried by each unit of the code; {int(active.sum())} units are active."
-    yield Plate("units", "Which units are used", alt, generation.units(kl, active))
+    yield Plate("units", alt, generation.units(kl, active))
 
 
 def _code_maps(work: Work) -> Iterator[Plate]:
     names = ("codes", "labels", "classes", "pca2", "pca_explained", "tsne2", "tsne_rows")
     figure = code.maps(*work.arrays("codes.npz", *names))
     alt = "Three scatter plots of test codes coloured by class: first two dimensions, PCA, t-SNE."
-    yield Plate("code", "Where the classes lie in the code", alt, figure)
+    yield Plate("code", alt, figure)
 
 
 def _code_sparsity(work: Work) -> Iterator[Plate]:
     edges, counts, near_zero = work.arrays("codes.npz", "code_edges", "code_counts", "near_zero")
     figure = code.activations(edges, counts, float(near_zero))
     alt = "Histogram of all activations of the code on the test images."
-    yield Plate("activations", "How sparse the code is", alt, figure)
+    yield Plate("activations", alt, figure)
 
 
 def _network(work: Work) -> Iterator[Plate]:
-    again = f"dvc repro --force train@{work.name}"
+    again = readings.anew("train", work.name)
     layers = architecture.layers_of(layout.model(work.name), again)
     plan = "; ".join(f"{layer.text} {network.shape_of(layer)}" for layer in layers)
-    yield Plate(
-        "network", "The network", f"Layers: {plan}.", network.diagram(layers, "The network")
-    )
+    yield Plate("network", f"Layers: {plan}.", network.diagram(layers))
 
 
 def _weights(work: Work) -> Iterator[Plate]:
     layers, sizes, near_zero, edges, counts, kernels = work.arrays(
         "weights.npz", "layers", "sizes", "near_zero", "edges", "counts", "filters"
     )
-    if len(kernels):
-        alt = f"{len(kernels)} filters of the network's first layer as small images."
-        figure = weights.filters(kernels, str(layers[0]))
-        yield Plate("filters", "Filters of the first layer", alt, figure)
-    if len(layers):
-        figure = weights.histograms(layers, sizes, near_zero, edges, counts)
-        alt = f"Histograms of the weights of {len(layers)} layers."
-        yield Plate("weights", "How the weights are spread", alt, figure)
+    alt = f"{len(kernels)} filters of the network's first layer as small images."
+    yield Plate("filters", alt, weights.filters(kernels, str(layers[0])))
+    alt = f"Histograms of the weights of {len(layers)} layers."
+    yield Plate("weights", alt, weights.histograms(layers, sizes, near_zero, edges, counts))
 
 
 def _mistakes(work: Work) -> Iterator[Plate]:
     labels, probabilities, classes = work.arrays(
         "predictions.npz", "labels", "probabilities", "classes"
     )
-    if len(labels) == 0:
-        raise InkbenchError(f"{work.path('predictions.npz')} holds no test image")
     alt = f"Matrix of actual against predicted class of {len(labels)} test images."
     figure = classification.confusion(labels, probabilities.argmax(axis=1), classes)
-    yield Plate("confusion", "Confusion matrix", alt, figure)
+    yield Plate("confusion", alt, figure)
     names = ("images", "labels", "predicted", "probability", "classes")
     figure = classification.confused(*work.arrays("confused.npz", *names))
     alt = "The test images that the network got wrong with the most confidence."
-    yield Plate("confused", "Most confident mistakes", alt, figure)
+    yield Plate("confused", alt, figure)
     (names,) = work.columns("per_class.csv", "class", text=True)
     scores = dict(
         zip(
@@ -238,33 +205,32 @@ def _mistakes(work: Work) -> Iterator[Plate]:
     )
     alt = f"Precision, recall and F1 of the classes {', '.join(names)}."
     figure = classification.per_class(names, scores)
-    yield Plate("per-class", "Which classes are hard", alt, figure)
+    yield Plate("per-class", alt, figure)
     bins = work.columns("reliability.csv", "lower", "n", "confidence", "accuracy")
     alt = "Accuracy against the predicted probability, with the number of images in each bin."
     figure = classification.reliability(*bins)
-    yield Plate("reliability", "Is it as sure as it is right?", alt, figure)
+    yield Plate("reliability", alt, figure)
 
 
 def _pages(work: Work) -> Iterator[Plate]:
     results = work.shown_pages()
     alt = "Noisy, restored and clean: the dirtiest corner of a test page."
-    yield Plate("close-up", "A closer look", alt, pages.close_up(work.page_for_close_up()))
+    yield Plate("close-up", alt, pages.close_up(work.page_for_close_up()))
     ranked = {page.role: page for page in results if page.role in ("best", "median", "worst")}
-    if ranked:
-        title = "Best, median and worst test page"
-        alt = f"{title}: noisy, restored, clean and error map of each."
-        yield Plate("pages", title, alt, pages.quartets(list(ranked.values()), title))
+    title = "Best, median and worst test page"
+    alt = f"{title}: noisy, restored, clean and error map of each."
+    yield Plate("pages", alt, pages.quartets(list(ranked.values()), title))
     for kind, name in pages.NOISE_KINDS.items():
         typical = [page for page in results if page.noise == kind and page.role == "typical"]
         if typical:
             title = f"A typical page: {name}"
             alt = f"{title}; noisy, restored, clean and error map."
-            yield Plate(f"pages-{kind}", title, alt, pages.quartets(typical[:1], title))
+            yield Plate(f"pages-{kind}", alt, pages.quartets(typical[:1], title))
     names = ("rmse", "untouched_rmse", "background_rmse")
     (noise,) = work.columns("per_page.csv", "noise", text=True)
     figure = pages.by_noise(noise, *work.columns("per_page.csv", *names))
     alt = "Error of every test page by kind of noise: untouched, background removed, network."
-    yield Plate("per-page", "Error of every test page", alt, figure)
+    yield Plate("per-page", alt, figure)
 
 
 _Maker = Callable[[Work], Iterator[Plate]]

@@ -65,12 +65,8 @@ def histograms(
     columns = min(4, len(layers))
     rows = -(-len(layers) // columns)
     whole = float((near_zero * sizes).sum() / max(sizes.sum(), 1))
-    figure = style.canvas(
-        3.6 * columns + 0.4,
-        2.5 * rows,
-        "How the weights are spread",
-        f"{whole:.1%} of {sizes.sum():,} weights are within ±0.001 of zero",
-    )
+    about = f"{whole:.1%} of {sizes.sum():,} weights are within ±0.001 of zero"
+    figure = style.canvas(3.6 * columns + 0.4, 2.5 * rows, "How the weights are spread", about)
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
     for index, axes in enumerate(panels):
         if index >= len(layers):

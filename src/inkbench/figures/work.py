@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from inkbench import layout
+from inkbench import layout, readings
 from inkbench.data_source import REAL
 from inkbench.errors import InkbenchError
-from inkbench.figures import pages, readings, style
+from inkbench.figures import pages, style
 
 DATA_NAMES = {"notmnist": "notMNIST letters", "mnist": "MNIST digits", "documents": "office pages"}
 
@@ -55,15 +55,13 @@ class Work:
     @property
     def again(self) -> str:
         """Command that evaluates anew."""
-        return f"dvc repro --force --single-item evaluate@{self.name}"
+        return readings.anew("evaluate", self.name)
 
     def shown_pages(self) -> list[pages.Result]:
         """The test pages that the evaluation chose to show."""
         path = self.path("pages.npz")
         found = readings.arrays(path, self.again)
         about = readings.take(found, path, self.again, "names", "noise", "role", "rmse")
-        if len(about[0]) == 0:
-            raise InkbenchError(f"{path} holds no test page")
         return [
             pages.Result(
                 str(name),
@@ -79,13 +77,7 @@ class Work:
 
     def page_for_close_up(self) -> pages.Result:
         """A typical page with a coffee stain if there is one: it shows best what is taken away."""
-        results = self.shown_pages()
-        wish = [("coffee", "typical"), ("coffee", None), (None, "typical")]
-        for noise, role in wish:
-            for page in results:
-                if noise in (None, page.noise) and role in (None, page.role):
-                    return page
-        return results[0]
+        return min(self.shown_pages(), key=lambda p: (p.noise != "coffee", p.role != "typical"))
 
 
 def open_work(name: str) -> Work:
@@ -100,7 +92,7 @@ def open_work(name: str) -> Work:
     card = readings.record(path, f"dvc repro train@{name}")
     for key in ("variant", "data_source", "dataset"):
         if key not in card:
-            raise InkbenchError(f"{path} has no {key!r}; run `dvc repro --force train@{name}`")
+            raise InkbenchError(f"{path} has no {key!r}; run `{readings.anew('train', name)}`")
     if not layout.evaluation(name).is_dir():
         raise readings.missing(layout.evaluation(name), f"dvc repro evaluate@{name}")
     return Work(name, card)

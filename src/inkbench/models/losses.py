@@ -23,15 +23,15 @@ def loss(name: str) -> keras.losses.Loss:
     }[name]()
 
 
-def metric(task: str) -> keras.metrics.Metric:
+def metric(target: str) -> keras.metrics.Metric:
     """Metric of the training curve beside the loss: named by class, as Keras guesses otherwise.
 
     Parameters
     ----------
-    task
-        ``classification`` gives ``accuracy``, anything else ``binary_accuracy``.
+    target
+        ``label`` gives ``accuracy``, ``image`` gives ``binary_accuracy``.
     """
-    if task == "classification":
+    if target == "label":
         return keras.metrics.SparseCategoricalAccuracy(name="accuracy")
     return keras.metrics.MeanMetricWrapper(binary_agreement, name="binary_accuracy")
 

@@ -5,11 +5,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import keras
 
+LOSS = "bernoulli_nats"
+
 
 def build(
     image_shape: tuple[int, int], classes: int, code: int, width: int = 32, binarise: bool = False
 ) -> "keras.Model":
     """Build a convolutional VAE (Kingma & Welling, *Auto-Encoding Variational Bayes*, 2014).
+
+    `GaussianCode` adds the divergence of the code to the loss, so that with ``bernoulli_nats``,
+    the only loss it takes, what is minimised is −ELBO in nats an image.
 
     Parameters
     ----------

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from inkbench import models
-from inkbench.datasets import cards, fetch, mnist
+from inkbench import layout, models
+from inkbench.datasets import fetch, mnist
 from inkbench.evaluation import fidelity
 from inkbench.params import Published
 
@@ -39,9 +39,9 @@ class Digits(NamedTuple):
 
 def read(limit: int | None) -> Digits:
     """Read the first ``limit`` official training images, and a fifth of the test images."""
-    provenance = fetch.load_provenance(mnist.NAME)
+    fetch.load_provenance(mnist.NAME)  # which checks the archives
     train, test, labels = (
-        mnist.read_idx(cards.archive(mnist.NAME, provenance, f"{name}-ubyte.gz"))
+        mnist.read_idx(layout.raw(mnist.NAME) / f"{name}-ubyte.gz")
         for name in ("train-images-idx3", "t10k-images-idx3", "t10k-labels-idx1")
     )
     return Digits(train[:limit], test[::_TESTED], labels[::_TESTED])
@@ -80,7 +80,7 @@ def train(
         False is the published way: the model is called without ``training=True``, which leaves
         dropout out, and ``model.losses``, the penalties, are not added to the loss.
     look
-        Called with the number of images shown so far, from 0 on, a dozen times.
+        Called with the number of images shown so far, from 0 on, nine times.
     name
         For the progress bar.
     """
@@ -129,8 +129,3 @@ def digest(model: "keras.Model") -> str:
     """Hash of all weights, the same for the same bits."""
     content = b"".join(weights.tobytes() for weights in model.get_weights())
     return hashlib.sha256(content).hexdigest()[:16]
-
-
-def one_of_each(labels: np.ndarray) -> np.ndarray:
-    """Rows of the first image of every class: not hand-picked."""
-    return np.unique(labels, return_index=True)[1]

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from inkbench.datasets import archives, cards, fetch, notmnist
+from inkbench import layout
+from inkbench.datasets import archives, fetch, notmnist
 from inkbench.datasets.spool import Spool
 from inkbench.errors import InkbenchError
 
-CLASSES = notmnist.CLASSES
 _SIDE = 28
 
 
@@ -31,16 +31,11 @@ class Letters:
     labels: np.ndarray
     keys: np.ndarray
 
-    def one_of_each(self, rows: np.ndarray) -> np.ndarray:
-        """Of ``rows``, the first of every class: not hand-picked."""
-        labels = self.labels[rows]
-        return np.array([rows[np.argmax(labels == k)] for k in range(10) if (labels == k).any()])
-
 
 def archive() -> Path:
     """The archive that the data stage fetched."""
     provenance = fetch.load_provenance(notmnist.NAME)
-    return cards.archive(notmnist.NAME, provenance, provenance["files"][0]["name"])
+    return layout.raw(notmnist.NAME) / provenance["files"][0]["name"]
 
 
 def read(limit: int | None) -> Letters:

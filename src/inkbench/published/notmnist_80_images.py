@@ -11,6 +11,7 @@ import numpy as np
 
 from inkbench import models
 from inkbench.batches import warped
+from inkbench.datasets.notmnist import CLASSES
 from inkbench.evaluation.results import Results, Table
 from inkbench.params import Augment, Published
 from inkbench.published import letters
@@ -73,7 +74,7 @@ def audit(settings: Published) -> Results:
     draws = [[k, k / TESTED, float(chance)] for k, chance in enumerate(chances)]
     by_letter = [
         [name, float(as_published[mine].mean()), float(as_mended[mine].mean())]
-        for label, name in enumerate(letters.CLASSES)
+        for label, name in enumerate(CLASSES)
         if (mine := data.labels[rows] == label).any()
     ]
     tables = {

@@ -37,8 +37,9 @@ def audit(settings: Published) -> Results:
     train, test = train_test_split(np.arange(len(data.labels)), test_size=0.2, random_state=0)
     fitted = train[: int(len(train) * 0.9)]
     inputs, targets = data.images[test], fidelity.ink(data.images[test], binarise=False)
-    shown = np.searchsorted(np.sort(test), data.one_of_each(np.sort(test)))
-    shown = np.argsort(test)[shown]  # places in `test`
+    order = np.argsort(test)
+    first = np.unique(data.labels[test[order]], return_index=True)[1]  # of every class
+    shown = order[first]  # places in `test`
 
     model = models.build(settings.family, inputs.shape[1:], 10, settings.model)
     adam = keras.optimizers.Adam(settings.learning_rate)

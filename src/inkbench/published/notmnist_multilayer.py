@@ -39,7 +39,7 @@ def audit(settings: Published) -> Results:
         ``test_bce`` is the published quantity, after ``epochs`` of ``published_epochs``;
         ``letters_bce`` what the network that saw bytes makes of letters, ``mended_bce`` what the
         one that saw letters makes of them; each ``…_of_a_perfect_copy`` is the least there is.
-        ``softmax_…`` is of the later script's head, ``letters_seen`` of the first network.
+        ``softmax_…`` is of the later script's head.
         ``curve.csv`` has ``test_bce`` by epoch, ``shown.npz`` what was shown and drawn.
     """
     tiles = letters.tiles(min(settings.train_limit or _TILES, _TILES))
@@ -55,17 +55,15 @@ def audit(settings: Published) -> Results:
     letters_ink = fidelity.ink(data.images[held_out], binarise=False)
     places = np.linspace(0, len(tested) - 1, _SHOWN).astype(int)
     softmax, said = _softmax_head(settings, tested, tested[places])
-    samples = data.one_of_each(held_out)
+    at = np.unique(data.labels[held_out], return_index=True)[1]  # the first of every class
     drawn = on_bytes.predict(data.images[held_out], 256, verbose=0)
     mended = on_letters.predict(data.images[held_out], 256, verbose=0)
-    at = np.searchsorted(held_out, samples)
     metrics = {
         "test_bce": curve[-1][1],
         "bce_of_a_perfect_copy": fidelity.bce(ink, ink),
         "letters_bce": fidelity.bce(letters_ink, drawn),
         "mended_bce": fidelity.bce(letters_ink, mended),
         "letters_bce_of_a_perfect_copy": fidelity.bce(letters_ink, letters_ink),
-        "letters_seen": 0,
         "published": PRINTED,
         "published_epochs": PUBLISHED_EPOCHS,
         "n_train": int(len(tiles) * 0.9),
@@ -78,7 +76,7 @@ def audit(settings: Published) -> Results:
         "tiles": tested[places],
         "tiles_drawn": on_bytes.predict(tested[places], 256, verbose=0).astype(np.float16),
         "tiles_softmax": softmax.astype(np.float16),
-        "letters": data.images[samples],
+        "letters": data.images[held_out[at]],
         "letters_drawn": drawn[at].astype(np.float16),
         "letters_mended": mended[at].astype(np.float16),
     }

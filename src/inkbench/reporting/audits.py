@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from inkbench import layout
+from inkbench import layout, readings
 from inkbench.data_source import REAL
 from inkbench.errors import InkbenchError
-from inkbench.figures import published, readings, style
+from inkbench.figures import published, style
 from inkbench.reporting import collect, leaderboard
 from inkbench.reporting.collect import Image
 
@@ -47,7 +47,7 @@ class Audit:
     @property
     def again(self) -> str:
         """Command that makes its evidence anew."""
-        return f"dvc repro --force --single-item published@{self.name}"
+        return readings.anew("published", self.name)
 
     def fill(self, text: str) -> str:
         """Put metrics into a text: ``{test_bce:.2%}`` becomes ``16.77 %``."""
@@ -93,14 +93,14 @@ def picture(audit: Audit, folder: Path) -> Image:
     InkbenchError
         If a file behind it is missing or broken.
     """
-    draw, title, alt = _DRAWINGS[audit.name]
+    draw, alt = _DRAWINGS[audit.name]
     try:
         figure = draw(audit)
     except KeyError as error:
         raise InkbenchError(f"{audit.folder} has no {error}; run `{audit.again}`") from None
     path = folder / f"published-{audit.name}.png"
     about = f"{audit.name} · {leaderboard.dataset_title(audit.dataset)}"
-    style.save(figure, path, style.Source(about, audit.stand_in), title, alt)
+    style.save(figure, path, style.Source(about, audit.stand_in), alt)
     return collect.read_image(path)
 
 
@@ -167,34 +167,29 @@ def _pair(audit: Audit) -> "Figure":
 
 
 # Claim → what draws it, its title, and a description for people who cannot see it.
-_DRAWINGS: dict[str, tuple[Callable[[Audit], "Figure"], str, str]] = {
+_DRAWINGS: dict[str, tuple[Callable[[Audit], "Figure"], str]] = {
     "notmnist-basic": (
         _misread_loss,
-        "A loss, printed as accuracy",
         "The printed figure falls epoch by epoch while the share of right pixels rises; beside it "
         "letters drawn by the untrained network, after the first epoch and after the last.",
     ),
     "notmnist-multilayer": (
         _bytes_for_letters,
-        "The archive, read as if it were images",
         "Noise-like squares of bytes, what the network drew of them, and the all-black squares of "
         "the softmax head; below, letters, which it never saw.",
     ),
     "notmnist-80-images": (
         _few_images,
-        "An accuracy of 80 images is a draw",
         "Distribution of the accuracy of 80 images with the published figures marked; accuracy of "
         "each letter with and without mirrored training images.",
     ),
     "mnist-logits": (
         _clipped,
-        "Logits where probabilities were expected",
         "Test loss as published and with a sigmoid, histogram of the outputs with those the loss "
         "clips shaded, and digits drawn by both networks.",
     ),
     "mnist-sparse-pair": (
         _pair,
-        "The sparse network is the base network",
         "Loss curves of Base and Sparse that lie on one another, a third that does not, and digits "
         "drawn by the three networks.",
     ),

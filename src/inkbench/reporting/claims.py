@@ -89,9 +89,12 @@ def _claim(row: dict[str, Any], entries: dict[str, Entry], audit: Audit | None) 
 
 
 def _rerun(audit: Audit, words: dict[str, str]) -> Figure:
-    label = "stand-in data: " if audit.stand_in else ""
-    note = label + audit.fill(words["note"])
+    note = _source(audit) + audit.fill(words["note"])
     return Figure(audit.name, f"{PAGE}#{audit.name}", audit.fill(words["text"]), note)
+
+
+def _source(one: Audit | Entry) -> str:
+    return "stand-in data: " if one.stand_in else ""
 
 
 def _figure(entries: dict[str, Entry], wanted: dict[str, str] | None) -> Figure | None:
@@ -99,6 +102,6 @@ def _figure(entries: dict[str, Entry], wanted: dict[str, str] | None) -> Figure 
     if not wanted or entry is None or entry.metrics.get(wanted["metric"]) is None:
         return None
     key, metrics = wanted["metric"], entry.metrics
-    text = f"{leaderboard.label(key)} {leaderboard.show(key, metrics[key])}"
+    text = f"{_source(entry)}{leaderboard.label(key)} {leaderboard.show(key, metrics[key])}"
     page = f"variants/{entry.name}.html"
     return Figure(entry.name, page, text, leaderboard.note(key, metrics))

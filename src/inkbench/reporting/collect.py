@@ -7,13 +7,35 @@ from typing import Any
 
 import numpy as np
 
-from inkbench import layout
+from inkbench import layout, readings
 from inkbench.data_source import REAL
 from inkbench.datasets.store import PAGE_DISJOINT
 from inkbench.errors import InkbenchError
-from inkbench.figures import readings
 
 COST_COLUMNS = ("seconds", "images_per_second", "peak_memory_mb")
+# In which the report shows figures.
+ORDER = (
+    "close-up",
+    "pages",
+    "reconstructions",
+    "denoising",
+    "samples",
+    "interpolations",
+    "manifold",
+    "confused",
+    "confusion",
+    "code",
+    "per-page",
+    "per-class",
+    "reliability",
+    "network",
+    "curves",
+    "progress",
+    "filters",
+    "units",
+    "activations",
+    "weights",
+)
 _SPLITS = {"mlebench": "MLE-bench's"}
 
 
@@ -22,7 +44,6 @@ class Image:
     """A PNG figure and what it says about itself."""
 
     path: Path
-    title: str
     alt: str
     width: int
     height: int
@@ -96,7 +117,7 @@ class Result(Entry):
     @cached_property
     def history(self) -> dict[str, np.ndarray]:
         """Columns of ``history.csv``."""
-        path, again = layout.history(self.name), f"dvc repro --force train@{self.name}"
+        path, again = layout.history(self.name), readings.anew("train", self.name)
         found = readings.numbers(path, again)
         readings.column(found, path, again, "epoch")
         return found
@@ -117,7 +138,7 @@ def metrics_of(name: str) -> dict[str, Any]:
     path = layout.metrics(name)
     found = readings.record(path, f"dvc repro evaluate@{name}")
     if "data_source" not in found:
-        raise InkbenchError(f"{path} has no 'data_source'; run `dvc repro --force evaluate@{name}`")
+        raise InkbenchError(f"{path} has no 'data_source'; run `{readings.anew('evaluate', name)}`")
     return found
 
 
@@ -152,7 +173,7 @@ def result(name: str) -> Result:
     block = card.get("variant")
     if not isinstance(block, dict) or not {"task", "dataset"} <= block.keys():
         raise InkbenchError(
-            f"{path} has no complete 'variant'; run `dvc repro --force train@{name}`"
+            f"{path} has no complete 'variant'; run `{readings.anew('train', name)}`"
         )
     costs = costs_of(name)
     seconds = {key: costs[key] for key in ("seconds",) if key in costs}
@@ -182,17 +203,15 @@ def costs_of(name: str) -> dict[str, float]:
 
 
 def images(folder: Path, name: str) -> list[Image]:
-    """Figures of a variant in the order in which they were drawn; see `figures.variant`."""
-    from inkbench.figures.variant import ORDER
-
-    paths = sorted(folder.glob("*.png"), key=lambda path: _rank(path.stem, ORDER))
+    """Figures of a variant in the order in which one looks at them."""
+    paths = sorted(folder.glob("*.png"), key=lambda path: _rank(path.stem))
     if not paths:
         raise InkbenchError(f"{folder} holds no figures; run `dvc repro plot@{name}`")
     return [read_image(path) for path in paths]
 
 
 def read_image(path: Path) -> Image:
-    """A figure with its title, description and size; `InkbenchError` if it is no PNG."""
+    """A figure with its description and size; `InkbenchError` if it is no PNG."""
     from PIL import Image as Pillow
     from PIL.PngImagePlugin import PngImageFile
 
@@ -204,16 +223,15 @@ def read_image(path: Path) -> Image:
             width, height = picture.size
     except (OSError, ValueError) as error:
         raise readings.corrupt(path, error, "dvc repro plot") from None
-    title = text.get("Title", path.stem)
-    return Image(path, title, text.get("Description", title), width, height)
+    return Image(path, text.get("Description", path.stem), width, height)
 
 
-def _rank(stem: str, order: tuple[str, ...]) -> tuple[int, str]:
+def _rank(stem: str) -> tuple[int, str]:
     """Place in the order; ``pages-coffee`` goes with ``pages``."""
     for candidate in (stem, stem.split("-")[0]):
-        if candidate in order:
-            return order.index(candidate), stem
-    return len(order), stem
+        if candidate in ORDER:
+            return ORDER.index(candidate), stem
+    return len(ORDER), stem
 
 
 def dataset_cards() -> dict[str, dict[str, Any]]:

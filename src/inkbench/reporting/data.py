@@ -5,8 +5,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from inkbench import layout
-from inkbench.figures import readings
+from inkbench import layout, readings
 from inkbench.reporting.collect import Result
 
 LOSS, ACCURACY, CONFUSION = "loss", "accuracy", "confusion"

@@ -6,10 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from inkbench import layout
 from inkbench.data_source import REAL
 from inkbench.datasets import store
-from inkbench.errors import InkbenchError
 from inkbench.figures import comparison, curves, dataset, images, style
 from inkbench.figures.variant import LOSS_NAMES
 from inkbench.reporting import collect, leaderboard
@@ -22,11 +20,9 @@ if TYPE_CHECKING:
 _SHEET_SEED = 0
 
 
-def _save(
-    figure: "Figure", folder: Path, name: str, about: str, stand_in: bool, title: str, alt: str
-) -> Image:
+def _save(figure: "Figure", folder: Path, name: str, about: str, stand_in: bool, alt: str) -> Image:
     path = folder / f"{name}.png"
-    style.save(figure, path, style.Source(about, stand_in), title, alt)
+    style.save(figure, path, style.Source(about, stand_in), alt)
     return collect.read_image(path)
 
 
@@ -50,7 +46,7 @@ def of_boards(boards: Sequence[Board], folder: Path) -> list[Image]:
         alt = f"{leaderboard.label(key)} against {costs} of {names}."
         stand_in = any(board.stand_in for board in mine)
         source = " · ".join(dict.fromkeys(leaderboard.dataset_title(b.dataset) for b in mine))
-        made.append(_save(figure, folder, f"pareto-{task}", source, stand_in, title, alt))
+        made.append(_save(figure, folder, f"pareto-{task}", source, stand_in, alt))
     return made
 
 
@@ -75,7 +71,7 @@ def of_training(results: Sequence[Result], name: str, folder: Path) -> Iterator[
         alt = f"Curves of {', '.join(panels)} of {', '.join(result.name for result in mine)}."
         stand_in = any(result.stand_in for result in mine)
         source = leaderboard.dataset_title(name)
-        yield _save(figure, folder, f"curves-{name}-{task}", source, stand_in, title, alt)
+        yield _save(figure, folder, f"curves-{name}-{task}", source, stand_in, alt)
 
 
 def _curves(results: Sequence[Result]) -> dict[str, dict[str, tuple[np.ndarray, np.ndarray]]]:
@@ -104,25 +100,20 @@ def of_dataset(name: str, card: dict[str, Any], folder: Path) -> list[Image]:
     what = "pages" if pages else "images"
     drawn = _page_sheet(name) if pages else _sample_sheet(name, card["classes"], title)
     alt = "A page of each kind of noise above its clean twin." if pages else "Examples by class."
-    sheet = _save(drawn, folder, f"sheet-{name}", title, stand_in, f"{title}: examples", alt)
+    sheet = _save(drawn, folder, f"sheet-{name}", title, stand_in, alt)
     histogram = dataset.class_histogram(card.get("counts", {}), what)
     alt = f"Number of {what} by class and part of the split."
-    heading = f"{title}: how many"
-    return [sheet, _save(histogram, folder, f"counts-{name}", title, stand_in, heading, alt)]
+    return [sheet, _save(histogram, folder, f"counts-{name}", title, stand_in, alt)]
 
 
 def _sample_sheet(name: str, classes: Sequence[str], title: str) -> "Figure":
     part = store.load_images(name, "train")
-    if len(part.images) == 0:
-        raise InkbenchError(f"{layout.processed(name)}/train.npz is empty; run `dvc repro`")
     order = np.random.default_rng(_SHEET_SEED).permutation(len(part.images))
     return images.sample_sheet(part.images[order], part.labels[order], classes, title)
 
 
 def _page_sheet(name: str) -> "Figure":
     pages = store.load_pages(name, "train")
-    if not pages:
-        raise InkbenchError(f"{layout.processed(name)}/train.npz is empty; run `dvc repro`")
     noisy = [page.noisy for page in pages]
     clean = [page.clean for page in pages if page.clean is not None]  # all of them
     return dataset.page_sheet(noisy, clean, [page.noise for page in pages])

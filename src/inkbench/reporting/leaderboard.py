@@ -102,12 +102,7 @@ def boards(entries: Sequence[Entry]) -> list[Board]:
     for entry in entries:
         groups.setdefault((entry.task, entry.dataset, *entry.conditions), []).append(entry)
     ranked = sorted(groups.items(), key=lambda item: (order.index(item[0][:2]), item[0]))
-    return [board(group) for _, group in ranked]
-
-
-def board(entries: Sequence[Entry]) -> Board:
-    """The leaderboard of variants of one task and dataset under the same conditions."""
-    return _board(entries, wording()["tasks"][entries[0].task])
+    return [_board(group, wording()["tasks"][key[0]]) for key, group in ranked]
 
 
 def comparisons(entries: Sequence[Entry]) -> list[Board]:

@@ -9,8 +9,6 @@ from inkbench.figures import overview, style, work
 from inkbench.reporting import collect, leaderboard
 from inkbench.reporting.collect import Entry
 
-_TITLE = "Dirty pages cleaned, letters rebuilt, digits drawn"
-
 
 def write(path: Path = layout.PICTURE) -> None:
     """Draw the picture from ``evaluations/`` of the best variants.
@@ -33,7 +31,7 @@ def write(path: Path = layout.PICTURE) -> None:
     targets, rebuilt, labels, classes = letters.arrays("samples.npz", *names)
     (drawn,) = digits.arrays("generated.npz", "samples")
     shown = page.page_for_close_up()
-    figure = overview.results(shown, targets, rebuilt, labels, classes, drawn, _TITLE)
+    figure = overview.results(shown, targets, rebuilt, labels, classes, drawn)
     sources = (page.source, letters.source, digits.source)
     source = style.Source(
         f"{page.name} · {letters.name} · {digits.name}", any(one.stand_in for one in sources)
@@ -43,7 +41,7 @@ def write(path: Path = layout.PICTURE) -> None:
         "digits drawn by a variational autoencoder."
     )
     path.parent.mkdir(parents=True, exist_ok=True)
-    style.save(figure, path, source, _TITLE, alt)
+    style.save(figure, path, source, alt)
 
 
 def _best(results: Sequence[Entry], task: str, dataset: str, file: str) -> work.Work:

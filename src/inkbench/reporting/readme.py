@@ -39,8 +39,7 @@ def update(path: Path = layout.README, check: bool = False) -> bool:
         return False
     if check:
         raise InkbenchError(f"{path}: its results are not those of metrics/; run `inkbench readme`")
-    with disk.new_file(path) as scratch:
-        scratch.write_text(before + START + new + END + after, encoding="utf-8")
+    disk.write_text(path, before + START + new + END + after)
     return True
 
 

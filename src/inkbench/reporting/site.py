@@ -82,7 +82,6 @@ class _Site:
         """Front page: leaderboards, published figures, costs, curves."""
         self._write(
             "index.html",
-            "",
             boards=[*self.boards, *leaderboard.comparisons(self.results)],
             claims=self.claims,
             pareto=drawings.of_boards(self.boards, self.figures),
@@ -98,7 +97,6 @@ class _Site:
         """The claims, each with what became of it when it was run again as it was."""
         self._write(
             claims.PAGE,
-            "",
             claims=self.claims,
             pictures={
                 name: audits.picture(audit, self.figures) for name, audit in self.audits.items()
@@ -109,7 +107,6 @@ class _Site:
         """A data card."""
         self._write(
             f"datasets/{name}.html",
-            "../",
             "dataset.html",
             name=name,
             card=card,
@@ -125,7 +122,6 @@ class _Site:
             shutil.copyfile(image.path, target / image.path.name)
         self._write(
             f"variants/{result.name}.html",
-            "../",
             "variant.html",
             result=result,
             tables=self.tables[result.name],
@@ -146,10 +142,9 @@ class _Site:
             found += list(itertools.islice(shown, 1))
         return found
 
-    def _write(self, page: str, up: str, template: str | None = None, **facts: object) -> None:
-        text = self.environment.get_template(f"{template or page}.jinja").render(
-            page=page, up=up, **facts
-        )
+    def _write(self, page: str, template: str | None = None, **facts: object) -> None:
+        found = self.environment.get_template(f"{template or page}.jinja")
+        text = found.render(up="../" * page.count("/"), **facts)
         path = self.folder / page
         path.parent.mkdir(exist_ok=True)
         path.write_text(text, encoding="utf-8")

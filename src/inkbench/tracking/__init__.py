@@ -8,6 +8,6 @@ journal waits in ``.tracking/`` for the next `inkbench sync` (`syncing`), which 
 backfills the runs of stages that DVC skipped.
 """
 
-from inkbench.tracking.runs import StageRun, stage_run, sync
+from inkbench.tracking.runs import StageRun, stage_run
 
-__all__ = ["StageRun", "stage_run", "sync"]
+__all__ = ["StageRun", "stage_run"]

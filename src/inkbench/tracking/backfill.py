@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from inkbench import layout
 from inkbench.tracking import cache, journal
-from inkbench.tracking.courier import DATA_STAGES, dataset_event
+from inkbench.tracking.delivery import DATA_STAGES, Delivery, dataset_event
 from inkbench.tracking.journal import Event, Journal
 from inkbench.tracking.pipeline import Execution, Files, md5_of_bytes
 from inkbench.tracking.state import State
@@ -21,24 +21,25 @@ if TYPE_CHECKING:
 
 BACKFILLED = "backfilled"
 INCOMPLETE = "backfill.incomplete"
-_SUBMISSION_CARD = layout.SUBMISSION / "submission.json"
 
 
 def backfill(
-    store: Store, state: State, files: Files, lock: Mapping[str, Execution], execution: Execution
+    store: Store,
+    state: State,
+    parent: str,
+    files: Files,
+    lock: Mapping[str, Execution],
+    execution: Execution,
 ) -> None:
     """Make the run of an execution from ``dvc.lock``, metrics, history and models.
 
     What is not at hand (a clone without `dvc pull`) is left out, the run marked as incomplete and
     completed by a later sync.
     """
-    from inkbench.tracking.delivery import Delivery
-
     made = cache.outputs(execution, files)
     with tempfile.TemporaryDirectory() as temporary:
-        written = Journal(
-            Path(temporary) / f"backfill-{state.key}-{execution.hash}".replace("/", "-")
-        )
+        # By the parent, not the state's key: a tree that is committed keeps its parent.
+        written = Journal(Path(temporary) / f"backfill-{parent}-{execution.hash}")
         written.folder.mkdir()
         written.context = _context(state, lock, execution, bool(made))
         events = [
@@ -52,27 +53,17 @@ def is_incomplete(run: "Run") -> bool:
     return run.data.tags.get(INCOMPLETE) == "true"
 
 
-def can_be_completed(files: Files, execution: Execution) -> bool:
-    """What a run lacked is at hand now."""
-    return bool(cache.outputs(execution, files))
-
-
 def test_facts(files: Files, execution: Execution) -> dict[str, Any]:
     """``metrics/V.json`` as an evaluation left it; empty if not at hand."""
     path = layout.metrics(execution.subject)
     return _json({str(path): cache.output(execution, files, str(path)) or b"{}"}, path)
 
 
-def test_metrics(files: Files, execution: Execution) -> dict[str, float]:
-    """The numbers among `test_facts`."""
-    return _numbers(test_facts(files, execution))
-
-
 def _context(
     state: State, lock: Mapping[str, Execution], execution: Execution, complete: bool
 ) -> dict[str, Any]:
     context: dict[str, Any] = {
-        "state": state.as_dict(),
+        "state": vars(state),
         "stage": execution.name,
         "hash": execution.hash,
         "deps": dict(execution.deps),
@@ -102,14 +93,20 @@ def _events(
         "command": str(execution.cmd),
     }
     yield {"do": "tags", "values": {INCOMPLETE: str(not made).lower()}}
-    tell = {
-        "train": _trained,
-        "evaluate": _evaluated,
-        "published": _rerun,
-        "submission": _submitted,
+    card = {
+        "preprocess": layout.dataset_card(subject),
+        "train": layout.training_card(subject),
+        "evaluate": layout.metrics(subject),
+        "published": layout.metrics(layout.claim(subject)),
+        "submission": layout.SUBMISSION_CARD,
     }.get(execution.kind)
-    if tell and made:
-        yield from tell(subject, made, written)
+    if card and made:
+        facts = _json(made, card)
+        source = str(facts.get("data_source", "unknown"))
+        yield {"do": "tags", "values": {"data_source": source}}
+        yield {"do": "metrics", "values": _numbers(facts), "step": 0}
+    if execution.kind == "train" and made:
+        yield from _trained(subject, made, written)
     if of_data:
         for path, md5 in execution.outs.items():
             yield dataset_event(path, md5)
@@ -118,22 +115,17 @@ def _events(
 
 
 def _trained(variant: str, made: Mapping[str, bytes], written: Journal) -> Iterator[Event]:
-    facts = _json(made, layout.training_card(variant))
-    yield _source_tag(facts)
     table = made.get(str(layout.history(variant)), b"").decode()
     rows = list(csv.DictReader(io.StringIO(table)))
     for row in rows:
         values = {key: float(value) for key, value in row.items() if value}
         yield {"do": "metrics", "values": values, "step": int(values["epoch"])}
-    yield {"do": "metrics", "values": _numbers(facts), "step": 0}
     model = made.get(str(layout.model(variant)))
     if model is not None:
-        yield _model(model, made.get(str(layout.snapshots(variant))), facts, written)
+        yield _model(model, made.get(str(layout.snapshots(variant))), written)
 
 
-def _model(
-    model: bytes, snapshots: bytes | None, facts: Mapping[str, Any], written: Journal
-) -> Event:
+def _model(model: bytes, snapshots: bytes | None, written: Journal) -> Event:
     import numpy as np
 
     folder = written.folder / "files"
@@ -145,20 +137,6 @@ def _model(
             example = arrays["inputs"][:1]
     np.save(folder / "example.npy", example)
     return {"do": "model", "md5": md5_of_bytes(model)}
-
-
-def _evaluated(variant: str, made: Mapping[str, bytes], written: Journal) -> Iterator[Event]:
-    facts = _json(made, layout.metrics(variant))
-    yield _source_tag(facts)
-    yield {"do": "metrics", "values": _numbers(facts), "step": 0}
-
-
-def _rerun(claim: str, made: Mapping[str, bytes], written: Journal) -> Iterator[Event]:
-    return _evaluated(layout.claim(claim), made, written)
-
-
-def _submitted(_: str, made: Mapping[str, bytes], written: Journal) -> Iterator[Event]:
-    yield _source_tag(_json(made, _SUBMISSION_CARD))
 
 
 def _artifacts(
@@ -177,7 +155,7 @@ def _artifacts(
             *(path for path in made if path.endswith(".csv")),
         },
         "published": {path for path in made if path.endswith((".json", ".csv"))},
-        "submission": {str(_SUBMISSION_CARD)},  # not the 48 MB that it speaks of
+        "submission": {str(layout.SUBMISSION_CARD)},  # not the 48 MB that it speaks of
     }.get(execution.kind, set(made))
     for index, (path, content) in enumerate(sorted(made.items())):
         if path not in wanted:
@@ -201,10 +179,6 @@ def _json(made: Mapping[str, bytes], path: Path) -> dict[str, Any]:
         return json.loads(made.get(str(path), b"{}"))
     except ValueError:
         return {}
-
-
-def _source_tag(facts: Mapping[str, Any]) -> Event:
-    return {"do": "tags", "values": {"data_source": str(facts.get("data_source", "unknown"))}}
 
 
 def _numbers(facts: Mapping[str, Any]) -> dict[str, float]:

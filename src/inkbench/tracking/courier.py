@@ -25,8 +25,6 @@ from inkbench.tracking import pipeline, state
 from inkbench.tracking.journal import Event, Journal, locked, session, session_lock
 from inkbench.tracking.store import public, uri
 
-DATA_STAGES = ("download", "preprocess")
-
 _POLL = 0.25  # seconds between two looks at what has become of the journal
 _PATIENCE_FOR_SYNC = 10.0  # seconds in which an `inkbench sync` has looked at a new journal
 _TRIES = 3  # times that a resident may crash
@@ -97,11 +95,6 @@ class _Resident:
             )
 
 
-def dataset_event(path: str, md5: str) -> Event:
-    """A dataset as DVC knows it."""
-    return {"do": "dataset", "name": path.removeprefix("data/"), "source": path, "digest": md5}
-
-
 def reason(error: Exception) -> str:
     """An error in one line, without secrets."""
     return public(error) or type(error).__name__
@@ -122,7 +115,7 @@ def find_context(start: Event) -> dict[str, Any]:
     """Everything about the pipeline that a run is tagged with, as it is when the stage starts."""
     folder = Path(start["cwd"])
     context: dict[str, Any] = {
-        "state": state.of_folder(folder).as_dict(),
+        "state": vars(state.of_folder(folder)),
         "user": _user(),
         "project_run": os.environ.get("MLFLOW_RUN_ID"),  # of `mlflow run`
     }

@@ -19,6 +19,8 @@ from inkbench.tracking.store import Store
 if TYPE_CHECKING:
     from mlflow.entities import Metric
 
+DATA_STAGES = ("download", "preprocess")
+
 
 class Delivery:
     """One run being brought to the store.
@@ -88,7 +90,7 @@ class Delivery:
         self._client.update_run(self.parent_id, status="RUNNING")
         for path, md5 in self._context.get("deps", {}).items():
             if path.startswith("data/") and not path.endswith(".json"):
-                self._dataset({"name": path.removeprefix("data/"), "source": path, "digest": md5})
+                self._dataset(dataset_event(path, md5))
 
     def _brought_before(self) -> str:
         found = self._store.tagged(stores.JOURNAL, self._journal.id)
@@ -105,7 +107,6 @@ class Delivery:
         return made.info.run_id
 
     def _first_tags(self, event: Event, state: State) -> dict[str, str]:
-        note = _data_version(self._context)
         tags = {
             stores.PARENT: self.parent_id,
             stores.JOURNAL: self._journal.id,
@@ -118,7 +119,7 @@ class Delivery:
             "model.md5": self._context.get("model_md5"),
             "mlflow.user": self._context.get("user"),
             "project_run": self._context.get("project_run"),
-            "mlflow.note.content": note,
+            "mlflow.note.content": _data_version(self._context),
             **parents.source_tags(state, event["command"]),
             **self._context.get("tags", {}),
         }
@@ -207,6 +208,11 @@ def _data_version(context: Mapping[str, Any]) -> str:
     lines = [f"From {parents.commit_link(State(**state))}; read:"]
     lines += [f"- `{path}` at DVC version `{md5}`" for path, md5 in sorted(data.items())]
     return "\n".join(lines)
+
+
+def dataset_event(path: str, md5: str) -> Event:
+    """A dataset as DVC knows it."""
+    return {"do": "dataset", "name": path.removeprefix("data/"), "source": path, "digest": md5}
 
 
 def monitor(run_id: str) -> Any:

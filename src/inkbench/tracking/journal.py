@@ -1,9 +1,9 @@
 """Journals: everything one execution of a stage wants recorded, on disk.
 
 A journal is a folder ``.tracking/<id>/`` with ``events.jsonl`` (one event a line, in order),
-``files/`` (copies of the artifacts, which a later stage may overwrite) and, once the courier has
-looked, ``context.json``. Its courier, or an `inkbench sync`, holds its lock; whoever has delivered
-it deletes it.
+``files/`` (copies of the artifacts, which a later stage may overwrite), once the courier has looked
+``context.json``, and ``failure.txt`` where it could not be delivered. Its courier, or an
+`inkbench sync`, holds its ``lock``; whoever has delivered it deletes it.
 """
 
 import contextlib
@@ -126,7 +126,7 @@ class Journal:
 
     @context.setter
     def context(self, found: dict[str, Any]) -> None:
-        _write(self._context, json.dumps(found))
+        disk.write_text(self._context, json.dumps(found))
 
     @property
     def failure(self) -> str | None:
@@ -138,7 +138,7 @@ class Journal:
 
     @failure.setter
     def failure(self, reason: str) -> None:
-        _write(self._failure, reason)
+        disk.write_text(self._failure, reason)
 
     @property
     def ended(self) -> bool:
@@ -164,11 +164,6 @@ class Journal:
         """Whether it is there, and some process holds its lock."""
         with self.locked() as free:
             return not free and self._events.exists()
-
-
-def _write(path: Path, text: str) -> None:
-    with disk.new_file(path) as scratch:
-        scratch.write_text(text, encoding="utf-8")
 
 
 @contextlib.contextmanager

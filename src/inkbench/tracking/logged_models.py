@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from mlflow.entities import Metric, Run
 
 _SHIPPED = ("tensorflow", "keras", "numpy", "scipy", "scikit-image", "pillow", "pydantic", "mlflow")
-
-
 TIED = "model.id"  # tag of an evaluation whose metrics are attached to that model
 
 
@@ -42,6 +40,7 @@ def log_model(
     from mlflow import pyfunc
     from mlflow.models import Model
 
+    example = np.load(files / "example.npy")
     task = str(block.get("task", ""))
     logged = begun or store.client.create_logged_model(
         store.experiment_id,
@@ -76,19 +75,15 @@ def log_model(
                 model_id=logged.model_id,
             ),
             signature=signature(task),
-            input_example=_example(np.load(files / "example.npy")),
-            pip_requirements=requirements(),
+            # the pyfunc takes a page alone: a restorer's second channel, the background, is its own
+            input_example=example[..., 0] if example.ndim == 4 else example,
+            pip_requirements=[f"{one}=={importlib.metadata.version(one)}" for one in _SHIPPED],
             metadata={"variant": variant, "task": task},
         )
         store.client.log_model_artifacts(logged.model_id, str(folder))
     attach(store, run_id, outputs=[logged.model_id])
     store.client.finalize_logged_model(logged.model_id, "READY")
     return logged.model_id
-
-
-def _example(batch: Any) -> Any:
-    """A page or image as the pyfunc takes it: a restorer's background channel is its own."""
-    return batch[..., 0] if batch.ndim == 4 else batch
 
 
 def signature(task: str) -> Any:
@@ -103,11 +98,6 @@ def signature(task: str) -> Any:
         inputs=Schema([TensorSpec(np.dtype("uint8"), (-1, *size))]),
         outputs=Schema([TensorSpec(np.dtype("float32"), (-1, *out))]),
     )
-
-
-def requirements() -> list[str]:
-    """Pinned requirements of a logged model: what is installed here."""
-    return [f"{name}=={importlib.metadata.version(name)}" for name in _SHIPPED]
 
 
 def attach(
@@ -146,10 +136,10 @@ def tie(store: Store, run: "Run", md5: str, metrics: "list[Metric]") -> None:
         own.append(Metric(*point, model.model_id, *dataset))
         plain.append(Metric(*point))
     attach(store, run_id, inputs=[model.model_id])
-    store.client.set_tag(run_id, TIED, model.model_id)
     store.log(run_id, metrics=own)
     trained = store.run(model.source_run_id)
     if trained:
         known = trained.data.metrics
         new = [metric for metric in plain if known.get(metric.key) != metric.value]
         store.log(trained.info.run_id, metrics=new)
+    store.client.set_tag(run_id, TIED, model.model_id)

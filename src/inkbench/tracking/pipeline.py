@@ -7,6 +7,7 @@ the files) and at any later time (from ``dvc.lock``), on any machine. Files are 
 md5 of a file; of a folder, md5 of the JSON list of its files.
 """
 
+import functools
 import hashlib
 import io
 import json
@@ -21,6 +22,7 @@ from typing import Any
 
 from inkbench.errors import InkbenchError
 
+_MD5 = functools.partial(hashlib.md5, usedforsecurity=False)
 _TEMPLATE = re.compile(r"\$\{\s*([\w.-]+)\s*\}")
 
 
@@ -96,9 +98,22 @@ class Files:
         return (self.content(path) or b"").decode("utf-8", errors="replace")
 
     def yaml(self, path: str) -> Any:
-        """A parsed YAML file, an empty mapping if there is none; parsed once."""
+        """A parsed YAML file, an empty mapping if there is none; parsed once.
+
+        Raises
+        ------
+        InkbenchError
+            If it is none.
+        """
         if path not in self._parsed:
-            self._parsed[path] = read_yaml(self.text(path), path) or {}
+            # YAML 1.2, as DVC reads it: ``1e-05`` is a number
+            from ruamel.yaml import YAML, YAMLError
+
+            try:
+                self._parsed[path] = YAML(typ="safe").load(self.text(path)) or {}
+            except YAMLError as error:
+                why = " ".join(str(error).split())
+                raise InkbenchError(f"{path} is not valid YAML: {why}") from None
         return self._parsed[path]
 
     def md5(self, path: str) -> str | None:
@@ -114,15 +129,13 @@ class Files:
 
     def _in(self, folder: Path) -> Iterator[Path]:
         for path in folder.iterdir():
-            if self._is_ignored(path.relative_to(self.root).as_posix() + "/" * path.is_dir()):
+            name = path.relative_to(self.root).as_posix() + "/" * path.is_dir()
+            if self._ignored.match_file(name):
                 continue
             if path.is_dir():
                 yield from self._in(path)
             else:
                 yield path
-
-    def _is_ignored(self, path: str) -> bool:
-        return self._ignored.match_file(path)
 
     @cached_property
     def _ignored(self) -> Any:
@@ -166,7 +179,7 @@ class CommittedFiles(Files):
         inside = {
             name.removeprefix(f"{path}/"): md5_of_bytes(content)
             for name, content in self._files.items()
-            if name.startswith(f"{path}/") and not self._is_ignored(name)
+            if name.startswith(f"{path}/") and not self._ignored.match_file(name)
         }
         return md5_of_folder(inside) if inside else None
 
@@ -175,32 +188,17 @@ def md5_of_folder(files: Mapping[str, str]) -> str:
     """DVC's hash of a folder, from its files' paths (relative to it) and md5s."""
     entries = [{"md5": md5, "relpath": path} for path, md5 in files.items()]
     entries.sort(key=lambda entry: entry["relpath"])
-    listing = json.dumps(entries, sort_keys=True)
-    return hashlib.md5(listing.encode(), usedforsecurity=False).hexdigest() + ".dir"
+    return md5_of_bytes(json.dumps(entries, sort_keys=True).encode()) + ".dir"
 
 
 def _md5_of_file(path: Path) -> str:
     with path.open("rb") as file:
-        return hashlib.file_digest(file, _md5).hexdigest()
+        return hashlib.file_digest(file, _MD5).hexdigest()
 
 
 def md5_of_bytes(content: bytes) -> str:
     """md5, as DVC names a file's content."""
-    return _md5(content).hexdigest()
-
-
-def _md5(content: bytes = b"") -> Any:
-    return hashlib.md5(content, usedforsecurity=False)
-
-
-def read_yaml(text: str, path: str) -> Any:
-    """Parse YAML as DVC does (YAML 1.2: ``1e-05`` is a number); `InkbenchError` names the file."""
-    from ruamel.yaml import YAML, YAMLError
-
-    try:
-        return YAML(typ="safe").load(text)
-    except YAMLError as error:
-        raise InkbenchError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
+    return _MD5(content).hexdigest()
 
 
 def stages(files: Files) -> dict[str, Stage]:

@@ -20,13 +20,6 @@ CHAMPION = "champion"
 RETIRED = "retired"
 PREFIX = "inkbench-"
 
-# The figure that a task is judged by.
-HEADLINE = {
-    "classification": "test_accuracy",
-    "reconstruction": "test_bce",
-    "restoration": "test_rmse",
-}
-
 
 @dataclass(frozen=True)
 class Candidate:
@@ -48,7 +41,8 @@ def crown(
     """Register the best model of every line of ``registry:`` if it beats the champion.
 
     A figure on real data counts more than any on stand-in data, and one on another split of the
-    pages is not compared at all. A version that was rolled back never returns by itself.
+    pages or on other pixels is not compared at all (`competes`). A version that was rolled back
+    never returns by itself.
 
     Parameters
     ----------
@@ -62,11 +56,14 @@ def crown(
         Takes a line for every new champion.
     """
     for name, rule in (files.yaml("params.yaml").get("registry") or {}).items():
+        versions = _versions(store, PREFIX + name)
+        retired = {v.tags.get("model.md5") for v in versions if RETIRED in v.tags}
         candidates = [
             candidate
             for execution in fresh
             if execution.kind == "evaluate"
             and (candidate := _candidate(execution, lock, files, rule))
+            and candidate.md5 not in retired
         ]
         if candidates:
             best = max(candidates, key=lambda c: _rank(c.data_source, c.value, rule))
@@ -80,14 +77,19 @@ def _candidate(
     block = files.yaml("params.yaml")["train"].get(variant, {})
     facts = backfill.test_facts(files, execution)
     trained = lock.get(f"train@{variant}")
-    comparable = block.get("split", "page-disjoint") == "page-disjoint"
-    if (block.get("dataset"), block.get("task")) != (rule["dataset"], rule["task"]):
-        return None
-    if not comparable or trained is None or rule["metric"] not in facts:
+    if not competes(block, rule) or trained is None or rule["metric"] not in facts:
         return None
     md5 = cache.file_md5(trained, str(layout.model(variant)))
     value, source = float(facts[rule["metric"]]), str(facts.get("data_source"))
     return Candidate(variant, md5, value, source) if md5 else None
+
+
+def competes(block: Mapping[str, Any], rule: Mapping[str, Any]) -> bool:
+    """Whether a variant's figures are of what a rule ranks: the same data, task and pixels."""
+    usual = {"dataset": None, "task": None, "split": "page-disjoint", "binarise": False}
+    alike = all(block.get(key, value) == rule.get(key, value) for key, value in usual.items())
+    noisy = block.get("task") == "reconstruction" and any((block.get("noise") or {}).values())
+    return alike and not noisy
 
 
 def _rank(data_source: str, value: float, rule: Mapping[str, str]) -> tuple[bool, float]:
@@ -101,7 +103,7 @@ def _promote(
     leader = champion(store, name)
     versions = _versions(store, name)
     known = [version for version in versions if version.tags.get("model.md5") == best.md5]
-    if model is None or any(RETIRED in version.tags for version in known):
+    if model is None:
         return
     before = "the first"
     if leader:

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from inkbench.tracking import pipeline, syncing
-from inkbench.tracking.courier import DATA_STAGES, dataset_event, reason
-from inkbench.tracking.delivery import Delivery, monitor
+from inkbench.tracking.courier import reason
+from inkbench.tracking.delivery import DATA_STAGES, Delivery, dataset_event, monitor
 from inkbench.tracking.journal import Event, Journal, locked, session_lock
 from inkbench.tracking.store import Store, sqlite_file
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 _FAREWELL = 0.0
 _FAREWELL_BY_HAND = 30.0
 _FAREWELL_AFTER_SYNC = 120.0
-
-_active: "list[StageRun]" = []
 
 
 @contextlib.contextmanager
@@ -50,27 +49,12 @@ def stage_run(
         dotted keys such as ``train.epochs`` (see `params.aligned`).
     """
     run = StageRun(stage, dataset=dataset, variant=variant, params=params)
-    _active.append(run)
     try:
         yield run
     except BaseException as error:
         run._end(_status_of(error))
         raise
-    else:
-        run._end("FINISHED")
-    finally:
-        _active.remove(run)
-
-
-def sync() -> None:
-    """Complete the store at the end of the last stage: call it inside its `stage_run`.
-
-    It is done once the stage's own run has ended, see `syncing`. Outside of a stage it does
-    nothing; people use `inkbench sync`.
-    """
-    for run in _active[-1:]:
-        run._note("sync")
-        run._farewell = _FAREWELL_AFTER_SYNC
+    run._end("FINISHED")
 
 
 def _status_of(error: BaseException) -> str:
@@ -111,10 +95,15 @@ class StageRun:
             )
             self._courier = _start_courier(self._journal)
 
-    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """Log numbers; with a step (an epoch), they are points of a curve."""
-        values = {key: float(value) for key, value in metrics.items() if _is_number(value)}
-        self._note("metrics", values=values, step=step or 0)
+    def sync(self) -> None:
+        """Complete the store once this run, the last stage's, has ended (see `syncing`)."""
+        self._note("sync")
+        self._farewell = _FAREWELL_AFTER_SYNC
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int = 0) -> None:
+        """Log the numbers among some facts; with a step (an epoch), they are points of a curve."""
+        values = {key: float(value) for key, value in metrics.items() if isinstance(value, Real)}
+        self._note("metrics", values=values, step=step)
 
     def set_tags(self, tags: Mapping[str, Any]) -> None:
         """Set tags such as ``data_source``."""
@@ -150,7 +139,7 @@ class StageRun:
         Parameters
         ----------
         input_example
-            uint8 ``[n, h, w]``, a batch that shows the form of the input.
+            uint8 ``[n, h, w]``, or a restorer's ``[n, h, w, 2]``: shows the form of the input.
         """
 
         def attach(journal: Journal) -> dict[str, Any]:
@@ -198,14 +187,6 @@ class StageRun:
                 "run `inkbench sync` when that is mended",
                 file=sys.stderr,
             )
-
-
-def _is_number(value: Any) -> bool:
-    try:
-        float(value)
-    except (TypeError, ValueError):
-        return False
-    return not isinstance(value, str)
 
 
 def _start_courier(journal: Journal) -> "subprocess.Popen[bytes]":

@@ -5,9 +5,8 @@ import os
 import re
 import subprocess
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 # What decides the pipeline's outcome and is kept in git: parameters and code.
@@ -43,10 +42,6 @@ class State:
     experiment: str = ""
     dirty: bool = False
     repository: str = ""
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain form, for JSON."""
-        return asdict(self)
 
 
 def git(folder: Path, *arguments: str) -> str | None:
@@ -91,25 +86,21 @@ def of_folder(folder: Path, environment: Mapping[str, str] = os.environ) -> Stat
     return State(key, f"{title} ({inputs[:8]})", inputs, commit, "", True, repository)
 
 
-def of_revision(folder: Path, revision: str) -> State | None:
-    """State of a git revision or of a DVC experiment's name; None if there is no such thing."""
+def of_revision(folder: Path, revision: str) -> tuple[State, str] | None:
+    """State of a git revision or of a DVC experiment's name, and the commit that has its files.
+
+    None if there is no such thing.
+    """
     repository = _public(git(folder, "config", "remote.origin.url") or "")
     for name, baseline, commit in experiments(folder):
         if revision in (name, commit):
             inputs = _digest(_blobs_of_revision(folder, commit))
-            return _experiment(name, baseline, inputs, repository)
-    commit = commit_of(folder, revision)
+            return _experiment(name, baseline, inputs, repository), commit
+    commit = (git(folder, "rev-parse", "--verify", "-q", f"{revision}^{{commit}}") or "").strip()
     if not commit:
         return None
-    return _clean(folder, commit, _digest(_blobs_of_revision(folder, commit)), repository)
-
-
-def commit_of(folder: Path, revision: str) -> str:
-    """The commit that holds a revision's or an experiment's files; empty if there is none."""
-    for name, _, commit in experiments(folder):
-        if revision in (name, commit):
-            return commit
-    return (git(folder, "rev-parse", "--verify", "-q", f"{revision}^{{commit}}") or "").strip()
+    inputs = _digest(_blobs_of_revision(folder, commit))
+    return _clean(folder, commit, inputs, repository), commit
 
 
 def experiments(folder: Path) -> list[tuple[str, str, str]]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from inkbench.errors import InkbenchError
 from inkbench.tracking import journal
 
 if TYPE_CHECKING:
@@ -40,10 +41,6 @@ _DEFAULTS = {
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
 }
-
-
-class StoreError(Exception):
-    """The store cannot be used, in one line without secrets."""
 
 
 def uri() -> str:
@@ -91,7 +88,7 @@ class Store:
 
         Raises
         ------
-        StoreError
+        InkbenchError
             When the store does not answer or was written by another version of MLflow.
         """
         set_environment()
@@ -99,35 +96,26 @@ class Store:
             from mlflow import MlflowClient, set_tracking_uri
 
             set_tracking_uri(uri())
-            if not create and _is_missing():
+            if not create and is_missing():
                 return cls(cast(MlflowClient, None), "")  # its mere construction makes the file
             # Two processes that make the tables of a new SQLite file get in each other's way.
             with locked("open"):
                 client = _client()
-                if not create and not client.get_experiment_by_name(EXPERIMENT):
+                if create:
+                    return cls(client, _experiment(client))
+                found = client.get_experiment_by_name(EXPERIMENT)
+                if found is None or found.lifecycle_stage == "deleted":
                     return cls(client, "")
-                return cls(client, _experiment(client))
+                return cls(client, found.experiment_id)
         except Exception as error:
-            raise StoreError(_reason(error)) from error
+            raise InkbenchError(_reason(error)) from error
 
-    def search(self, condition: str, limit: int = 1000) -> "list[Run]":
+    def search(self, condition: str) -> "list[Run]":
         """Active runs of the experiment, oldest first."""
-        found: list[Run] = []
-        token = None
         if not self.experiment_id:
-            return found
-        while True:
-            page = self.client.search_runs(
-                [self.experiment_id],
-                condition,
-                max_results=limit,
-                order_by=["attributes.start_time ASC"],
-                page_token=token,
-            )
-            found += page
-            token = page.token
-            if not token or len(found) >= limit:
-                return sorted(found, key=lambda run: (run.info.start_time, run.info.run_id))
+            return []
+        found = self.client.search_runs([self.experiment_id], condition, max_results=50_000)
+        return sorted(found, key=lambda run: (run.info.start_time, run.info.run_id))
 
     def tagged(self, tag: str, value: str) -> "list[Run]":
         """Active runs with this tag, oldest first."""
@@ -135,7 +123,7 @@ class Store:
 
     def children(self, parent: str) -> "list[Run]":
         """Stage runs of a parent, oldest first."""
-        return self.search(f"tags.`{PARENT}` = '{parent}'", limit=10_000)
+        return self.tagged(PARENT, parent)
 
     def run(self, run_id: str | None) -> "Run | None":
         """A run by its id; None if it does not exist or was deleted."""
@@ -150,15 +138,12 @@ class Store:
         metrics: "Sequence[Metric]" = (),
         tags: Mapping[str, str] | None = None,
     ) -> None:
-        """Log any number of parameters, metrics and tags, in batches that MLflow takes."""
+        """Log any number of parameters, metrics and tags; MLflow makes batches of them."""
         from mlflow.entities import Param, RunTag
 
-        for some in _batches([Param(key, value) for key, value in (params or {}).items()], 100):
-            self.client.log_batch(run_id, params=some)
-        for some in _batches(list(metrics), 1000):
-            self.client.log_batch(run_id, metrics=some)
-        for some in _batches([RunTag(key, value) for key, value in (tags or {}).items()], 100):
-            self.client.log_batch(run_id, tags=some)
+        texts = [Param(key, value) for key, value in (params or {}).items()]
+        labels = [RunTag(key, value) for key, value in (tags or {}).items()]
+        self.client.log_batch(run_id, list(metrics), texts, labels)
 
     def model(self, md5: str) -> Any:
         """The newest LoggedModel with a file of this md5, or None."""
@@ -189,10 +174,6 @@ def locked(what: str) -> "contextlib.AbstractContextManager[bool]":
 
 def _quoted(value: str) -> str:
     return value.replace("'", "")
-
-
-def _batches(items: list[Any], size: int) -> list[list[Any]]:
-    return [items[start : start + size] for start in range(0, len(items), size)]
 
 
 def _client() -> "MlflowClient":
@@ -241,7 +222,8 @@ def artifact_folder() -> Path | None:
     return file.parent / "mlartifacts" if file else None
 
 
-def _is_missing() -> bool:
+def is_missing() -> bool:
+    """No process has made the SQLite file yet."""
     file = sqlite_file()
     return file is not None and not file.exists()
 

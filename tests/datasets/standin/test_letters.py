@@ -54,14 +54,10 @@ def test_glyphs_are_stretched_to_the_edges_of_their_box(images):
     assert np.mean([edge.any(1) for edge in edges]) > 0.9
 
 
-@pytest.mark.slow
-def test_the_whole_set_has_at_least_6000_distinct_glyphs():
-    pictures = {
-        glyph.image.tobytes()
-        for letter in fonts.LETTERS
-        for glyph in letters.glyphs(letter, letters.PER_LETTER)
-    }
-    assert len(pictures) >= 6000
+def test_even_of_an_i_there_are_as_many_as_asked_for():
+    """Stretched to its box, it is a full square more often than any other letter."""
+    pictures = {image.tobytes() for _, image in letters.glyphs("I", letters.PER_LETTER)}
+    assert len(pictures) == letters.PER_LETTER >= 600
 
 
 def test_fit_stretches_a_narrow_stroke_to_the_whole_box():

@@ -1,7 +1,6 @@
 """Stand-in for notMNIST: the letters A–J in every font at hand, in many styles."""
 
 import base64
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,15 +17,6 @@ FAINTEST = 12  # mean grey level; hardly one in a hundred real ones is below
 SEED = 20110901
 
 
-@dataclass(frozen=True)
-class Glyph:
-    """One drawn letter: uint8 ``[28, 28]``, 255 = ink."""
-
-    letter: str
-    name: str
-    image: np.ndarray
-
-
 def write(folder: Path, per_letter: int = PER_LETTER) -> None:
     """Write ``notMNIST_small.tar.gz``.
 
@@ -39,20 +29,25 @@ def write(folder: Path, per_letter: int = PER_LETTER) -> None:
     """
     members = {}
     for letter in tqdm(fonts.LETTERS, desc="stand-in letters", unit="letter", disable=None):
-        for glyph in glyphs(letter, per_letter):
-            name = base64.b64encode(glyph.name.encode()).decode()
-            members[f"notMNIST_small/{letter}/{name}.png"] = packing.png(glyph.image)
+        for title, image in glyphs(letter, per_letter):
+            name = base64.b64encode(title.encode()).decode()
+            members[f"notMNIST_small/{letter}/{name}.png"] = packing.png(image)
     packing.write_tar_gz(folder / ARCHIVE, members)
 
 
-def glyphs(letter: str, count: int) -> list[Glyph]:
+def glyphs(letter: str, count: int) -> list[tuple[str, np.ndarray]]:
     """Draw a letter so often that `count` of the pictures are distinct.
 
     Every face is drawn as it is; the rest are random styles of random faces.
+
+    Returns
+    -------
+    list of (str, numpy.ndarray)
+        Name and picture, uint8 ``[28, 28]``, 255 = ink.
     """
     index = fonts.LETTERS.index(letter)
     rng = np.random.default_rng([SEED, index])
-    found: dict[bytes, Glyph] = {}
+    found: dict[bytes, tuple[str, np.ndarray]] = {}
     drawn = 0
     while len(found) < count:
         face, title, style = _choice(rng, drawn)
@@ -60,8 +55,7 @@ def glyphs(letter: str, count: int) -> list[Glyph]:
         image = fit(style(styles.distance_field(_reshape(mask / 255.0, rng, drawn)), rng))
         drawn += 1
         if image.mean() > FAINTEST and image.tobytes() not in found:
-            name = f"{face.name} {title} {drawn}.ttf"
-            found[image.tobytes()] = Glyph(letter, name, image)
+            found[image.tobytes()] = f"{face.name} {title} {drawn}.ttf", image
     return list(found.values())
 
 

@@ -1,13 +1,11 @@
 """Archives whose bytes depend on their content alone."""
 
-import contextlib
 import gzip
 import io
 import tarfile
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 from PIL import Image
@@ -27,13 +25,13 @@ def png(image: np.ndarray) -> bytes:
 
 def write_gzip(path: Path, content: bytes) -> None:
     """Write one gzipped file."""
-    with _new(path) as stream:
-        stream.write(gzip.compress(content, _LEVEL, mtime=0))
+    with disk.new_file(path) as scratch:
+        scratch.write_bytes(gzip.compress(content, _LEVEL, mtime=0))
 
 
 def write_zip(path: Path, members: Mapping[str, bytes]) -> None:
     """Write a zip of PNG files (stored: they are compressed already)."""
-    with _new(path) as stream, zipfile.ZipFile(stream, "w") as archive:
+    with disk.new_file(path) as scratch, zipfile.ZipFile(scratch, "w") as archive:
         for name in sorted(members):
             info = zipfile.ZipInfo(name, date_time=_ZIP_DATE)
             info.create_system = 3  # the platform's own would leak into the bytes
@@ -44,7 +42,8 @@ def write_zip(path: Path, members: Mapping[str, bytes]) -> None:
 def write_tar_gz(path: Path, members: Mapping[str, bytes]) -> None:
     """Write a gzipped tar."""
     with (
-        _new(path) as stream,
+        disk.new_file(path) as scratch,
+        scratch.open("wb") as stream,
         gzip.GzipFile("", "wb", _LEVEL, stream, mtime=0) as zipped,
         tarfile.open(fileobj=zipped, mode="w", format=tarfile.GNU_FORMAT) as archive,
     ):
@@ -52,9 +51,3 @@ def write_tar_gz(path: Path, members: Mapping[str, bytes]) -> None:
             info = tarfile.TarInfo(name)
             info.size = len(members[name])
             archive.addfile(info, io.BytesIO(members[name]))
-
-
-@contextlib.contextmanager
-def _new(path: Path) -> Iterator[BinaryIO]:
-    with disk.new_file(path) as scratch, scratch.open("wb") as stream:
-        yield stream

@@ -11,6 +11,11 @@ import numpy as np
 from inkbench.errors import InkbenchError
 
 
+def anew(stage: str, name: str) -> str:
+    """Command that runs one stage again and nothing before it, for error messages."""
+    return f"dvc repro --force --single-item {stage}@{name}"
+
+
 def arrays(path: Path, again: str) -> dict[str, np.ndarray]:
     """Every array of an ``.npz`` file.
 

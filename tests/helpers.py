@@ -1,0 +1,56 @@
+"""What tests of several folders share."""
+
+import os
+import runpy
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from inkbench import cli
+
+ROOT = Path(__file__).parents[1]
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Bytes of all files in a folder, by name."""
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+def loaded(code: str, folder: Path | None = None) -> set[str]:
+    """Modules that a line of code leaves imported in a Python of its own."""
+    code = f"import sys\ntry:\n    {code}\nfinally:\n    print('loaded:', *sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=folder,
+        env=os.environ | {"INKBENCH_TRACKING": "off"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return set(done.stdout.rpartition("loaded:")[2].split())
+
+
+def inkbench(*arguments: str) -> int:
+    """Exit code of the command, run here."""
+    return _code(lambda: cli.main([*arguments]))
+
+
+def stage(name: str, *arguments: str) -> int:
+    """Exit code of a script of ``stages/``, run here and untracked."""
+    script = str(ROOT / "stages" / f"{name}.py")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", [script, *arguments])
+        patch.setenv("INKBENCH_TRACKING", "off")
+        return _code(lambda: runpy.run_path(script, run_name="__main__"))
+
+
+def _code(run: Callable[[], object]) -> int:
+    try:
+        run()
+    except SystemExit as end:
+        return int(end.code or 0)
+    return 0
