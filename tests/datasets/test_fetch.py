@@ -231,6 +231,21 @@ def test_pages_put_there_by_hand_are_taken(offer: Offer) -> None:
     assert raw_files("documents") == {*zips, "provenance.json"}
 
 
+def test_what_was_put_there_by_hand_is_not_swept_out(server: Server, offer: Offer) -> None:
+    """Two of Kaggle's three zips do not make its edition; another takes over, beside them."""
+    zips = made.page_zips(made.pages())
+    pages = made.zipped({"a.png": b"picture"})
+    server.answers["/uci"] = pages
+    offer(
+        tuple(made.archive(n, c, catalogue.KAGGLE, pin="content_digest") for n, c in zips.items()),
+        made.archive("noisyoffice.zip", pages, f"{server.url}/uci"),
+    )
+    del zips["test.zip"]
+    put(layout.raw("documents"), zips)
+    fetched("documents")
+    assert raw_files("documents") == {*zips, "noisyoffice.zip", "provenance.json"}
+
+
 def test_an_archive_without_a_known_checksum_is_taken_from_hand_once_it_is_whole(
     offer: Offer, letters: bytes
 ) -> None:

@@ -93,6 +93,18 @@ def test_layers_are_read_from_the_model_file(made: Path):
     assert sum(layer.parameters for layer in layers) == card["parameters"]
 
 
+def test_pools_and_upsamplings_of_a_network_for_pages_are_layers_of_their_own(tmp_path: Path):
+    from inkbench import models
+    from inkbench.models import storage
+
+    storage.save(models.build("unet", (None, None, 2), 0, {"width": 2}), tmp_path / "model.keras")
+    layers = architecture.layers_of(tmp_path / "model.keras", "again")
+    pools = [layer.scale for layer in layers if layer.kind == "MaxPooling2D"]
+    ups = [layer.scale for layer in layers if layer.kind == "UpSampling2D"]
+    assert pools and pools == [0.5**depth for depth in range(1, len(pools) + 1)]
+    assert ups == [*reversed([1.0, *pools[:-1]])]
+
+
 def test_a_table_with_ragged_rows_is_refused(tmp_path: Path):
     (tmp_path / "a.csv").write_text("a,b\n1,2\n3\n")
     with pytest.raises(InkbenchError, match=r"a.csv cannot be read .*unequal length"):
