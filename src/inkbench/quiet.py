@@ -1,10 +1,12 @@
-"""TensorFlow and Keras without what they say and load at their start for no use of ours."""
+"""Libraries without what they say past Python, and Keras without what it loads for nothing."""
 
 import contextlib
 import os
 import sys
 import tempfile
+import warnings
 from collections.abc import Iterator
+from typing import TextIO
 
 # Keras loads these if it finds them, for features that are not used here: nearly half of its start.
 _OPTIONAL = ("matplotlib", "pandas", "scipy", "sklearn")
@@ -66,3 +68,25 @@ def _swallowed_stderr() -> Iterator[None]:
         finally:
             os.dup2(saved, 2)
             os.close(saved)
+
+
+def _text(descriptor: int) -> TextIO:
+    return open(descriptor, "w", buffering=1, errors="backslashreplace")
+
+
+@contextlib.contextmanager
+def decoders_silent() -> Iterator[None]:
+    """Keep what libraries say about bad files from stderr; it is said in our own words there."""
+    own, saved = sys.stderr, os.dup(2)
+    own.flush()
+    with warnings.catch_warnings(), open(os.devnull, "wb") as nowhere, _text(saved) as ours:
+        warnings.filterwarnings("ignore", module="PIL")
+        os.dup2(nowhere.fileno(), 2)  # libtiff writes there, past Python
+        try:
+            if own is sys.__stderr__:
+                sys.stderr = ours
+            yield
+        finally:
+            sys.stderr = own
+            ours.flush()
+            os.dup2(saved, 2)

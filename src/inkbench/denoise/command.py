@@ -1,17 +1,15 @@
 """The command: every file in turn, whatever happens to one of them."""
 
 import contextlib
-import os
 import sys
 import threading
-import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
-from inkbench import disk
+from inkbench import disk, quiet
 from inkbench.denoise import inputs, reading, writing
 from inkbench.denoise.inputs import Task, shown
 from inkbench.denoise.page import clean
@@ -69,7 +67,7 @@ def run(arguments: list[str], out: Path, model_file: Path | None, settings: Sett
     model, whence = chosen.model("documents", "restoration", model_file)
     print(whence, file=sys.stderr)
     wanted = len(tasks) + len(unusable)
-    with decoders_silent():
+    with quiet.decoders_silent():
         done = sum(clean_all(OneAtATime(model), tasks, settings))
     print(f"{done} of {wanted} cleaned")
     return done == wanted
@@ -142,28 +140,6 @@ def clean_file(model: "keras.Model", task: Task, settings: Settings) -> str:
     pages = "1 page" if len(factors) == 1 else f"{len(factors)} pages"
     seen = ", ".join(sorted({f"{factor:.0%}" for factor in factors}))
     return f"{shown(task.source)} → {shown(task.target)} ({pages}, seen at {seen} of its size)"
-
-
-def _text(descriptor: int) -> TextIO:
-    return open(descriptor, "w", buffering=1, errors="backslashreplace")
-
-
-@contextlib.contextmanager
-def decoders_silent() -> Iterator[None]:
-    """Keep what libraries say about bad files from stderr; it is said in our own words there."""
-    own, saved = sys.stderr, os.dup(2)
-    own.flush()
-    with warnings.catch_warnings(), open(os.devnull, "wb") as nowhere, _text(saved) as ours:
-        warnings.filterwarnings("ignore", module="PIL")
-        os.dup2(nowhere.fileno(), 2)  # libtiff writes there, past Python
-        try:
-            if own is sys.__stderr__:
-                sys.stderr = ours
-            yield
-        finally:
-            sys.stderr = own
-            ours.flush()
-            os.dup2(saved, 2)
 
 
 class OneAtATime:
