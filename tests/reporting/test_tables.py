@@ -95,6 +95,13 @@ def test_claims_that_nothing_speaks_to_are_left_out():
     assert found[0].ours.text == "accuracy 90.00 %" and found[0].same is None
 
 
+@pytest.mark.parametrize(("source", "label"), [("real", ""), ("stand-in", "stand-in data: ")])
+def test_a_figure_of_stand_in_data_beside_a_published_one_says_so(source: str, label: str):
+    metrics = {"test_accuracy": 0.9, "data_source": source}
+    (found, *_) = claims.claims([entry("notmnist-stacked-logreg", **metrics)], {})
+    assert found.same is not None and found.same.text == f"{label}accuracy 90.00 %"
+
+
 def test_a_claim_that_was_run_again_shows_that_figure_and_its_interval():
     facts = {"data_source": "real", "n_test": 400}
     again = Audit("notmnist-80-images", facts | made_audits.METRICS["notmnist-80-images"])
