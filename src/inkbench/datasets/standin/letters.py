@@ -88,7 +88,7 @@ def _choice(rng: np.random.Generator, drawn: int) -> tuple[fonts.Face, str, styl
         return faces[drawn], "", lambda field, rng: styles.ink(field)
     families = list(fonts.by_family().values())
     members = families[rng.integers(len(families))]
-    style = rng.choice(list(styles.WEIGHTS), p=list(styles.WEIGHTS.values()))  # type: ignore[arg-type]
+    style = list(styles.WEIGHTS)[rng.choice(len(styles.WEIGHTS), p=list(styles.WEIGHTS.values()))]
     return members[rng.integers(len(members))], style.__name__, style
 
 

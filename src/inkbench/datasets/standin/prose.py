@@ -57,7 +57,7 @@ def _sentence(rng: np.random.Generator) -> str:
     if rng.random() < 0.45:
         text += f"{pick(_JOINTS)} {_clause(rng)}"
     text = text.strip()
-    return text[0].upper() + text[1:] + rng.choice([".", ".", ".", ".", "!", "?"])
+    return text[0].upper() + text[1:] + str(rng.choice([".", ".", ".", ".", "!", "?"]))
 
 
 def _clause(rng: np.random.Generator) -> str:

@@ -134,9 +134,10 @@ def badge(field: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     rows, columns = np.indices(field.shape)
     y = np.abs(2 * rows - height + 1) / (height - 2 * MARGIN)
     x = np.abs(2 * columns - width + 1) / (width - 2 * MARGIN)
-    order = rng.choice([1.3, 2, 4, 50])
+    reaches = {1.3: 1.6, 2: 1.35, 4: 1.2, 50: 1.12}
+    order = float(rng.choice(list(reaches)))
     radius = ((x**order + y**order) ** (1 / order)) * height / 2
-    reach = {1.3: 1.6, 2: 1.35, 4: 1.2, 50: 1.12}[order] * height / 2
+    reach = reaches[order] * height / 2
     plate = ink(reach - radius)
     if rng.random() < 0.6:
         return np.clip(plate - ink(field), 0, 1)
