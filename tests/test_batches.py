@@ -82,6 +82,16 @@ def test_patches_pair_a_window_of_the_page_with_the_same_window_of_its_clean_twi
         assert any((windows == flip.transpose(2, 0, 1)).all(axis=(2, 3, 4)).any() for flip in flips)
 
 
+def test_a_patch_is_mirrored_together_with_its_twin(root, monkeypatch):
+    """Each clean page is the negative of its noisy one: so must each patch be."""
+    noisy = np.random.default_rng(0).integers(0, 256, (2, 40, 50), np.uint8)
+    twins = [Page(str(i), page, 255 - page, "fold", i) for i, page in enumerate(noisy)]
+    monkeypatch.setattr(store, "load_pages", lambda dataset, part, split: twins)
+    variant = _variant(root, "documents-unet", patches=Patches(size=32, per_page=10))
+    inputs, targets = batches.load(variant, 0).epoch("image", 0)
+    assert np.array_equal(targets[..., 0], 255 - inputs[..., 0])
+
+
 def test_warping_moves_whole_pixels_exactly():
     class Half:  # draws a shift of +1 pixel to the right, 0 down
         draws = iter([0, 0, 0, 0, -1.0, 0])
