@@ -123,6 +123,7 @@ def test_decoders_do_not_talk_past_us(
     assert len(lines) == 2 and lines[1].startswith("inkbench: error: a.tif: ")
 
 
+@pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
 def test_the_pages_of_a_tiff_stay_together(here: Path, page: Image.Image) -> None:
     page.save("a.tif", save_all=True, append_images=[page.rotate(180)], dpi=(300, 300))
     assert inkbench("denoise", "a.tif", "-o", "out") == 0

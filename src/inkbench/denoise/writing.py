@@ -87,9 +87,11 @@ class _Tiff:
 
     def add(self, page: np.ndarray, scan: Scan) -> None:
         image, exif = Image.fromarray(page), _kept(scan.exif)
-        with TiffImagePlugin.AppendingTiffWriter(self._file) as tiff:
+        with self._file.open("r+b" if self._file.exists() else "w+b") as stream:
+            tiff = TiffImagePlugin.AppendingTiffWriter(stream)
             image.save(tiff, "TIFF", compression="tiff_lzw", exif=exif, dpi=scan.dpi)
             tiff.newFrame()
+            del tiff  # it seeks once more as it goes: Python 3.13 complains if the file is closed
 
 
 class _Pdf:
