@@ -87,6 +87,11 @@ def test_a_claim_that_nobody_can_run_again_is_refused(tmp_path, tree):
             "documents",
             r"published\.notmnist-basic\.dataset: 'documents': .*'notmnist' or 'mnist'",
         ),
+        (
+            "train/mnist-vae/loss",
+            "bce",
+            r"loss 'bce' does not fit family 'vae': 'bernoulli_nats' does",
+        ),
         ("published/notmnist-basic/schedule", "cosine", r"unknown key; allowed: .*train_limit"),
         ("data/mnist/subset", "large", r"data\.mnist\.subset: 'large' .*allowed: all"),
         ("data/mnist/test", 0.2, r"data\.mnist\.test: 0\.2 .*official"),
