@@ -246,6 +246,19 @@ def test_what_was_put_there_by_hand_is_not_swept_out(server: Server, offer: Offe
     assert raw_files("documents") == {*zips, "noisyoffice.zip", "provenance.json"}
 
 
+def test_a_provenance_that_names_files_elsewhere_deletes_none_of_them(
+    server: Server, offer: Offer, letters: bytes
+) -> None:
+    """It may come from somebody else's remote."""
+    precious = put("elsewhere", {"precious.txt": b"mine"}) / "precious.txt"
+    told = {"source": "official", "files": [{"name": "../../../elsewhere/precious.txt"}]}
+    put(layout.raw("notmnist"), {"provenance.json": json.dumps(told).encode()})
+    server.answers["/x"] = letters
+    offer(made.archive(LETTERS, letters, f"{server.url}/x"))
+    fetched()
+    assert precious.exists()
+
+
 def test_an_archive_without_a_known_checksum_is_taken_from_hand_once_it_is_whole(
     offer: Offer, letters: bytes
 ) -> None:

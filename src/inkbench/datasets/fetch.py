@@ -268,8 +268,9 @@ def _put_in_place(folder: Path, scratch: Path, provenance: dict[str, Any]) -> No
         disk.write_json(written, provenance)
         for path in sorted(scratch.iterdir(), key=lambda path: path == written):
             os.replace(path, folder / path.name)
-        for name in before - names:
-            (folder / name).unlink(missing_ok=True)
+        for path in folder.iterdir():
+            if path.name in before - names:
+                path.unlink()
         scratch.rmdir()
 
 
