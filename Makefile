@@ -32,9 +32,9 @@ format: $(INSTALLED) ## mend style and formatting
 ui: $(INSTALLED) ## open the MLflow UI on loopback (PORT=5000)
 	@inkbench ui --port $(or $(PORT),5000)
 
-bench: $(INSTALLED) ## measure speed, memory and the worth of the stand-ins on real data (INKBENCH_MIRROR)
+bench: $(INSTALLED) ## measure speed, memory and the worth of the synthetic data on real data (INKBENCH_MIRROR)
 	@python benchmarks/preprocess.py
-	@python benchmarks/standin.py
+	@python benchmarks/synthetic.py
 	@python benchmarks/train.py
 	@python benchmarks/denoise.py
 	@python benchmarks/ocr.py

@@ -21,7 +21,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from inkbench import layout
-from inkbench.datasets.standin import paper, prose
+from inkbench.datasets.synthetic import paper, prose
 
 SIZE = (2480, 3508)  # pixels
 DPI = 300

@@ -20,8 +20,8 @@ from PIL import Image
 from tqdm import tqdm
 
 from inkbench import layout
-from inkbench.datasets import store
-from inkbench.datasets.background import without_background
+from inkbench.datasets.common import store
+from inkbench.datasets.common.background import without_background
 from inkbench.errors import one_line_errors
 from inkbench.prediction import Predictor
 

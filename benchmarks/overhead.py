@@ -32,7 +32,7 @@ PAUSE = 30.0  # seconds between two stages that are not of one run
 STAGES = Path(__file__).resolve().parents[1] / "stages"
 WORK = ("training", "evaluation")
 
-START_TENSORFLOW = "from inkbench import hardware; hardware.set_up('float32', 0)"
+START_TENSORFLOW = "from inkbench.training import runtime; runtime.set_up('float32', 0)"
 SUBREAPER = 36  # of Linux's prctl
 
 ONE_NOTE = "from inkbench import tracking\nwith tracking.stage_run('plot', variant='x'): pass"

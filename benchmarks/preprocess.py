@@ -157,7 +157,7 @@ def preprocess(archive: Path) -> Work:
 
 def load(_archive: Path) -> Work:
     """Ours, every time after the first: the three parts from disk."""
-    from inkbench.datasets import store
+    from inkbench.datasets.common import store
 
     return lambda: [store.load_images("notmnist", part) for part in store.PARTS]
 
@@ -170,7 +170,7 @@ def generate(path: Path, size: int) -> None:
     import numpy as np
     from tqdm import tqdm
 
-    from inkbench.datasets.standin import packing
+    from inkbench.datasets.synthetic import packing
 
     rng = np.random.default_rng(0)
     strokes = rng.random((64, 7, 7)) < 0.4

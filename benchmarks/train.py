@@ -156,15 +156,15 @@ def work(way: str, name: str, images: int, peer: str | None) -> None:
 
 
 def pipeline(name: str, images: np.ndarray, optimiser: str) -> tuple[int, Epoch]:
-    """An epoch as `training` trains it, with the other settings of params.yaml."""
-    from inkbench import batches, hardware, models, training
+    """An epoch as `loop` trains it, with the other settings of params.yaml."""
+    from inkbench import models
+    from inkbench.training import batches, loop, runtime
 
     variant = params.load().variant(name).model_copy(update={"optimiser": optimiser})
-    hardware.set_up(variant.precision, variant.seed)
+    runtime.set_up(variant.precision, variant.seed)
     model = models.build(variant.family, (28, 28), 10, variant.model_options)
-    phase = training.Phase("trained", model, "image", variant.loss, variant.epochs)
-    steps = math.ceil(len(images) / variant.batch_size)
-    trained = training._compiled(variant, phase, steps)
+    objective = loop.Objective("trained", model, "image", variant.loss, variant.epochs)
+    trained = loop._compile(variant, objective, len(images), "cpu")
     rng = np.random.default_rng(variant.seed)
 
     def arrays() -> batches.Arrays:
@@ -178,9 +178,9 @@ def pipeline(name: str, images: np.ndarray, optimiser: str) -> tuple[int, Epoch]
 
 def published(name: str, images: np.ndarray) -> tuple[int, Epoch]:
     """An epoch of the same network on floats in memory, by Keras' defaults."""
-    from inkbench import quiet
+    from inkbench.training import runtime
 
-    quiet.start_tensorflow()
+    runtime.start_tensorflow()
     model = peers.in_keras(name)
     model.compile("adam", "binary_crossentropy")
     floats = images[..., None].astype(np.float32) / 255

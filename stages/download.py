@@ -1,7 +1,7 @@
 """Fetch the raw archives of one dataset: mirror or official hosts → data/raw/<dataset>.
 
 INKBENCH_MIRROR names a folder or base URL that is asked first. Where no source can be reached and
-params.yaml allows it (data.<dataset>.source: auto), stand-in data is made instead, and says so.
+params.yaml allows it (data.<dataset>.source: auto), synthetic data is made instead, and says so.
 """
 
 from inkbench import data_source, layout, params

@@ -9,13 +9,14 @@ from inkbench.errors import run_stage
 
 def evaluate(variant: str) -> None:
     """Evaluate one variant and record it."""
-    from inkbench import hardware, tracking
+    from inkbench import tracking
     from inkbench.evaluation import suite
     from inkbench.prediction import Predictor
+    from inkbench.training import runtime
 
     settings, card = suite.load_training_card(variant)
     with tracking.stage_run("evaluate", variant=variant, dataset=settings.dataset) as run:
-        hardware.set_up("float32", seed=0)  # repeatable to the last bit
+        runtime.set_up("float32", seed=0)  # repeatable to the last bit
         model = Predictor.load(layout.model(variant))
         steps = {
             path.stem: Predictor.load(path)

@@ -9,10 +9,11 @@ from inkbench.errors import run_stage
 
 def submit(variant: str) -> None:
     """Write the submission of one variant and record it."""
-    from inkbench import hardware, submission, tracking
+    from inkbench import submission, tracking
+    from inkbench.training import runtime
 
     with tracking.stage_run("submission", variant=variant, dataset="documents") as run:
-        hardware.set_up("float32", seed=0)  # repeatable to the last bit
+        runtime.set_up("float32", seed=0)  # repeatable to the last bit
         with disk.new_version(layout.SUBMISSION) as fresh:
             card = submission.make(variant, fresh)
         run.set_tags({"data_source": card["data_source"]})

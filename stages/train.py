@@ -11,13 +11,14 @@ def train(variant: str) -> None:
     """Train one variant and record it."""
     settings = params.load().variant(variant)
 
-    from inkbench import tracking, training
+    from inkbench import tracking
+    from inkbench.training import loop
 
     block = {"train": {variant: settings.model_dump(mode="json", exclude_unset=True)}}
     with tracking.stage_run(
         "train", variant=variant, dataset=settings.dataset, params=block
     ) as run:
-        trained = training.train(variant, settings, on_epoch=run.log_metrics)
+        trained = loop.train(variant, settings, on_epoch=run.log_metrics)
         run.set_tags({"data_source": trained.facts["data_source"]})
         run.log_metrics({"parameters": trained.facts["parameters"], **trained.costs})
         run.log_model(trained.example)

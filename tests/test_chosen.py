@@ -10,7 +10,7 @@ import pytest
 
 from inkbench import chosen
 from inkbench.errors import InkbenchError
-from inkbench.models import storage
+from inkbench.models.common import storage
 from inkbench.tracking import store
 
 PARAMS = """

@@ -80,7 +80,7 @@ def test_a_claim_that_nobody_can_run_again_is_refused(tmp_path, tree):
         (
             "data/mnist/source",
             "torrent",
-            r"data\.mnist\.source: 'torrent': .*'auto', 'official' or 'stand-in'",
+            r"data\.mnist\.source: 'torrent': .*'auto', 'official' or 'synthetic'",
         ),
         (
             "published/notmnist-basic/dataset",

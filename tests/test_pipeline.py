@@ -1,4 +1,4 @@
-"""The real pipeline, end to end: `dvc repro` on tiny stand-in data, one variant a dataset."""
+"""The real pipeline, end to end: `dvc repro` on tiny synthetic data, one variant a dataset."""
 
 import json
 import re
@@ -28,7 +28,7 @@ SHRUNK = {
 }
 
 
-# Of the stand-in data, which takes half a minute to draw whole.
+# Of the synthetic data, which takes half a minute to draw whole.
 FEWER = (
     ("letters", "PER_LETTER = 620", "PER_LETTER = 60"),
     ("digits", '{"train": 4000, "test": 800}', '{"train": 400, "test": 80}'),
@@ -74,12 +74,12 @@ def pipeline(tmp_path_factory) -> Pipeline:
     shutil.rmtree(folder / "metrics", ignore_errors=True)
     pipeline = Pipeline(folder)
     for file, much, little in FEWER:
-        pipeline.replace(f"src/inkbench/datasets/standin/{file}.py", much, little)
+        pipeline.replace(f"src/inkbench/datasets/synthetic/{file}.py", much, little)
     pipeline.run("git", "init", "-q")
     pipeline.commit("A tiny pipeline")
     params = pipeline.params()
     for data in params["data"].values():
-        data |= {"source": "stand-in", "limit": 400}
+        data |= {"source": "synthetic", "limit": 400}
     params["data"]["documents"]["limit"] = 48
     params["train"] = {name: params["train"][name] | SHRUNK[name] for name in VARIANTS}
     claim = params["published"][CLAIM] | {"epochs": 1, "train_limit": 200}
@@ -150,11 +150,11 @@ def test_a_changed_split_keeps_the_download(pipeline):
 def test_stand_in_data_says_so_everywhere(pipeline):
     for variant in VARIANTS:
         metrics = json.loads((pipeline.folder / f"metrics/{variant}.json").read_text())
-        assert metrics["data_source"] == "stand-in"
+        assert metrics["data_source"] == "synthetic"
     for dataset in pipeline.params()["data"]:
         raw = pipeline.folder / f"data/raw/{dataset}/provenance.json"
-        assert json.loads(raw.read_text())["source"] == "stand-in"
-    assert "stand-in" in (pipeline.folder / "reports/index.html").read_text().lower()
+        assert json.loads(raw.read_text())["source"] == "synthetic"
+    assert "synthetic" in (pipeline.folder / "reports/index.html").read_text().lower()
 
 
 def test_metrics_are_flat(pipeline):
@@ -184,4 +184,4 @@ def test_mlflow_has_a_run_for_every_stage(pipeline):
     alone = {("report", None), ("published", CLAIM), ("submission", "documents-unet")}
     seen = {(one["stage"], one.get("variant") or one.get("dataset")) for one in tags}
     assert seen == per_variant | per_dataset | alone
-    assert {one["data_source"] for one in tags if one["stage"] == "train"} == {"stand-in"}
+    assert {one["data_source"] for one in tags if one["stage"] == "train"} == {"synthetic"}

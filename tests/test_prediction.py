@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 
 from inkbench import models, prediction
-from inkbench.datasets import store
-from inkbench.datasets.store import Images, Page
+from inkbench.datasets.common import store
+from inkbench.datasets.common.store import Images, Page
 from inkbench.errors import InkbenchError
 from inkbench.evaluation import fidelity, suite
-from inkbench.models import storage
+from inkbench.models.common import storage
 from inkbench.params import Variant
 from inkbench.prediction import Predictor
 
@@ -153,7 +153,7 @@ def _save_data(dataset: str) -> None:
         labels = np.arange(60, dtype=np.uint8) % 10
         for part in store.PARTS:
             store.save_images(folder, part, Images(IMAGES, labels, np.arange(60)))
-    store.save_card(folder, {"data_source": "stand-in", "classes": list("0123456789")})
+    store.save_card(folder, {"data_source": "synthetic", "classes": list("0123456789")})
 
 
 @of(*sorted(OPTIONS))
@@ -161,7 +161,7 @@ def test_every_family_can_be_evaluated(predictor, request, tmp_path, monkeypatch
     monkeypatch.chdir(tmp_path)
     variant = Variant.model_validate(_block(request.node.callspec.params["predictor"]))
     _save_data(variant.dataset)
-    results = suite.evaluate(variant, {"data_source": "stand-in", "parameters": 1}, predictor)
+    results = suite.evaluate(variant, {"data_source": "synthetic", "parameters": 1}, predictor)
     results.write("v")
     assert all(np.isfinite(value) for value in results.numbers.values())
     assert results.metrics["task"] == variant.task

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from inkbench import grade, layout, submission
-from inkbench.datasets import store
-from inkbench.datasets.store import Page
+from inkbench.datasets.common import store
+from inkbench.datasets.common.store import Page
 from inkbench.errors import InkbenchError
-from inkbench.models import storage
+from inkbench.models.common import storage
 
 RNG = np.random.default_rng(0)
 PAGES = [
@@ -69,7 +69,7 @@ def test_the_grader_reads_it(tmp_path: Path) -> None:
     assert grade.grade(one, other) == pytest.approx(0.25)
 
 
-@pytest.mark.parametrize(("source", "label"), [("real", ""), ("stand-in", "STAND-IN DATA")])
+@pytest.mark.parametrize(("source", "label"), [("real", ""), ("synthetic", "SYNTHETIC DATA")])
 def test_what_is_made_from_stand_in_pages_says_so(
     source: str, label: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -78,9 +78,9 @@ def test_what_is_made_from_stand_in_pages_says_so(
     monkeypatch.setattr(storage, "load", lambda _: White())
     card = submission.make("documents-unet", tmp_path)
     assert card == {"data_source": source, "pages": 2, "rows": 23, "variant": "documents-unet"}
-    assert ("STAND-IN DATA" in submission.told(card, tmp_path)) is (source == "stand-in")
+    assert ("SYNTHETIC DATA" in submission.told(card, tmp_path)) is (source == "synthetic")
     inside = (tmp_path / "submission.csv.gz").read_bytes()[10:50]
-    assert (b"stand-in" in inside) is (source == "stand-in")
+    assert (b"synthetic" in inside) is (source == "synthetic")
 
 
 def test_without_kaggles_pages_there_is_a_card_that_says_so(
@@ -101,11 +101,11 @@ def test_a_rehearsal_is_graded_without_kaggle(
     pages = [Page(str(n), np.zeros_like(page), page, "fold", n) for n, page in enumerate(clean)]
     places = []
     monkeypatch.setattr(store, "load_pages", lambda *place: places.append(place) or pages)
-    monkeypatch.setattr(store, "load_card", lambda _: {"data_source": "stand-in"})
+    monkeypatch.setattr(store, "load_card", lambda _: {"data_source": "synthetic"})
     monkeypatch.setattr(storage, "load", lambda _: White())
     told = submission.rehearse("documents-unet-mlebench", "mlebench", tmp_path)
     assert places == [("documents", "test", "mlebench")]
-    assert "36 rows of 2 stand-in pages" in told
+    assert "36 rows of 2 synthetic pages" in told
     score = grade.grade(tmp_path / "submission.csv.gz", tmp_path / "answers.csv.gz")
     assert score == pytest.approx(np.sqrt(0.2**2 * 12 / 36))
 

@@ -57,7 +57,7 @@ def model(dataset: str, task: str, given: Path | None = None) -> tuple["keras.Mo
 
 
 def _loaded(path: Path, task: str) -> "keras.Model":
-    from inkbench.models import storage
+    from inkbench.models.common import storage
 
     loaded = storage.load(path)
     takes, gives = (getattr(loaded, f"{end}_shape", None) for end in ("input", "output"))

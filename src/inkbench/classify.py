@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from PIL import Image
 
-from inkbench import quiet
 from inkbench.datasets import mnist, notmnist
 from inkbench.denoise import inputs, reading
 from inkbench.denoise.inputs import shown
@@ -71,7 +70,7 @@ def run(arguments: Sequence[str], model_file: Path | None, settings: Settings) -
     model, whence = chosen.model(settings.dataset, "classification", model_file)
     print(whence, file=sys.stderr)
     sound = not unusable
-    with quiet.decoders_silent():
+    with reading.silenced_decoders():
         for path in files:
             try:
                 for number, page in enumerate(reading.read(path), 1):

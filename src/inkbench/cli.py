@@ -120,7 +120,8 @@ def classify(options: argparse.Namespace) -> None:
 
 def submission(options: argparse.Namespace) -> None:
     """Write a submission for Kaggle, or one whose answers are known."""
-    from inkbench import disk, hardware, layout, params, submission
+    from inkbench import disk, layout, params, submission
+    from inkbench.training import runtime
 
     out = options.out.resolve()
     _go_to_root()
@@ -131,7 +132,7 @@ def submission(options: argparse.Namespace) -> None:
     variant = settings.variant(name)
     if variant.task != "restoration":
         raise InkbenchError(f"--variant {name}: its task is {variant.task}; name a restorer")
-    hardware.set_up("float32", seed=0)  # the bits of stages/submission.py
+    runtime.set_up("float32", seed=0)  # the bits of stages/submission.py
     with disk.writing(out):
         out.mkdir(parents=True, exist_ok=True)
         if options.rehearse:

@@ -37,7 +37,7 @@ class _Block(BaseModel):
 class Data(_Block):
     """One dataset: where it may come from and how it is split."""
 
-    source: Literal["auto", "official", "stand-in"]  # auto: stand-in only if all else fails
+    source: Literal["auto", "official", "synthetic"]  # auto: synthetic only if all else fails
     subset: str
     seed: Annotated[int, Field(ge=0)]
     valid: HeldOut  # fraction of groups held out for choices

@@ -39,7 +39,7 @@ class Predictor:
         InkbenchError
             If the file is missing or is no Keras model.
         """
-        from inkbench.models import storage
+        from inkbench.models.common import storage
 
         return cls(storage.load(path), path)
 

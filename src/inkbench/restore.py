@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from inkbench.datasets.background import with_background
+from inkbench.datasets.common.background import with_background
 
 if TYPE_CHECKING:
     import keras

@@ -52,7 +52,7 @@ class Served:
 
 def _load_pyfunc(data_path: str) -> Served:
     """MLflow's entry point: a folder with ``model.keras`` and ``variant.json``."""
-    from inkbench.models import storage
+    from inkbench.models.common import storage
 
     folder = Path(data_path)
     card = json.loads((folder / "variant.json").read_text(encoding="utf-8"))

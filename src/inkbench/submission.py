@@ -15,8 +15,8 @@ import numpy as np
 
 from inkbench import disk, layout
 from inkbench.data_source import REAL
-from inkbench.datasets import store
-from inkbench.datasets.store import Page
+from inkbench.datasets.common import store
+from inkbench.datasets.common.store import Page
 from inkbench.grade import HEADER
 
 _FILE = "submission.csv.gz"
@@ -39,7 +39,7 @@ def make(variant: str, folder: Path) -> dict[str, Any]:
     -------
     dict
         What ``submission.json`` says: ``data_source``, ``variant``, ``pages``, ``rows``. Made from
-        stand-in pages, it is not for Kaggle, and the compressed file's inner name says so too.
+        synthetic pages, it is not for Kaggle, and the compressed file's inner name says so too.
         Where the data has no pages without answers, there are 0 rows, and no other file.
 
     Raises
@@ -50,7 +50,7 @@ def make(variant: str, folder: Path) -> dict[str, Any]:
     source = store.load_card("documents")["data_source"]
     pages, rows = _pages(), 0
     if pages:
-        name = "submission.csv" if source == REAL else "submission-of-stand-in-data.csv"
+        name = "submission.csv" if source == REAL else "submission-of-synthetic-data.csv"
         rows = _restored(variant, pages, folder, name)
     card = {"data_source": source, "pages": len(pages), "rows": rows, "variant": variant}
     disk.write_json(folder / layout.SUBMISSION_CARD.name, card)
@@ -89,7 +89,7 @@ def _restored(variant: str, pages: list[Page], folder: Path, name: str = "submis
     """Write the submission of restored pages; gives its rows."""
     from tqdm import tqdm
 
-    from inkbench.models import storage
+    from inkbench.models.common import storage
     from inkbench.restore import restore
 
     model = storage.load(layout.model(variant))
@@ -107,7 +107,7 @@ def told(card: dict[str, Any], folder: Path) -> str:
     """A line about what was made."""
     if not card["rows"]:
         return "no submission: the data has no pages without answers (Kaggle's test.zip)"
-    label = "" if card["data_source"] == REAL else ", STAND-IN DATA: not for Kaggle"
+    label = "" if card["data_source"] == REAL else ", SYNTHETIC DATA: not for Kaggle"
     return f"{folder / _FILE}: {card['rows']:,} rows of {card['pages']} pages{label}"
 
 

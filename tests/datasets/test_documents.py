@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inkbench import layout
-from inkbench.datasets import documents, store
+from inkbench.datasets import documents
+from inkbench.datasets.common import store
 from inkbench.errors import InkbenchError
 
 pytestmark = pytest.mark.usefixtures("workplace")

@@ -10,7 +10,7 @@ import pytest
 from loopback import Server
 
 from inkbench import layout
-from inkbench.datasets import catalogue, fetch, standin
+from inkbench.datasets import catalogue, fetch, synthetic
 from inkbench.errors import InkbenchError
 
 pytestmark = pytest.mark.usefixtures("workplace")
@@ -43,12 +43,12 @@ def no_network(monkeypatch: pytest.MonkeyPatch, offer: Offer) -> None:
 
 @pytest.fixture
 def made_up(monkeypatch: pytest.MonkeyPatch, letters: bytes) -> None:
-    """Stand-in data that takes no time."""
+    """Synthetic data that takes no time."""
 
     def write(_dataset: str, folder: Path) -> None:
         (folder / LETTERS).write_bytes(letters)
 
-    monkeypatch.setattr(standin, "write", write)
+    monkeypatch.setattr(synthetic, "write", write)
 
 
 def test_an_official_url_is_fetched_and_described(
@@ -285,7 +285,7 @@ def test_without_a_source_stand_in_data_takes_over_loudly(
     no_network: None, made_up: None, capfd: pytest.CaptureFixture[str]
 ) -> None:
     provenance = fetched(source="auto")
-    assert provenance["source"] == "stand-in"
+    assert provenance["source"] == "synthetic"
     said = capfd.readouterr().err
     assert "NO SOURCE GAVE THE REAL DATA" in said
     assert "dvc repro --force --single-item download@notmnist && make repro" in said
@@ -303,7 +303,7 @@ def test_stand_in_data_can_be_asked_for(
     server.answers["/x"] = letters
     offer(made.archive(LETTERS, letters, f"{server.url}/x"))
     fetched()
-    assert fetched(source="stand-in")["source"] == "stand-in"
+    assert fetched(source="synthetic")["source"] == "synthetic"
     assert server.asked["/x"] == 1
 
 

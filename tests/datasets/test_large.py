@@ -7,7 +7,8 @@ import made_archives as made
 import numpy as np
 import pytest
 
-from inkbench.datasets import notmnist, store
+from inkbench.datasets import notmnist
+from inkbench.datasets.common import store
 
 pytestmark = pytest.mark.usefixtures("workplace")
 NAME = "notMNIST_large.tar.gz"

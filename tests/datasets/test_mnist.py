@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from inkbench import layout
-from inkbench.datasets import mnist, store
+from inkbench.datasets import mnist
+from inkbench.datasets.common import store
 from inkbench.errors import InkbenchError
 
 pytestmark = pytest.mark.usefixtures("workplace")

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from inkbench import layout
-from inkbench.datasets import notmnist, store
+from inkbench.datasets import notmnist
+from inkbench.datasets.common import store
 from inkbench.errors import InkbenchError
 
 pytestmark = pytest.mark.usefixtures("workplace")
@@ -178,7 +179,7 @@ def test_a_limit_keeps_all_classes_in_all_parts() -> None:
 
 
 def test_stand_in_data_is_marked() -> None:
-    assert preprocess(made.letter_files(20), source="stand-in")["data_source"] == "stand-in"
+    assert preprocess(made.letter_files(20), source="synthetic")["data_source"] == "synthetic"
 
 
 def test_the_zip_edition_is_read_as_well() -> None:

@@ -11,7 +11,8 @@ import pytest
 import yaml
 
 from inkbench import layout
-from inkbench.datasets import documents, fetch, store
+from inkbench.datasets import documents, fetch
+from inkbench.datasets.common import store
 from inkbench.params import Data
 
 ROOT = Path(__file__).parents[2]

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from inkbench import layout
-from inkbench.datasets import store
-from inkbench.datasets.background import without_background
-from inkbench.datasets.store import Images, Page
+from inkbench.datasets.common import store
+from inkbench.datasets.common.background import without_background
+from inkbench.datasets.common.store import Images, Page
 
 CLASSES = list("ABCDEFGHIJ")
 BASE = {
@@ -104,7 +104,7 @@ def page(name: str, noise: str, shape: tuple[int, int] = (40, 60)) -> Page:
     return Page(name, (clean * 0.7).astype(np.uint8), clean, noise, int(name))
 
 
-def save_letters(test: Images | None = None, data_source: str = "stand-in") -> None:
+def save_letters(test: Images | None = None, data_source: str = "synthetic") -> None:
     """Write a processed ``notmnist`` under the working directory."""
     folder = layout.processed("notmnist")
     folder.mkdir(parents=True, exist_ok=True)
@@ -120,7 +120,7 @@ def save_pages(*test: Page, splits: dict | None = None) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for part, pages in (("train", (page("2", "fold"),)), ("valid", ()), ("test", test)):
         store.save_pages(folder, part, pages)
-    card = {"data_source": "stand-in", "classes": [], "splits": splits or {}}
+    card = {"data_source": "synthetic", "classes": [], "splits": splits or {}}
     store.save_card(folder, card)
 
 
@@ -128,6 +128,6 @@ def save_training_card(name: str, block: dict, **changes: object) -> None:
     """Write ``models/<name>/`` under the working directory, with an empty model."""
     folder = layout.model_folder(name)
     folder.mkdir(parents=True, exist_ok=True)
-    card = {"variant": block, "data_source": "stand-in", "parameters": 123, **changes}
+    card = {"variant": block, "data_source": "synthetic", "parameters": 123, **changes}
     layout.training_card(name).write_text(json.dumps(card))
     layout.model(name).touch()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from fake_models import CLASSES, letters
 
-from inkbench.datasets.store import Images
+from inkbench.datasets.common.store import Images
 from inkbench.errors import InkbenchError
 from inkbench.evaluation import checks
 

@@ -8,7 +8,8 @@ import pytest
 from fake_models import CLASSIFICATION, FakeModel, letters, likely, save_letters, save_training_card
 
 from helpers import contents, stage
-from inkbench import hardware, layout, prediction
+from inkbench import layout, prediction
+from inkbench.training import runtime
 
 SCRIPT = Path(__file__).parents[2] / "stages/evaluate.py"
 
@@ -25,7 +26,7 @@ def project(tmp_path, monkeypatch) -> Path:
 @pytest.fixture
 def answers(monkeypatch) -> list[np.ndarray]:
     """What the model, loaded without Keras, will say."""
-    monkeypatch.setattr(hardware, "set_up", lambda *_, **__: None)
+    monkeypatch.setattr(runtime, "set_up", lambda *_, **__: None)
     said = [likely(letters(4, 3).labels, wrong=2)]
     monkeypatch.setattr(prediction.Predictor, "load", lambda path: FakeModel(path, answers=said[0]))
     return said

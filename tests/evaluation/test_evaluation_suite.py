@@ -19,14 +19,14 @@ from fake_models import (
 )
 
 from inkbench import layout
-from inkbench.datasets.store import Images
+from inkbench.datasets.common.store import Images
 from inkbench.errors import InkbenchError
 from inkbench.evaluation import classification, fidelity, suite, variational
 from inkbench.evaluation import reconstruction as reconstruction_module
 from inkbench.evaluation.results import Results
 from inkbench.params import Variant
 
-CARD = {"data_source": "stand-in", "parameters": 123}
+CARD = {"data_source": "synthetic", "parameters": 123}
 SHARED = {"data_source", "dataset", "n_test", "parameters", "task"}
 
 
@@ -100,7 +100,7 @@ def test_a_code_that_shows_the_class_is_seen_to(reconstruction):
 def test_parameters_and_source_come_along(reconstruction):
     shared = {key: reconstruction.metrics[key] for key in SHARED - {"n_test"}}
     assert shared == {
-        "data_source": "stand-in",
+        "data_source": "synthetic",
         "dataset": "notmnist",
         "parameters": 123,
         "task": "reconstruction",
@@ -359,12 +359,12 @@ def test_nan_pages_are_refused(monkeypatch):
 
 def test_a_model_of_other_data_is_refused():
     save_letters(data_source="real")
-    with pytest.raises(InkbenchError, match="trained on stand-in data, but notmnist is real"):
+    with pytest.raises(InkbenchError, match="trained on synthetic data, but notmnist is real"):
         _evaluate(CLASSIFICATION)
 
 
 def test_a_dataset_card_without_classes_is_refused():
-    layout.dataset_card("notmnist").write_text('{"data_source": "stand-in"}')
+    layout.dataset_card("notmnist").write_text('{"data_source": "synthetic"}')
     with pytest.raises(InkbenchError, match=r"dataset\.json has no 'classes'"):
         _evaluate(CLASSIFICATION)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas
 import pytest
 
-from inkbench.datasets.store import Page
+from inkbench.datasets.common.store import Page
 from inkbench.evaluation import restoration
 from inkbench.evaluation.restoration import Restored
 

@@ -9,5 +9,5 @@ import made_results
 
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Stand-in data: every kind of variant, evaluated but not plotted."""
-    return made_results.write(tmp_path_factory.mktemp("made"), "stand-in")
+    """Synthetic data: every kind of variant, evaluated but not plotted."""
+    return made_results.write(tmp_path_factory.mktemp("made"), "synthetic")

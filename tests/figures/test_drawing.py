@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from inkbench import readings
+from inkbench import records
 from inkbench.errors import InkbenchError
 from inkbench.figures import architecture, comparison, curves, images, pages, style
 
@@ -65,11 +65,11 @@ def test_pretraining_and_training_losses_get_panels_of_their_own():
     assert titles == ["loss of the pretraining", "loss (cross-entropy)", "accuracy"]
 
 
-@pytest.mark.parametrize("stand_in", [True, False])
-def test_only_stand_in_figures_carry_the_badge(stand_in: bool, tmp_path: Path):
+@pytest.mark.parametrize("is_synthetic", [True, False])
+def test_only_stand_in_figures_carry_the_badge(is_synthetic: bool, tmp_path: Path):
     figure = style.canvas(3, 2, "Title")
-    style.save(figure, tmp_path / "a.png", style.Source("text", stand_in), "alt")
-    assert any("STAND-IN" in text.get_text() for text in figure.texts) is stand_in
+    style.save(figure, tmp_path / "a.png", style.Source("text", is_synthetic), "alt")
+    assert any("SYNTHETIC" in text.get_text() for text in figure.texts) is is_synthetic
 
 
 def test_drawing_leaves_no_setting_behind():
@@ -89,13 +89,13 @@ def test_layers_are_read_from_the_model_file(made: Path):
         "dense, sigmoid",
     ]
     assert [layer.shape for layer in layers] == [(28, 28, 1), (14, 14, 8), (16,), (28, 28)]
-    card = readings.record(made / "models/mnist-vae/train.json", "again")
+    card = records.record(made / "models/mnist-vae/train.json", "again")
     assert sum(layer.parameters for layer in layers) == card["parameters"]
 
 
 def test_pools_and_upsamplings_of_a_network_for_pages_are_layers_of_their_own(tmp_path: Path):
     from inkbench import models
-    from inkbench.models import storage
+    from inkbench.models.common import storage
 
     storage.save(models.build("unet", (None, None, 2), 0, {"width": 2}), tmp_path / "model.keras")
     layers = architecture.layers_of(tmp_path / "model.keras", "again")
@@ -108,10 +108,10 @@ def test_pools_and_upsamplings_of_a_network_for_pages_are_layers_of_their_own(tm
 def test_a_table_with_ragged_rows_is_refused(tmp_path: Path):
     (tmp_path / "a.csv").write_text("a,b\n1,2\n3\n")
     with pytest.raises(InkbenchError, match=r"a.csv cannot be read .*unequal length"):
-        readings.table(tmp_path / "a.csv", "make it")
+        records.table(tmp_path / "a.csv", "make it")
 
 
 def test_empty_cells_are_not_a_number_and_text_is_left_out(tmp_path: Path):
     (tmp_path / "a.csv").write_text("a,b,name\n1,,x\n3,4,y\n")
-    found = readings.numbers(tmp_path / "a.csv", "make it")
+    found = records.numbers(tmp_path / "a.csv", "make it")
     assert list(found) == ["a", "b"] and np.isnan(found["b"][0])

@@ -124,7 +124,7 @@ def test_the_unet_learns_beyond_the_range_only_from_what_clipping_leaves_wrong(
 
 
 def test_binarise_cuts_pixels_at_one_half():
-    from inkbench.models.layers import Ink
+    from inkbench.models.common.layers import Ink
 
     images = np.array([[0, 127, 128, 255]], np.uint8)
     assert np.asarray(Ink(binarise=True)(images)).tolist() == [[0, 0, 1, 1]]
@@ -132,7 +132,7 @@ def test_binarise_cuts_pixels_at_one_half():
 
 
 def test_kl_divergence_is_that_of_two_gaussians():
-    from inkbench.models.layers import GaussianCode
+    from inkbench.models.common.layers import GaussianCode
 
     layer = GaussianCode()
     mean, log_var = np.array([[1.0, 0.0]], "float32"), np.array([[0.0, np.log(4.0)]], "float32")
@@ -144,7 +144,7 @@ def test_kl_divergence_is_that_of_two_gaussians():
 
 
 def test_bernoulli_nats_is_minus_the_log_likelihood():
-    from inkbench.models.losses import loss
+    from inkbench.training.losses import loss
 
     targets, outputs = np.zeros((2, 2, 2), "float32"), np.full((2, 2, 2), 0.25, "float32")
     targets[:, 0, 0] = 1
@@ -153,7 +153,7 @@ def test_bernoulli_nats_is_minus_the_log_likelihood():
 
 
 def test_binary_agreement_counts_pixels_on_the_same_side():
-    from inkbench.models.losses import binary_agreement
+    from inkbench.training.losses import binary_agreement
 
     targets, outputs = np.array([[0.2, 0.9, 0.5, 0.1]]), np.array([[0.4, 0.6, 0.2, 0.7]])
     assert np.asarray(binary_agreement(targets, outputs)).tolist() == [0.5]

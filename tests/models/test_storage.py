@@ -8,7 +8,7 @@ import pytest
 
 from inkbench import models
 from inkbench.errors import InkbenchError
-from inkbench.models import storage
+from inkbench.models.common import storage
 
 
 def test_a_model_built_twice_has_the_same_bytes(tmp_path):

@@ -15,6 +15,6 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("INKBENCH_TRACKING", "off")
     files = made.letter_files(LETTERS)
     files |= {f"notMNIST_small/{k}/copy.png": files[f"notMNIST_small/{k}/0.png"] for k in "AB"}
-    made.lay("notmnist", {"notMNIST_small.tar.gz": made.tar_gz(files)}, "stand-in")
-    made.lay("mnist", made.digits(60, 50), "stand-in")
+    made.lay("notmnist", {"notMNIST_small.tar.gz": made.tar_gz(files)}, "synthetic")
+    made.lay("mnist", made.digits(60, 50), "synthetic")
     return tmp_path

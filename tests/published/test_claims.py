@@ -30,7 +30,7 @@ def arrays(claim: str, file: str) -> dict[str, np.ndarray]:
 def test_the_printed_accuracy_is_the_loss(project: Path, root: Path):
     found = run("notmnist-basic", root)
     assert found["bce_of_a_perfect_copy"] < found["test_bce"] < found["bce_untrained"]
-    assert found["data_source"] == "stand-in" and found["parameters"] == 435_536
+    assert found["data_source"] == "synthetic" and found["parameters"] == 435_536
     assert {"outputs_0", "outputs_1"} <= arrays("notmnist-basic", "samples.npz").keys()
     left = [path for path in project.glob("*/published/**/*.*") if path.is_file()]
     kept = {path: path.read_bytes() for path in left}

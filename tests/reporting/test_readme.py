@@ -43,18 +43,18 @@ def test_check_writes_nothing_and_refuses_old_figures(page: Path):
 
 def test_stand_in_figures_say_so(page: Path, mine: Path):
     path = mine / "metrics/notmnist-cnn.json"
-    path.write_text(path.read_text().replace('"real"', '"stand-in"'))
+    path.write_text(path.read_text().replace('"real"', '"synthetic"'))
     readme.update(page)
-    assert "stand-in data, not the real dataset" in page.read_text()
+    assert "synthetic data, not the real dataset" in page.read_text()
 
 
 def test_claims_that_were_run_again_show_that_figure(page: Path, mine: Path):
     readme.update(page)
     assert "| loss 0.1677, printed as 16.77 %; run again whole" in page.read_text()
     path = mine / "metrics/published/notmnist-basic.json"
-    path.write_text(path.read_text().replace('"real"', '"stand-in"'))
+    path.write_text(path.read_text().replace('"real"', '"synthetic"'))
     readme.update(page)
-    assert "; stand-in data: run again whole" in page.read_text()
+    assert "; synthetic data: run again whole" in page.read_text()
 
 
 @pytest.mark.parametrize(

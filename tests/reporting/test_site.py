@@ -131,7 +131,7 @@ def test_every_claim_that_was_run_again_has_its_figure_and_its_picture(real: Pat
     assert {f"published-{name}" for name in made_audits.METRICS} <= page.ids
     for text in ("loss 0.1677, printed as 16.77 %", "95 % of such draws: 65.00 % to 83.75 %"):
         assert text in page.text
-    assert "stand-in data" not in page.text.lower()
+    assert "synthetic data" not in page.text.lower()
 
 
 def test_a_claim_run_again_on_stand_in_data_says_so(small: Path):
@@ -139,11 +139,11 @@ def test_a_claim_run_again_on_stand_in_data_says_so(small: Path):
         if path.stem != "mnist-logits":
             path.unlink()
     path = small / "metrics/published/mnist-logits.json"
-    path.write_text(path.read_text().replace('"real"', '"stand-in"'))
+    path.write_text(path.read_text().replace('"real"', '"synthetic"'))
     (small / "reports").mkdir()
     site.render(small / "reports")
     text = Page(small / "reports/published.html").text
-    assert "(stand-in data: 1 × 20,000 digits shown" in text and "MNIST digits are" in text
+    assert "(synthetic data: 1 × 20,000 digits shown" in text and "MNIST digits are" in text
 
 
 def test_real_data_carries_no_banner(pages: dict[Path, Page]):
@@ -152,7 +152,7 @@ def test_real_data_carries_no_banner(pages: dict[Path, Page]):
 
 def test_stand_in_data_carries_the_banner_on_every_page(small: Path):
     path = small / "metrics/mnist-vae.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"data_source": "stand-in"}))
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"data_source": "synthetic"}))
     (small / "reports").mkdir()
     site.render(small / "reports")
     for path in (small / "reports").rglob("*.html"):

@@ -95,7 +95,7 @@ def test_claims_that_nothing_speaks_to_are_left_out():
     assert found[0].ours.text == "accuracy 90.00 %" and found[0].same is None
 
 
-@pytest.mark.parametrize(("source", "label"), [("real", ""), ("stand-in", "stand-in data: ")])
+@pytest.mark.parametrize(("source", "label"), [("real", ""), ("synthetic", "synthetic data: ")])
 def test_a_figure_of_stand_in_data_beside_a_published_one_says_so(source: str, label: str):
     metrics = {"test_accuracy": 0.9, "data_source": source}
     (found, *_) = claims.claims([entry("notmnist-stacked-logreg", **metrics)], {})

@@ -49,8 +49,8 @@ def preprocess(run: tracking.StageRun, _: None) -> None:
     folder = Path("data/processed") / SUBJECT
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "train.npz").write_bytes(b"data")
-    (folder / "dataset.json").write_text('{"data_source": "stand-in"}')
-    run.set_tags({"data_source": "stand-in"})
+    (folder / "dataset.json").write_text('{"data_source": "synthetic"}')
+    run.set_tags({"data_source": "synthetic"})
 
 
 def train(run: tracking.StageRun, variant: dict) -> None:
@@ -65,11 +65,11 @@ def train(run: tracking.StageRun, variant: dict) -> None:
     if os.environ.get("FAKE_FAIL") == SUBJECT:
         raise ValueError("as asked")
     (folder / "history.csv").write_text("\n".join(rows) + "\n")
-    facts = {"variant": variant, "data_source": "stand-in"}
+    facts = {"variant": variant, "data_source": "synthetic"}
     (folder / "train.json").write_text(json.dumps(facts))
     (folder / "model.keras").write_text(json.dumps(variant))
     np.savez(folder / "snapshots.npz", inputs=np.zeros((2, 28, 28), np.uint8))
-    run.set_tags({"data_source": "stand-in"})
+    run.set_tags({"data_source": "synthetic"})
     run.log_metrics({"seconds": 1.5})
     run.log_model(np.zeros((1, 28, 28), np.uint8))
     run.log_artifact(folder / "history.csv")
@@ -79,9 +79,9 @@ def evaluate(run: tracking.StageRun, variant: dict) -> None:
     """Make test metrics."""
     figures = {"test_bce": variant["model"]["code"] / 100, "n_test": 10}
     Path("metrics").mkdir(exist_ok=True)
-    text = json.dumps({**figures, "data_source": "stand-in"})
+    text = json.dumps({**figures, "data_source": "synthetic"})
     (Path("metrics") / f"{SUBJECT}.json").write_text(text)
-    run.set_tags({"data_source": "stand-in"})
+    run.set_tags({"data_source": "synthetic"})
     run.log_metrics(figures)
 
 

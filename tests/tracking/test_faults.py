@@ -29,7 +29,7 @@ def train(project: Project, uri: str, **environment: str) -> str:
     """Run one stage as DVC would, and its courier to the end; returns what it says on stderr."""
     done = project.run(*TRAIN, DVC_STAGE=ADDRESS, MLFLOW_TRACKING_URI=uri, **environment)
     facts = json.loads((project.folder / "models/mnist-a/train.json").read_text())
-    assert facts["data_source"] == "stand-in", "the stage's own output is right"
+    assert facts["data_source"] == "synthetic", "the stage's own output is right"
     return done.stderr
 
 

@@ -106,10 +106,10 @@ def test_a_second_sync_makes_no_second_version(lineage: Lineage) -> None:
 
 
 def test_no_figure_on_stand_in_data_beats_one_on_real_data(lineage: Lineage) -> None:
-    lineage.evaluated(0.5, model="a", source="stand-in")
+    lineage.evaluated(0.5, model="a", source="synthetic")
     lineage.evaluated(0.9, model="b", source="real")
     assert lineage.champion == ("2", 0.9)
-    lineage.evaluated(0.1, model="c", source="stand-in")
+    lineage.evaluated(0.1, model="c", source="synthetic")
     assert lineage.champion == ("2", 0.9)
 
 

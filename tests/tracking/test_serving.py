@@ -17,7 +17,7 @@ from project import SCRIPTS, Project
 from server import answers, free_port
 
 from inkbench import models
-from inkbench.models import storage
+from inkbench.models.common import storage
 from inkbench.tracking.logged_models import log_model
 from inkbench.tracking.store import Store
 
@@ -44,7 +44,7 @@ def restorer(store: Store, tmp_path: Path) -> Path:
         md5="md5",
         variant="documents-unet",
         block=block,
-        data_source="stand-in",
+        data_source="synthetic",
     )
     mlflow.register_model(f"models:/{model}", NAME)
     store.client.set_registered_model_alias(NAME, "champion", "1")

@@ -10,8 +10,9 @@ import numpy as np
 from tqdm import tqdm
 
 from inkbench import disk, layout
-from inkbench.datasets import archives, cards, fetch, png, splits, store
-from inkbench.datasets.store import Page
+from inkbench.datasets import archives, cards, fetch, png, splits
+from inkbench.datasets.common import store
+from inkbench.datasets.common.store import Page
 from inkbench.errors import InkbenchError
 from inkbench.params import Data
 

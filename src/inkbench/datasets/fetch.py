@@ -1,4 +1,4 @@
-"""Raw archives: mirror → official hosts → stand-in data, verified before they take their place.
+"""Raw archives: mirror → official hosts → synthetic data, verified before they take their place.
 
 ``data/raw/D`` ends up with the archives and ``provenance.json``, which says where they came from.
 It holds no time and no local path, so two machines that fetched the same data have the same bytes.
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from inkbench import disk, layout
-from inkbench.data_source import STAND_IN
+from inkbench.data_source import SYNTHETIC
 from inkbench.datasets import archives, catalogue, kaggle, transfer
 from inkbench.datasets.catalogue import Archive
 from inkbench.datasets.transfer import Unavailable
@@ -36,26 +36,26 @@ def fetch(dataset: str, settings: Data) -> dict[str, Any]:
     dataset
         ``notmnist``, ``mnist`` or ``documents``.
     settings
-        ``data.<dataset>`` of ``params.yaml``: which subset, and whether stand-in data may take its
+        ``data.<dataset>`` of ``params.yaml``: which subset, and whether synthetic data may take its
         place.
 
     Returns
     -------
     What ``provenance.json`` says: ``dataset``, ``source`` (``official``, ``mirror`` or
-    ``stand-in``), ``files`` (``name``, ``url``, ``sha256``, ``bytes``, for archives
+    ``synthetic``), ``files`` (``name``, ``url``, ``sha256``, ``bytes``, for archives
     ``content_digest``), ``licence``, ``citation``.
 
     Raises
     ------
     InkbenchError
-        If no source gives the data and ``settings.source`` forbids stand-in data, or the disk is
+        If no source gives the data and ``settings.source`` forbids synthetic data, or the disk is
         full. What was in the folder is then untouched.
     """
     folder = layout.raw(dataset)
     editions = catalogue.editions(dataset, settings.subset)
     scratch = folder / _SCRATCH
     shutil.rmtree(scratch, ignore_errors=True)  # of a run that was killed
-    asked_for_stand_in = settings.source == STAND_IN
+    asked_for_stand_in = settings.source == SYNTHETIC
     if not asked_for_stand_in and (kept := _already_there(dataset, folder, editions)):
         return kept
     try:
@@ -66,7 +66,7 @@ def fetch(dataset: str, settings: Data) -> dict[str, Any]:
                 raise InkbenchError(search.summary())
             if not asked_for_stand_in:
                 _warn_of_stand_in(dataset)
-            source, files = STAND_IN, _stand_in(dataset, scratch)
+            source, files = SYNTHETIC, _stand_in(dataset, scratch)
         provenance = _provenance(dataset, source, files)
         _put_in_place(folder, scratch, provenance)
     finally:
@@ -104,7 +104,7 @@ def _already_there(
         paths = [folder / archive.name for archive in edition]
         if not all(path.is_file() for path in paths):
             continue
-        if recorded and recorded["source"] != STAND_IN and _matches(recorded, paths):
+        if recorded and recorded["source"] != SYNTHETIC and _matches(recorded, paths):
             return recorded
         if not all(_may_be_real(archive, recorded) for archive in edition):
             continue
@@ -159,7 +159,7 @@ class _Search:
         return (
             f"{self._dataset}: no source gave the real data: {'; '.join(self._failures)}. "
             f"Set {MIRROR} to a folder or URL that has it, put its archives into "
-            f"{layout.raw(self._dataset)}, or allow stand-in data "
+            f"{layout.raw(self._dataset)}, or allow synthetic data "
             f"(data.{self._dataset}.source: auto in params.yaml)"
         )
 
@@ -204,7 +204,7 @@ def _mirror() -> str:
 
 def _warn_of_stand_in(dataset: str) -> None:
     for line in (
-        f"{dataset}: NO SOURCE GAVE THE REAL DATA; going on with stand-in data made here.",
+        f"{dataset}: NO SOURCE GAVE THE REAL DATA; going on with synthetic data made here.",
         f"{dataset}: its figures say nothing about the real data. To fetch the real data later:",
         f"{dataset}:   dvc repro --force --single-item download@{dataset} && make repro",
     ):
@@ -212,11 +212,11 @@ def _warn_of_stand_in(dataset: str) -> None:
 
 
 def _stand_in(dataset: str, scratch: Path) -> list[File]:
-    from inkbench.datasets import standin
+    from inkbench.datasets import synthetic
 
     disk.empty_folder(scratch)
-    standin.write(dataset, scratch)
-    generated = "generated:inkbench.datasets.standin"
+    synthetic.write(dataset, scratch)
+    generated = "generated:inkbench.datasets.synthetic"
     return [_described(path, generated) for path in sorted(scratch.iterdir())]
 
 
@@ -249,7 +249,7 @@ def _described(path: Path, label: str) -> File:
 
 def _provenance(dataset: str, source: str, files: list[File]) -> dict[str, Any]:
     origin = catalogue.ORIGINS[dataset]
-    made = source == STAND_IN
+    made = source == SYNTHETIC
     return {
         "dataset": dataset,
         "source": source,

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from inkbench import disk, layout
-from inkbench.datasets import archives, cards, fetch, splits, store
-from inkbench.datasets.store import Images
+from inkbench.datasets import archives, cards, fetch, splits
+from inkbench.datasets.common import store
+from inkbench.datasets.common.store import Images
 from inkbench.errors import InkbenchError
 from inkbench.params import Data
 

@@ -11,7 +11,8 @@ import numpy as np
 from tqdm import tqdm
 
 from inkbench import disk, layout
-from inkbench.datasets import archives, cards, fetch, png, splits, store
+from inkbench.datasets import archives, cards, fetch, png, splits
+from inkbench.datasets.common import store
 from inkbench.datasets.spool import Spool
 from inkbench.errors import InkbenchError
 from inkbench.params import Data

@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image
 
-from inkbench.datasets.background import estimate
+from inkbench.datasets.common.background import estimate
 
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, Pillow's conversion to grey
 _STRETCH = 3  # more would make colours of the faint noise beside dark ink

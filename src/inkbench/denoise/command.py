@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from inkbench import disk, quiet
+from inkbench import disk
 from inkbench.denoise import inputs, reading, writing
 from inkbench.denoise.inputs import Task, shown
 from inkbench.denoise.page import clean
@@ -67,7 +67,7 @@ def run(arguments: list[str], out: Path, model_file: Path | None, settings: Sett
     model, whence = chosen.model("documents", "restoration", model_file)
     print(whence, file=sys.stderr)
     wanted = len(tasks) + len(unusable)
-    with quiet.decoders_silent():
+    with reading.silenced_decoders():
         done = sum(clean_all(OneAtATime(model), tasks, settings))
     print(f"{done} of {wanted} cleaned")
     return done == wanted

@@ -4,7 +4,10 @@ A file is judged by its content, not by its name; its size is looked at before i
 """
 
 import contextlib
+import os
 import stat
+import sys
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -170,3 +173,25 @@ def _scaled(values: np.ndarray) -> np.ndarray:
         known = " or ".join(f"{white:g}" for white in whites)
         raise InkbenchError(f"pixel values from {low:g} to {high:g}; known are 0 to {known}")
     return np.rint(values * np.float32(255 / white)).astype(np.uint8)
+
+
+@contextlib.contextmanager
+def silenced_decoders() -> Iterator[None]:
+    """Discard what image libraries print about damaged files; our own messages say it better."""
+    stderr, saved = sys.stderr, os.dup(2)
+    stderr.flush()
+    with (
+        warnings.catch_warnings(),
+        open(os.devnull, "wb") as devnull,
+        open(saved, "w", buffering=1, errors="backslashreplace") as messages,
+    ):
+        warnings.filterwarnings("ignore", module="PIL")
+        os.dup2(devnull.fileno(), 2)  # libtiff writes there, past Python
+        try:
+            if stderr is sys.__stderr__:
+                sys.stderr = messages
+            yield
+        finally:
+            sys.stderr = stderr
+            messages.flush()
+            os.dup2(saved, 2)

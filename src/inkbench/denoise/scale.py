@@ -7,7 +7,7 @@ pixels high, the same within a pixel on a noisy page and on its clean twin.
 import numpy as np
 from PIL import Image
 
-from inkbench.datasets.background import without_background
+from inkbench.datasets.common.background import without_background
 
 KNOWN = (8.0, 16.5)  # letter heights, in pixels, at which a page is left as it is
 TARGET = 12.0  # height that any other page is brought to

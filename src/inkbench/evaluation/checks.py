@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from inkbench.datasets.store import Images
+from inkbench.datasets.common.store import Images
 from inkbench.errors import InkbenchError
 
 _SLACK = 1e-3  # how far outside [0, 1] rounding in bfloat16 can carry an output

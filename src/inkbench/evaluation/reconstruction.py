@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from inkbench.datasets.noise import corrupt
-from inkbench.datasets.store import Images
+from inkbench.datasets.common.noise import corrupt
+from inkbench.datasets.common.store import Images
 from inkbench.evaluation import checks, fidelity, probe, projection, sparsity, variational
 from inkbench.evaluation.probe import Labelled
 from inkbench.evaluation.results import Metric, Results

@@ -9,8 +9,8 @@ from functools import cached_property
 
 import numpy as np
 
-from inkbench.datasets.background import without_background
-from inkbench.datasets.store import Page
+from inkbench.datasets.common.background import without_background
+from inkbench.datasets.common.store import Page
 from inkbench.evaluation import fidelity
 from inkbench.evaluation.results import Table
 

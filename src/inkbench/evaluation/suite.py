@@ -7,9 +7,9 @@ import numpy as np
 from pydantic import ValidationError
 from tqdm import tqdm
 
-from inkbench import layout, readings
-from inkbench.datasets import store
-from inkbench.datasets.store import Images
+from inkbench import layout, records
+from inkbench.datasets.common import store
+from inkbench.datasets.common.store import Images
 from inkbench.errors import InkbenchError
 from inkbench.evaluation import checks, classification, reconstruction, restoration, sparsity
 from inkbench.evaluation.results import Results
@@ -39,19 +39,19 @@ def load_training_card(name: str) -> tuple[Variant, dict[str, Any]]:
             f"{folder}: no trained variant {name!r}; trained: {', '.join(trained) or 'none'}; "
             "train it: dvc repro train@VARIANT"
         )
-    again = readings.anew("train", name)
-    card = readings.record(path, again)
+    rerun = records.rerun_command("train", name)
+    card = records.record(path, rerun)
     try:
         variant = Variant.model_validate(card["variant"])
         int(card["parameters"]), str(card["data_source"])
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         key = ".".join(map(str, first["loc"]))
-        raise InkbenchError(f"{path}: variant.{key}: {first['msg']}; run `{again}`") from None
+        raise InkbenchError(f"{path}: variant.{key}: {first['msg']}; run `{rerun}`") from None
     except (ValueError, KeyError, TypeError) as error:
-        raise readings.corrupt(path, error, again) from None
+        raise records.corrupt(path, error, rerun) from None
     if not layout.model(name).is_file():  # before anything heavy is imported for its sake
-        raise readings.missing(layout.model(name), again)
+        raise records.missing(layout.model(name), rerun)
     return variant, card
 
 
@@ -104,7 +104,7 @@ def _dataset_fact(dataset: str, key: str) -> Any:
     if key not in card:
         raise InkbenchError(
             f"{layout.dataset_card(dataset)} has no {key!r}; "
-            f"run `{readings.anew('preprocess', dataset)}`"
+            f"run `{records.rerun_command('preprocess', dataset)}`"
         )
     return card[key]
 
@@ -162,7 +162,7 @@ def _restoration(variant: Variant, model: Predictor, steps: Mapping[str, Predict
     if not pages:
         raise InkbenchError(
             f"{layout.processed(variant.dataset)}: no test pages in split {variant.split!r}; "
-            f"run `{readings.anew('preprocess', variant.dataset)}`"
+            f"run `{records.rerun_command('preprocess', variant.dataset)}`"
         )
     restored = []
     for page in tqdm(pages, "restoring", unit="page", delay=2, leave=False, disable=None):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from inkbench import readings
+from inkbench import records
 
 Shape = tuple[int | None, ...]
 # Layers that change what the one before gives, not its place in the plan of the network.
@@ -59,7 +59,7 @@ class Layer:
     scale: float
 
 
-def layers_of(path: Path, again: str) -> list[Layer]:
+def layers_of(path: Path, rerun: str) -> list[Layer]:
     """Every layer of a functional model, in order, small ones folded into those before.
 
     Raises
@@ -73,9 +73,9 @@ def layers_of(path: Path, again: str) -> list[Layer]:
             counts = _parameters(archive.read("model.weights.h5"))
         layers = list(_layers(config, counts, outer=[]))
     except FileNotFoundError:
-        raise readings.missing(path, again) from None
+        raise records.missing(path, rerun) from None
     except (OSError, ValueError, KeyError, TypeError, IndexError, zipfile.BadZipFile) as error:
-        raise readings.corrupt(path, error, again) from None
+        raise records.corrupt(path, error, rerun) from None
     _set_scales(layers)
     return _folded(layers)
 

@@ -47,12 +47,12 @@ class Source:
     ----------
     text
         Such as ``"mnist-vae · MNIST test digits"``.
-    stand_in
+    is_synthetic
         Whether the data is generated; the figure then carries a badge that says so.
     """
 
     text: str
-    stand_in: bool
+    is_synthetic: bool
 
 
 def styled(draw: Callable[_P, _R]) -> Callable[_P, _R]:
@@ -149,11 +149,11 @@ def _footer(figure: "Figure", source: Source) -> None:
     width, height = figure.get_size_inches()
     left, low = _MARGIN_INCHES / width, 0.11 / height
     figure.text(left, low, f"inkbench · {source.text}", fontsize=10, color=RULE, va="bottom")
-    if source.stand_in:
+    if source.is_synthetic:
         figure.text(
             1 - left - 0.05 / width,
             low,
-            "STAND-IN DATA, not the real dataset",
+            "SYNTHETIC DATA, not the real dataset",
             fontsize=10,
             fontweight="bold",
             color=WARNING,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from inkbench import layout, readings
+from inkbench import layout, records
 from inkbench.errors import InkbenchError
 from inkbench.figures import (
     architecture,
@@ -70,10 +70,10 @@ def write(work: Work, folder: Path) -> list[Path]:
 
 def _curves(work: Work) -> Iterator[Plate]:
     path = layout.history(work.name)
-    again = readings.anew("train", work.name)
-    history = readings.numbers(path, again)
+    rerun = records.rerun_command("train", work.name)
+    history = records.numbers(path, rerun)
     for needed in ("epoch", "loss"):
-        readings.column(history, path, again, needed)
+        records.column(history, path, rerun, needed)
     loss = work.variant.get("loss", "")
     figure = curves.training(history, LOSS_NAMES.get(loss, loss), _steps(work))
     names = ", ".join(curves.metrics_of(history)).replace("_", " ")
@@ -93,16 +93,16 @@ def _progress(work: Work) -> Iterator[Plate]:
     path = layout.snapshots(work.name)
     if work.variant["task"] == "classification" and not path.exists():
         return  # only those pretrained as autoencoders have any
-    again = readings.anew("train", work.name)
-    found = readings.arrays(path, again)
-    inputs, targets = readings.take(found, path, again, "inputs", "targets")
+    rerun = records.rerun_command("train", work.name)
+    found = records.arrays(path, rerun)
+    inputs, targets = records.take(found, path, rerun, "inputs", "targets")
     outputs = {
         int(name.removeprefix("outputs_")): values
         for name, values in found.items()
         if name.startswith("outputs_")
     }
     if not outputs:
-        raise InkbenchError(f"{path} has no array 'outputs_<epoch>'; run `{again}`")
+        raise InkbenchError(f"{path} has no array 'outputs_<epoch>'; run `{rerun}`")
     figure = images.progress(inputs, targets, outputs, work.card["dataset"] == "documents")
     epochs = " and ".join(str(epoch) for epoch in sorted(outputs))
     alt = f"Rows of the same validation images as the network gave them after epoch {epochs}."
@@ -168,8 +168,8 @@ def _code_sparsity(work: Work) -> Iterator[Plate]:
 
 
 def _network(work: Work) -> Iterator[Plate]:
-    again = readings.anew("train", work.name)
-    layers = architecture.layers_of(layout.model(work.name), again)
+    rerun = records.rerun_command("train", work.name)
+    layers = architecture.layers_of(layout.model(work.name), rerun)
     plan = "; ".join(f"{layer.text} {network.shape_of(layer)}" for layer in layers)
     yield Plate("network", f"Layers: {plan}.", network.diagram(layers))
 

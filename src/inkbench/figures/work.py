@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from inkbench import layout, readings
+from inkbench import layout, records
 from inkbench.data_source import REAL
 from inkbench.errors import InkbenchError
 from inkbench.figures import pages, style
@@ -30,8 +30,8 @@ class Work:
     def source(self) -> style.Source:
         """What the footer of its figures says."""
         dataset = self.card["dataset"]
-        stand_in = self.card["data_source"] != REAL
-        return style.Source(f"{self.name} · {DATA_NAMES.get(dataset, dataset)}", stand_in)
+        is_synthetic = self.card["data_source"] != REAL
+        return style.Source(f"{self.name} · {DATA_NAMES.get(dataset, dataset)}", is_synthetic)
 
     def path(self, file: str) -> Path:
         """An evaluation file."""
@@ -44,33 +44,31 @@ class Work:
     def arrays(self, file: str, *names: str) -> list[np.ndarray]:
         """Named arrays of an evaluation file."""
         path = self.path(file)
-        return readings.take(readings.arrays(path, self.again), path, self.again, *names)
+        return records.take(records.arrays(path, self.rerun), path, self.rerun, *names)
 
     def columns(self, file: str, *names: str, text: bool = False) -> list[Any]:
         """Named columns of an evaluation table: float64 arrays, or lists of text."""
         path = self.path(file)
-        found = (readings.table if text else readings.numbers)(path, self.again)
-        return [readings.column(found, path, self.again, name) for name in names]
+        found = (records.table if text else records.numbers)(path, self.rerun)
+        return [records.column(found, path, self.rerun, name) for name in names]
 
     @property
-    def again(self) -> str:
+    def rerun(self) -> str:
         """Command that evaluates anew."""
-        return readings.anew("evaluate", self.name)
+        return records.rerun_command("evaluate", self.name)
 
     def shown_pages(self) -> list[pages.Result]:
         """The test pages that the evaluation chose to show."""
         path = self.path("pages.npz")
-        found = readings.arrays(path, self.again)
-        about = readings.take(found, path, self.again, "names", "noise", "role", "rmse")
+        found = records.arrays(path, self.rerun)
+        about = records.take(found, path, self.rerun, "names", "noise", "role", "rmse")
         return [
             pages.Result(
                 str(name),
                 str(noise),
                 str(role),
                 float(rmse),
-                *readings.take(
-                    found, path, self.again, f"noisy_{i}", f"restored_{i}", f"clean_{i}"
-                ),
+                *records.take(found, path, self.rerun, f"noisy_{i}", f"restored_{i}", f"clean_{i}"),
             )
             for i, (name, noise, role, rmse) in enumerate(zip(*about, strict=True))
         ]
@@ -89,10 +87,12 @@ def open_work(name: str) -> Work:
         If there is none of that name, or its card is incomplete.
     """
     path = layout.training_card(name)
-    card = readings.record(path, f"dvc repro train@{name}")
+    card = records.record(path, f"dvc repro train@{name}")
     for key in ("variant", "data_source", "dataset"):
         if key not in card:
-            raise InkbenchError(f"{path} has no {key!r}; run `{readings.anew('train', name)}`")
+            raise InkbenchError(
+                f"{path} has no {key!r}; run `{records.rerun_command('train', name)}`"
+            )
     if not layout.evaluation(name).is_dir():
-        raise readings.missing(layout.evaluation(name), f"dvc repro evaluate@{name}")
+        raise records.missing(layout.evaluation(name), f"dvc repro evaluate@{name}")
     return Work(name, card)

@@ -16,13 +16,10 @@ from pydantic import BaseModel, ConfigDict, create_model
 if TYPE_CHECKING:
     import keras
 
-# Modules of this package that are not families.
-SHARED = ("halves", "layers", "losses", "optimisers", "storage")
-
 
 def families() -> list[str]:
     """Names of all architecture families, sorted."""
-    return sorted({module.name for module in pkgutil.iter_modules(__path__)} - set(SHARED))
+    return sorted(module.name for module in pkgutil.iter_modules(__path__) if not module.ispkg)
 
 
 @cache

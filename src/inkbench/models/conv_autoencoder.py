@@ -29,7 +29,7 @@ def build(image_shape: tuple[int, int], classes: int) -> "keras.Model":
     import keras
     from keras import layers
 
-    from inkbench.models.layers import Ink
+    from inkbench.models.common.layers import Ink
 
     def conv(filters: int, name: str | None = None) -> layers.Layer:
         return layers.Conv2D(filters, 3, padding="same", activation="relu", name=name)

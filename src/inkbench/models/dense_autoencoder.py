@@ -30,7 +30,7 @@ def build(
     import keras
     from keras import layers
 
-    from inkbench.models.layers import Ink
+    from inkbench.models.common.layers import Ink
 
     height, width = image_shape
     images = keras.Input(image_shape, dtype="uint8", name="image")

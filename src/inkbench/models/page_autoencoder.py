@@ -32,7 +32,7 @@ def build(
     import keras
     from keras import layers
 
-    from inkbench.models.layers import ClipToUnit, PageChannels
+    from inkbench.models.common.layers import ClipToUnit, PageChannels
 
     def conv(filters: int, name: str | None = None) -> layers.Layer:
         return layers.Conv2D(

@@ -34,7 +34,7 @@ def build(
     import keras
     from keras import layers
 
-    from inkbench.models.layers import Ink
+    from inkbench.models.common.layers import Ink
 
     def conv(x, filters: int, size: int = 3, strides: int = 1):
         x = layers.Conv2D(filters, size, strides, padding="same", use_bias=False)(x)

@@ -40,7 +40,7 @@ def build(
     import keras
     from keras import layers
 
-    from inkbench.models.layers import Ink
+    from inkbench.models.common.layers import Ink
 
     images = keras.Input(image_shape, dtype="uint8", name="image")
     x = layers.Flatten()(Ink()(images))

@@ -43,7 +43,7 @@ def build(
     import keras
     from keras import layers
 
-    from inkbench.models.layers import Ink
+    from inkbench.models.common.layers import Ink
 
     penalty = keras.regularizers.L1L2(l1, l2) if l1 or l2 else None
     height, width = image_shape[0] // 4, image_shape[1] // 4

@@ -38,7 +38,7 @@ def build(
     import keras
     from keras import layers, ops
 
-    from inkbench.models.layers import ClipToUnit, PageChannels
+    from inkbench.models.common.layers import ClipToUnit, PageChannels
 
     def double_conv(x, filters: int):
         for _ in range(2):

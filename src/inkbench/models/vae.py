@@ -39,7 +39,7 @@ def build(
     import keras
     from keras import layers
 
-    from inkbench.models.layers import GaussianCode, Ink
+    from inkbench.models.common.layers import GaussianCode, Ink
 
     height, breadth = image_shape[0] // 4, image_shape[1] // 4
 

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from inkbench import models
-from inkbench.batches import warped
 from inkbench.datasets.notmnist import CLASSES
 from inkbench.evaluation.results import Results, Table
 from inkbench.params import Augment, Published
 from inkbench.published import letters
 from inkbench.published.letters import Letters
+from inkbench.training.batches import warped
 
 if TYPE_CHECKING:
     import keras

@@ -2,13 +2,14 @@
 
 import importlib
 
-from inkbench import data_source, hardware, quiet
+from inkbench import data_source
 from inkbench.datasets import fetch
 from inkbench.evaluation.results import Results
 from inkbench.params import Published
+from inkbench.training import runtime
 
 # Generated data says nothing about a claim: there it is enough that everything runs.
-_ON_STAND_IN = {"epochs": 2, "train_limit": 2000}  # at most
+_ON_SYNTHETIC = {"epochs": 2, "train_limit": 2000}  # at most
 
 
 def audit(claim: str, settings: Published) -> Results:
@@ -24,7 +25,7 @@ def audit(claim: str, settings: Published) -> Results:
     Returns
     -------
     Results
-        With ``data_source``, ``dataset`` and ``epochs`` among the metrics. On stand-in data the
+        With ``data_source``, ``dataset`` and ``epochs`` among the metrics. On synthetic data the
         training is cut short.
 
     Raises
@@ -33,13 +34,13 @@ def audit(claim: str, settings: Published) -> Results:
         If the raw archives are missing, damaged or too small.
     """
     source = data_source.of(fetch.load_provenance(settings.dataset))
-    if source == data_source.STAND_IN:
+    if source == data_source.SYNTHETIC:
         least = {
-            key: min(getattr(settings, key) or most, most) for key, most in _ON_STAND_IN.items()
+            key: min(getattr(settings, key) or most, most) for key, most in _ON_SYNTHETIC.items()
         }
         settings = settings.model_copy(update=least)
-    quiet.start_tensorflow()  # whole batches, so a kernel has all cores
-    hardware.set_up("float32", settings.seed)  # as published, and repeatable to the last bit
+    # Whole batches, as published: one operation at a time may use all threads.
+    runtime.set_up("float32", settings.seed, kernel_threads=runtime.THREADS)
     module = importlib.import_module(f"inkbench.published.{claim.replace('-', '_')}")
     results: Results = module.audit(settings)
     results.metrics |= {

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from inkbench import layout, readings
+from inkbench import layout, records
 from inkbench.data_source import REAL
 from inkbench.errors import InkbenchError
 from inkbench.figures import published, style
@@ -40,14 +40,14 @@ class Audit:
         return self.metrics["dataset"]
 
     @property
-    def stand_in(self) -> bool:
+    def is_synthetic(self) -> bool:
         """Whether it was run on generated data."""
         return self.metrics["data_source"] != REAL
 
     @property
-    def again(self) -> str:
+    def rerun(self) -> str:
         """Command that makes its evidence anew."""
-        return readings.anew("published", self.name)
+        return records.rerun_command("published", self.name)
 
     def fill(self, text: str) -> str:
         """Put metrics into a text: ``{test_bce:.2%}`` becomes ``16.77 %``."""
@@ -55,7 +55,7 @@ class Audit:
             return text.format_map(self.metrics).replace("%", " %").replace("  %", " %")
         except (KeyError, ValueError) as error:
             path = layout.metrics(layout.claim(self.name))
-            raise InkbenchError(f"{path} does not fit {text!r} ({error}); {self.again}") from None
+            raise InkbenchError(f"{path} does not fit {text!r} ({error}); {self.rerun}") from None
 
     @cached_property
     def folder(self) -> Path:
@@ -64,11 +64,11 @@ class Audit:
 
     def arrays(self, file: str) -> dict[str, np.ndarray]:
         """Arrays of an ``.npz`` file; `InkbenchError` if it is missing or broken."""
-        return readings.arrays(self.folder / file, self.again)
+        return records.arrays(self.folder / file, self.rerun)
 
     def columns(self, file: str) -> dict[str, np.ndarray]:
         """Columns of numbers of a ``.csv`` file; `InkbenchError` if it is missing or broken."""
-        return readings.numbers(self.folder / file, self.again)
+        return records.numbers(self.folder / file, self.rerun)
 
 
 def audits() -> dict[str, Audit]:
@@ -76,10 +76,10 @@ def audits() -> dict[str, Audit]:
     paths = sorted(layout.metrics(layout.claim("")).parent.glob("*.json"))
     found = {}
     for path in paths:
-        audit = Audit(path.stem, readings.record(path, f"dvc repro published@{path.stem}"))
+        audit = Audit(path.stem, records.record(path, f"dvc repro published@{path.stem}"))
         for key in ("data_source", "dataset"):
             if key not in audit.metrics:
-                raise InkbenchError(f"{path} has no {key!r}; run `{audit.again}`")
+                raise InkbenchError(f"{path} has no {key!r}; run `{audit.rerun}`")
         if path.stem in _DRAWINGS:
             found[path.stem] = audit
     return found
@@ -97,10 +97,10 @@ def picture(audit: Audit, folder: Path) -> Image:
     try:
         figure = draw(audit)
     except KeyError as error:
-        raise InkbenchError(f"{audit.folder} has no {error}; run `{audit.again}`") from None
+        raise InkbenchError(f"{audit.folder} has no {error}; run `{audit.rerun}`") from None
     path = folder / f"published-{audit.name}.png"
     about = f"{audit.name} · {leaderboard.dataset_title(audit.dataset)}"
-    style.save(figure, path, style.Source(about, audit.stand_in), alt)
+    style.save(figure, path, style.Source(about, audit.is_synthetic), alt)
     return collect.read_image(path)
 
 
@@ -131,8 +131,8 @@ def _bytes_for_letters(audit: Audit) -> "Figure":
 
 def _few_images(audit: Audit) -> "Figure":
     path = audit.folder / "letters.csv"
-    named = readings.table(path, audit.again)
-    letters = readings.column(named, path, audit.again, "letter")
+    named = records.table(path, audit.rerun)
+    letters = records.column(named, path, audit.rerun, "letter")
     by_letter = audit.columns("letters.csv")
     return published.few_images(
         audit.columns("draws.csv")["chance"],

@@ -94,7 +94,7 @@ def _rerun(audit: Audit, words: dict[str, str]) -> Figure:
 
 
 def _source(one: Audit | Entry) -> str:
-    return "stand-in data: " if one.stand_in else ""
+    return "synthetic data: " if one.is_synthetic else ""
 
 
 def _figure(entries: dict[str, Entry], wanted: dict[str, str] | None) -> Figure | None:

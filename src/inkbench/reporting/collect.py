@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from inkbench import layout, readings
+from inkbench import layout, records
 from inkbench.data_source import REAL
-from inkbench.datasets.store import PAGE_DISJOINT
+from inkbench.datasets.common.store import PAGE_DISJOINT
 from inkbench.errors import InkbenchError
 
 COST_COLUMNS = ("seconds", "images_per_second", "peak_memory_mb")
@@ -94,7 +94,7 @@ class Entry:
         return (*(text for text, holds in said.items() if holds), *named)
 
     @property
-    def stand_in(self) -> bool:
+    def is_synthetic(self) -> bool:
         """Whether its figures are of generated data."""
         return self.metrics["data_source"] != REAL
 
@@ -117,9 +117,9 @@ class Result(Entry):
     @cached_property
     def history(self) -> dict[str, np.ndarray]:
         """Columns of ``history.csv``."""
-        path, again = layout.history(self.name), readings.anew("train", self.name)
-        found = readings.numbers(path, again)
-        readings.column(found, path, again, "epoch")
+        path, rerun = layout.history(self.name), records.rerun_command("train", self.name)
+        found = records.numbers(path, rerun)
+        records.column(found, path, rerun, "epoch")
         return found
 
     @property
@@ -136,9 +136,11 @@ class Result(Entry):
 def metrics_of(name: str) -> dict[str, Any]:
     """``metrics/V.json``; `InkbenchError` if it is missing, broken or does not name its data."""
     path = layout.metrics(name)
-    found = readings.record(path, f"dvc repro evaluate@{name}")
+    found = records.record(path, f"dvc repro evaluate@{name}")
     if "data_source" not in found:
-        raise InkbenchError(f"{path} has no 'data_source'; run `{readings.anew('evaluate', name)}`")
+        raise InkbenchError(
+            f"{path} has no 'data_source'; run `{records.rerun_command('evaluate', name)}`"
+        )
     return found
 
 
@@ -169,11 +171,11 @@ def result(name: str) -> Result:
             f"{path} not found; run `dvc repro plot@{name}`, "
             f"or delete {layout.metrics(name)} if that variant is gone"
         )
-    card = readings.record(path, f"dvc repro train@{name}")
+    card = records.record(path, f"dvc repro train@{name}")
     block = card.get("variant")
     if not isinstance(block, dict) or not {"task", "dataset"} <= block.keys():
         raise InkbenchError(
-            f"{path} has no complete 'variant'; run `{readings.anew('train', name)}`"
+            f"{path} has no complete 'variant'; run `{records.rerun_command('train', name)}`"
         )
     costs = costs_of(name)
     seconds = {key: costs[key] for key in ("seconds",) if key in costs}
@@ -189,12 +191,12 @@ def costs_of(name: str) -> dict[str, float]:
     InkbenchError
         When the file is broken.
     """
-    again = "python benchmarks/costs.py"
+    rerun = "python benchmarks/costs.py"
     if not layout.COSTS.exists():
         return {}
-    names = readings.column(readings.table(layout.COSTS, again), layout.COSTS, again, "variant")
-    columns = readings.numbers(layout.COSTS, again)
-    known = {key: readings.column(columns, layout.COSTS, again, key) for key in COST_COLUMNS}
+    names = records.column(records.table(layout.COSTS, rerun), layout.COSTS, rerun, "variant")
+    columns = records.numbers(layout.COSTS, rerun)
+    known = {key: records.column(columns, layout.COSTS, rerun, key) for key in COST_COLUMNS}
     if name not in names:
         return {}
     row = {key: float(values[names.index(name)]) for key, values in known.items()}
@@ -222,7 +224,7 @@ def read_image(path: Path) -> Image:
             text = picture.text  # after loading, as the chunks may follow the pixels
             width, height = picture.size
     except (OSError, ValueError) as error:
-        raise readings.corrupt(path, error, "dvc repro plot") from None
+        raise records.corrupt(path, error, "dvc repro plot") from None
     return Image(path, text.get("Description", path.stem), width, height)
 
 
@@ -238,6 +240,6 @@ def dataset_cards() -> dict[str, dict[str, Any]]:
     """``dataset.json`` of every processed dataset, by name."""
     paths = sorted(layout.processed("").glob(f"*/{layout.dataset_card('').name}"))
     return {
-        path.parent.name: readings.record(path, f"dvc repro preprocess@{path.parent.name}")
+        path.parent.name: records.record(path, f"dvc repro preprocess@{path.parent.name}")
         for path in paths
     }

@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from inkbench import layout, readings
+from inkbench import layout, records
 from inkbench.reporting.collect import Result
 
 LOSS, ACCURACY, CONFUSION = "loss", "accuracy", "confusion"
@@ -53,8 +53,8 @@ def _curve(result: Result, name: str, folder: Path) -> bool:
 
 
 def _copy(source: Path, folder: Path, name: str) -> None:
-    again = f"dvc repro --force --single-item evaluate@{name}"
-    found = readings.table(source, again)  # refuses a broken one
+    rerun = f"dvc repro --force --single-item evaluate@{name}"
+    found = records.table(source, rerun)  # refuses a broken one
     for column in ("actual", "predicted"):
-        readings.column(found, source, again, column)
+        records.column(found, source, rerun, column)
     shutil.copyfile(source, folder / f"{name}.csv")

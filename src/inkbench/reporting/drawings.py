@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from inkbench.data_source import REAL
-from inkbench.datasets import store
+from inkbench.datasets.common import store
 from inkbench.figures import comparison, curves, dataset, images, style
 from inkbench.figures.variant import LOSS_NAMES
 from inkbench.reporting import collect, leaderboard
@@ -20,9 +20,11 @@ if TYPE_CHECKING:
 _SHEET_SEED = 0
 
 
-def _save(figure: "Figure", folder: Path, name: str, about: str, stand_in: bool, alt: str) -> Image:
+def _save(
+    figure: "Figure", folder: Path, name: str, about: str, is_synthetic: bool, alt: str
+) -> Image:
     path = folder / f"{name}.png"
-    style.save(figure, path, style.Source(about, stand_in), alt)
+    style.save(figure, path, style.Source(about, is_synthetic), alt)
     return collect.read_image(path)
 
 
@@ -44,9 +46,9 @@ def of_boards(boards: Sequence[Board], folder: Path) -> list[Image]:
         timed = any(rival.seconds for group in rivals.values() for rival in group)
         costs = "parameters and training seconds" if timed else "parameters"
         alt = f"{leaderboard.label(key)} against {costs} of {names}."
-        stand_in = any(board.stand_in for board in mine)
+        is_synthetic = any(board.is_synthetic for board in mine)
         source = " · ".join(dict.fromkeys(leaderboard.dataset_title(b.dataset) for b in mine))
-        made.append(_save(figure, folder, f"pareto-{task}", source, stand_in, alt))
+        made.append(_save(figure, folder, f"pareto-{task}", source, is_synthetic, alt))
     return made
 
 
@@ -69,9 +71,9 @@ def of_training(results: Sequence[Result], name: str, folder: Path) -> Iterator[
         title = f"{leaderboard.dataset_title(name)}: {len(mine)} trainings compared"
         figure = curves.overlaid(panels, title)
         alt = f"Curves of {', '.join(panels)} of {', '.join(result.name for result in mine)}."
-        stand_in = any(result.stand_in for result in mine)
+        is_synthetic = any(result.is_synthetic for result in mine)
         source = leaderboard.dataset_title(name)
-        yield _save(figure, folder, f"curves-{name}-{task}", source, stand_in, alt)
+        yield _save(figure, folder, f"curves-{name}-{task}", source, is_synthetic, alt)
 
 
 def _curves(results: Sequence[Result]) -> dict[str, dict[str, tuple[np.ndarray, np.ndarray]]]:
@@ -95,15 +97,15 @@ def _curves(results: Sequence[Result]) -> dict[str, dict[str, tuple[np.ndarray, 
 def of_dataset(name: str, card: dict[str, Any], folder: Path) -> list[Image]:
     """Sample sheet and class histogram of a dataset."""
     title = leaderboard.dataset_title(name)
-    stand_in = card.get("data_source") != REAL
+    is_synthetic = card.get("data_source") != REAL
     pages = not card.get("classes")
     what = "pages" if pages else "images"
     drawn = _page_sheet(name) if pages else _sample_sheet(name, card["classes"], title)
     alt = "A page of each kind of noise above its clean twin." if pages else "Examples by class."
-    sheet = _save(drawn, folder, f"sheet-{name}", title, stand_in, alt)
+    sheet = _save(drawn, folder, f"sheet-{name}", title, is_synthetic, alt)
     histogram = dataset.class_histogram(card.get("counts", {}), what)
     alt = f"Number of {what} by class and part of the split."
-    return [sheet, _save(histogram, folder, f"counts-{name}", title, stand_in, alt)]
+    return [sheet, _save(histogram, folder, f"counts-{name}", title, is_synthetic, alt)]
 
 
 def _sample_sheet(name: str, classes: Sequence[str], title: str) -> "Figure":

@@ -43,9 +43,9 @@ class Board:
     rows: list[Row]
 
     @property
-    def stand_in(self) -> bool:
+    def is_synthetic(self) -> bool:
         """Whether any of its figures is of generated data."""
-        return any(row.entry.stand_in for row in self.rows)
+        return any(row.entry.is_synthetic for row in self.rows)
 
 
 @cache

@@ -34,7 +34,7 @@ def write(path: Path = layout.PICTURE) -> None:
     figure = overview.results(shown, targets, rebuilt, labels, classes, drawn)
     sources = (page.source, letters.source, digits.source)
     source = style.Source(
-        f"{page.name} · {letters.name} · {digits.name}", any(one.stand_in for one in sources)
+        f"{page.name} · {letters.name} · {digits.name}", any(one.is_synthetic for one in sources)
     )
     alt = (
         "A stained page before and after cleaning; letters above their reconstructions; "

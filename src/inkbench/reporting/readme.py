@@ -82,7 +82,7 @@ def tables(variants: Sequence[Entry], rerun: Mapping[str, Audit]) -> str:
     parts = []
     for board in [*leaderboard.boards(variants), *leaderboard.comparisons(variants)]:
         parts += [
-            f"**{board.title}** ({_data(board.rows[0].entry, board.stand_in)})",
+            f"**{board.title}** ({_data(board.rows[0].entry, board.is_synthetic)})",
             _board(board),
         ]
     found = claims.claims(variants, rerun)
@@ -105,12 +105,12 @@ def _costs(variants: Sequence[Entry]) -> list[str]:
     ]
 
 
-def _data(entry: Entry, stand_in: bool) -> str:
+def _data(entry: Entry, is_synthetic: bool) -> str:
     count = entry.metrics.get("n_test")
     size = (
         f", {count:,} test {'pages' if entry.task == 'restoration' else 'images'}" if count else ""
     )
-    return ("**stand-in data, not the real dataset**" if stand_in else "real data") + size
+    return ("**synthetic data, not the real dataset**" if is_synthetic else "real data") + size
 
 
 def _board(board: leaderboard.Board) -> str:

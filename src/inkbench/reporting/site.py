@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from inkbench.data_source import REAL
-from inkbench.datasets import store
+from inkbench.datasets.common import store
 from inkbench.reporting import audits, claims, collect, data, drawings, leaderboard
 from inkbench.reporting.audits import Audit
 from inkbench.reporting.collect import Image, Result
@@ -75,7 +75,7 @@ class _Site:
             "label": leaderboard.label,
             "meaning": leaderboard.meaning,
             "dataset_title": leaderboard.dataset_title,
-            "stand_ins": _stand_ins(cards, [*results, *self.audits.values()]),
+            "synthetic_names": _stand_ins(cards, [*results, *self.audits.values()]),
         }
 
     def index(self) -> None:
@@ -166,4 +166,4 @@ def _environment() -> Any:
 def _stand_ins(cards: dict[str, dict[str, Any]], found: Sequence[Result | Audit]) -> list[str]:
     """Datasets that are not the real ones, or on which something generated was measured."""
     generated = {name for name, card in cards.items() if card.get("data_source") != REAL}
-    return sorted(generated | {one.dataset for one in found if one.stand_in})
+    return sorted(generated | {one.dataset for one in found if one.is_synthetic})

@@ -40,7 +40,7 @@ def crown(
 ) -> None:
     """Register the best model of every line of ``registry:`` if it beats the champion.
 
-    A figure on real data counts more than any on stand-in data, and one on another split of the
+    A figure on real data counts more than any on synthetic data, and one on another split of the
     pages or on other pixels is not compared at all (`competes`). A version that was rolled back
     never returns by itself.
 

@@ -1,0 +1,1 @@
+"""What every stage after `preprocess` reads: stored arrays, backgrounds, noise."""

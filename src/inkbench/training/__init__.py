@@ -1,0 +1,1 @@
+"""How a model is trained: start with `inkbench.training.loop`."""

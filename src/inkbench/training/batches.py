@@ -1,0 +1,198 @@
+"""What a model is shown: every epoch is a pure function of (seed, epoch).
+
+Order, crops, augmentation and noise of epoch *e* come from ``default_rng([seed, e])`` alone, so a
+training that was killed goes on with exactly the batches it would have seen.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from inkbench import layout
+from inkbench.datasets.common import store
+from inkbench.datasets.common.background import with_background
+from inkbench.datasets.common.noise import corrupt
+from inkbench.errors import InkbenchError
+from inkbench.params import Augment, Noise, Variant
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+Arrays = tuple[np.ndarray, np.ndarray]  # inputs uint8, targets uint8 (images, pages or labels)
+Target = Literal["image", "label"]
+
+
+@dataclass(frozen=True)
+class Data:
+    """What a variant is trained on, in the model's terms.
+
+    Attributes
+    ----------
+    epoch
+        (target, number of the epoch) → inputs and targets, in the order to be shown.
+    valid
+        target → inputs and targets of the validation part.
+    image_shape
+        Shape of one input.
+    count
+        Examples in an epoch: images, or patches.
+    """
+
+    epoch: Callable[[Target, int], Arrays]
+    valid: Callable[[Target], Arrays]
+    image_shape: tuple[int | None, ...]
+    count: int
+
+
+def batched(arrays: Arrays, target: Target, variant: Variant) -> "tf.data.Dataset":
+    """Batches for Keras: inputs stay uint8, image targets become float32 in [0, 1]."""
+    import tensorflow as tf
+
+    def scaled(inputs, targets):
+        ink = tf.cast(targets, tf.float32) / 255
+        return inputs, tf.cast(ink >= 0.5, tf.float32) if variant.binarise else ink
+
+    batches = tf.data.Dataset.from_tensor_slices(arrays).batch(variant.batch_size)
+    return (batches.map(scaled) if target == "image" else batches).prefetch(2)
+
+
+def load(variant: Variant, classes: int) -> Data:
+    """Load a variant's training and validation parts.
+
+    Parameters
+    ----------
+    variant
+        Names the dataset; its seed, noise, augmentation and patches shape the epochs.
+    classes
+        Number of classes of the dataset.
+
+    Raises
+    ------
+    InkbenchError
+        When a part is missing, empty or labelled beyond the classes.
+    """
+    return _pages(variant) if variant.task == "restoration" else _images(variant, classes)
+
+
+def _images(variant: Variant, classes: int) -> Data:
+    train, valid = (store.load_images(variant.dataset, part) for part in ("train", "valid"))
+    images, labels = (a[: variant.train_limit] for a in (train.images, train.labels))
+    for part, found in (("train", labels), ("valid", valid.labels)):
+        path = layout.processed(variant.dataset) / f"{part}.npz"
+        if not len(found):
+            raise InkbenchError(
+                f"{path}: no images; lower the held-out fractions in {layout.PARAMS}"
+            )
+        if found.max() >= classes:
+            raise InkbenchError(
+                f"{path}: label {found.max()} does not fit the {classes} classes of dataset.json; "
+                f"run `dvc repro preprocess@{variant.dataset}`"
+            )
+
+    def epoch(target: Target, number: int) -> Arrays:
+        rng = np.random.default_rng([variant.seed, number])
+        order = rng.permutation(len(images))
+        shown = warped(images[order], variant.augment, rng)
+        targets = shown if target == "image" else labels[order]
+        return _noised(shown, variant, number), targets
+
+    def validation(target: Target) -> Arrays:
+        targets = valid.images if target == "image" else valid.labels
+        return _noised(valid.images, variant, 0), targets
+
+    return Data(epoch, validation, images.shape[1:], len(images))
+
+
+def _pages(variant: Variant) -> Data:
+    train, valid = (
+        [
+            (with_background(page.noisy), page.clean[..., None])
+            for page in store.load_pages(variant.dataset, part, variant.split)
+            if page.clean is not None
+        ]
+        for part in ("train", "valid")
+    )
+    train = train[: variant.train_limit]
+    for part, found in (("train", train), ("valid", valid)):
+        if not found:
+            path = layout.processed(variant.dataset) / f"{part}.npz"
+            raise InkbenchError(
+                f"{path}: no pages; lower the held-out fractions in {layout.PARAMS}"
+            )
+    assert variant.patches is not None, "params.yaml was let through without"
+    size, count = variant.patches.size, variant.patches.per_page * len(train)
+    return Data(
+        epoch=lambda _, number: _crops(train, size, count, [variant.seed, number]),
+        valid=lambda _: _crops(valid, size, max(1, count // 8), [variant.seed]),
+        image_shape=(None, None, 2),
+        count=count,
+    )
+
+
+def warped(images: np.ndarray, augment: Augment, rng: np.random.Generator) -> np.ndarray:
+    """Change every image by its own random affine map; what is moved in from outside is 0.
+
+    Parameters
+    ----------
+    images
+        uint8 ``[n, h, w]``.
+    augment
+        Largest shift (pixels), rotation (degrees), relative zoom and shear.
+    rng
+        Source of the random numbers.
+
+    Returns
+    -------
+    numpy.ndarray
+        uint8 ``[n, h, w]``.
+    """
+    if augment == Augment():
+        return images
+    import tensorflow as tf
+
+    count, height, width = images.shape
+
+    def draw(limit: float) -> np.ndarray:
+        return rng.uniform(-limit, limit, (count,))
+
+    angle, shear = np.radians(draw(augment.rotate)), draw(augment.shear)
+    zoom_y, zoom_x = 1 + draw(augment.zoom), 1 + draw(augment.zoom)
+    # Output (x, y) → input (a x + b y + c, d x + e y + f), about the image's centre.
+    a, b = zoom_x * np.cos(angle), zoom_x * (shear - np.sin(angle))
+    d, e = zoom_y * np.sin(angle), zoom_y * np.cos(angle)
+    middle_x, middle_y = (width - 1) / 2, (height - 1) / 2
+    c = middle_x - a * middle_x - b * middle_y + draw(augment.shift)
+    f = middle_y - d * middle_x - e * middle_y + draw(augment.shift)
+    zeros = np.zeros(count)
+    moved = tf.raw_ops.ImageProjectiveTransformV3(
+        images=tf.cast(images[..., None], tf.float32),
+        transforms=tf.constant(np.stack([a, b, c, d, e, f, zeros, zeros], 1), tf.float32),
+        output_shape=tf.constant([height, width]),
+        interpolation="BILINEAR",
+        fill_mode="CONSTANT",
+        fill_value=0.0,
+    )
+    return tf.cast(tf.round(moved[..., 0]), tf.uint8).numpy()
+
+
+def _noised(images: np.ndarray, variant: Variant, number: int) -> np.ndarray:
+    noise = variant.noise
+    seed = [variant.seed, number, 1]  # not the sequence that the order was drawn from
+    return corrupt(images, noise.gaussian, noise.salt_pepper, seed) if noise != Noise() else images
+
+
+def _crops(pages: list[Arrays], size: int, count: int, seed: list[int]) -> Arrays:
+    """Square crops at random places of random pages, mirrored left-right and up-down by chance."""
+    rng = np.random.default_rng(seed)
+    inputs = np.empty((count, size, size, 2), np.uint8)
+    targets = np.empty((count, size, size, 1), np.uint8)
+    areas = np.array([clean.size for _, clean in pages], float)
+    for i, chosen in enumerate(rng.choice(len(pages), count, p=areas / areas.sum())):
+        noisy, clean = pages[chosen]
+        top, left = rng.integers(np.array(clean.shape[:2]) - size + 1)
+        window = (slice(top, top + size), slice(left, left + size))
+        down, right = rng.choice((-1, 1), 2)
+        inputs[i], targets[i] = (page[window][::down, ::right] for page in (noisy, clean))
+    return inputs, targets

@@ -1,0 +1,107 @@
+"""What is stored comes back, and what is missing or damaged is one line."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from inkbench import disk, layout
+from inkbench.datasets.common import store
+from inkbench.datasets.spool import Spool
+from inkbench.errors import InkbenchError
+
+pytestmark = pytest.mark.usefixtures("workplace")
+IMAGES = store.Images(
+    np.arange(2 * 784, dtype=np.uint8).reshape(2, 28, 28),
+    np.array([1, 2], np.uint8),
+    np.array([5, 6]),
+)
+
+
+def saved(dataset: str = "mnist") -> Path:
+    with disk.new_version(layout.processed(dataset)) as folder:
+        store.save_images(folder, "train", IMAGES)
+        store.save_card(folder, {"dataset": dataset})
+    return layout.processed(dataset)
+
+
+def page(name: str, height: int, clean: bool = True) -> store.Page:
+    pixels = np.full((height, 9), int(name), np.uint8)
+    return store.Page(name, pixels, pixels + 1 if clean else None, "fold", 7 if clean else -1)
+
+
+def test_images_come_back_as_they_were() -> None:
+    saved()
+    found = store.load_images("mnist", "train")
+    for name in ("images", "labels", "groups"):
+        assert (getattr(found, name) == getattr(IMAGES, name)).all()
+        assert getattr(found, name).dtype == getattr(IMAGES, name).dtype
+
+
+def test_a_file_has_the_bytes_that_numpy_would_write() -> None:
+    saved()
+    arrays = {name: getattr(IMAGES, name) for name in ("images", "labels", "groups")}
+    np.savez("by-numpy.npz", **arrays)
+    ours = layout.processed("mnist") / "train.npz"
+    assert ours.read_bytes() == Path("by-numpy.npz").read_bytes()
+
+
+def test_images_are_saved_from_a_spool_in_the_order_asked_for() -> None:
+    images = np.random.default_rng(0).integers(0, 256, (5000, 4, 4), np.uint8)
+    numbers = np.random.default_rng(1).permutation(5000)[:4500]
+    with disk.new_version(layout.processed("mnist")) as folder, Spool(folder, (4, 4)) as spool:
+        spool.append(images[:3000])
+        spool.append(images[3000:])
+        store.save_arrays(folder, "train", images=spool.select(numbers))
+    with np.load(layout.processed("mnist") / "train.npz") as found:
+        assert (found["images"] == images[numbers]).all()
+
+
+def test_pages_of_two_sizes_come_back_in_the_order_of_their_numbers() -> None:
+    with disk.new_version(layout.processed("documents")) as folder:
+        store.save_pages(folder, "train", [page("10", 4), page("9", 4), page("2", 6)])
+    found = store.load_pages("documents", "train")
+    assert [p.name for p in found] == ["2", "9", "10"]
+    assert [p.noisy.shape for p in found] == [(6, 9), (4, 9), (4, 9)]
+    assert [int(p.clean[0, 0]) for p in found if p.clean is not None] == [3, 10, 11]
+    assert {(p.noise, p.group) for p in found} == {("fold", 7)}
+
+
+def test_pages_without_a_target_come_back_without_one() -> None:
+    with disk.new_version(layout.processed("documents")) as folder:
+        store.save_pages(folder, "unlabelled", [page("1", 4, clean=False)])
+    (found,) = store.load_pages("documents", "unlabelled")
+    assert found.clean is None
+    assert (found.noise, found.group) == ("fold", -1)
+
+
+def test_the_card_comes_back() -> None:
+    saved()
+    assert store.load_card("mnist") == {"dataset": "mnist"}
+
+
+def test_what_is_missing_says_how_to_make_it() -> None:
+    for load in (store.load_card, lambda d: store.load_images(d, "train")):
+        with pytest.raises(InkbenchError, match="not found; make it: dvc repro preprocess@mnist"):
+            load("mnist")
+
+
+@pytest.mark.parametrize("keep", [0, 10, 900])
+def test_what_is_damaged_says_how_to_make_it_again(keep: int) -> None:
+    path = saved() / "train.npz"
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(InkbenchError, match=r"train.npz is damaged .* --force .*preprocess@mnist"):
+        store.load_images("mnist", "train")
+
+
+def test_arrays_of_something_else_are_one_line() -> None:
+    folder = saved()
+    np.savez(folder / "train.npz", other=np.zeros(1))
+    with pytest.raises(InkbenchError, match="has no array 'images'"):
+        store.load_images("mnist", "train")
+
+
+def test_a_damaged_card_is_one_line() -> None:
+    (saved() / "dataset.json").write_text("{")
+    with pytest.raises(InkbenchError, match=r"dataset.json: .*make it again"):
+        store.load_card("mnist")

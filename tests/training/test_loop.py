@@ -1,0 +1,204 @@
+"""A training repeats itself to the byte, survives a kill, and fails in one line."""
+
+import csv
+import io
+import json
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import yaml
+
+from helpers import contents
+from inkbench import models, params
+from inkbench.datasets.common import store
+from inkbench.errors import InkbenchError
+from inkbench.models.common import storage
+from inkbench.training import loop, losses
+from inkbench.training.checkpoints import fingerprint
+
+pytestmark = pytest.mark.slow
+
+SCRIPT = """
+import os, signal, sys
+from inkbench import params
+from inkbench.training import loop
+from inkbench.errors import one_line_errors
+name, last = sys.argv[1], int(sys.argv[2])
+def say(row, epoch):
+    print(epoch, flush=True)
+    if epoch == last:
+        os.kill(os.getpid(), signal.SIGKILL)
+with one_line_errors():
+    loop.train(name, params.load().variant(name), on_epoch=say)
+"""
+
+
+@pytest.fixture
+def work(tmp_path, monkeypatch, root) -> Path:
+    """A folder with 200 made letters and one small variant of each kind."""
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    folder = tmp_path / "data/processed/notmnist"
+    folder.mkdir(parents=True)
+    for part, count in (("train", 200), ("valid", 20), ("test", 20)):
+        labels = np.arange(count, dtype=np.uint8) % 10
+        images = rng.integers(0, 120, (count, 28, 28), np.uint8)
+        for image, label in zip(images, labels, strict=True):
+            image[2 * label : 2 * label + 6] += 120
+        store.save_images(folder, part, store.Images(images, labels, np.arange(count)))
+    store.save_card(folder, {"data_source": "synthetic", "classes": list("ABCDEFGHIJ")})
+    tree = yaml.safe_load((root / "params.yaml").read_text())
+    small = {"epochs": 3, "batch_size": 20, "learning_rate": 0.001, "precision": "float32"}
+    for variant in tree["train"].values():
+        variant.update(small)
+    tree["train"]["notmnist-stacked-logreg"].update(
+        pretrain_epochs=2, model={"hidden": [32], "code": 16, "dropout": 0.2}
+    )
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(tree))
+    return tmp_path
+
+
+def _train(variant: str, killed_after: int = 0) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, "-c", SCRIPT, variant, str(killed_after)], capture_output=True, text=True
+    )
+
+
+def _train_here(variant: str) -> loop.Trained:
+    return loop.train(variant, params.load().variant(variant), on_epoch=lambda *_: None)
+
+
+def _refused(variant: str) -> str:
+    with pytest.raises(InkbenchError) as refused:
+        _train_here(variant)
+    assert not Path("models", variant).exists()
+    return str(refused.value)
+
+
+def test_a_killed_training_ends_with_the_same_bytes_as_a_whole_one(work):
+    """Three phases, dropout, Adam's moments survive; a damaged checkpoint costs time only."""
+    variant = "notmnist-stacked-logreg"
+    kept, made = work / ".checkpoints" / variant, work / "models" / variant
+    assert _train(variant).returncode == 0
+    whole = contents(made)
+    assert not kept.exists()
+    assert whole["steps/logistic_regression.keras"] != whole["model.keras"]
+    shutil.rmtree(made)
+
+    # Two pretraining and two logistic epochs, two of three at the end.
+    assert _train(variant, killed_after=6).returncode == -signal.SIGKILL
+    shutil.copytree(kept, work / "copy")
+    resumed = _train(variant)
+    assert resumed.returncode == 0, resumed.stderr
+    assert resumed.stdout.split() == ["7"]  # not from the start
+    assert contents(made) == whole
+
+    shutil.rmtree(made)
+    shutil.move(work / "copy", kept)
+    (weights,) = kept.glob("*.h5")
+    weights.write_bytes(b"damaged")
+    again = _train(variant)
+    assert again.returncode == 0, again.stderr
+    assert "damaged checkpoint; training starts over" in again.stderr
+    assert contents(made) == whole
+
+
+def test_two_trainings_learn_and_end_with_the_same_bytes(work):
+    """Convolutions, dropout and augmentation on all threads: what is prone to differ."""
+    made = work / "models/notmnist-cnn"
+    assert _train("notmnist-cnn").returncode == 0
+    once = contents(made)
+    lost = [float(row["loss"]) for row in csv.DictReader(io.StringIO(once["history.csv"].decode()))]
+    assert lost[-1] < lost[0]
+    shutil.rmtree(made)
+    assert _train("notmnist-cnn").returncode == 0
+    assert contents(made) == once
+
+
+def test_a_diverging_loss_is_named_and_leaves_no_model(work, monkeypatch):
+    nan = float("nan")
+    monkeypatch.setattr(losses, "loss", lambda _: lambda labels, outputs: outputs[:, 0] * nan)
+    assert _refused("notmnist-cnn") == (
+        "train.notmnist-cnn: the loss is not finite in epoch 1 at "
+        "learning_rate 0.001; try a smaller one"
+    )
+
+
+def test_out_of_memory_is_one_line_and_leaves_no_model(work, monkeypatch):
+    def fit(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(keras.Model, "fit", fit)
+    assert _refused("notmnist-cnn") == (
+        "train.notmnist-cnn: out of memory in epoch 1 at batch_size 20; try a smaller one"
+    )
+
+
+def test_what_a_training_leaves(work):
+    _train_here("notmnist-conv-ae")
+    folder = Path("models/notmnist-conv-ae")
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "history.csv",
+        "model.keras",
+        "snapshots.npz",
+        "train.json",
+    ]
+    facts = json.loads((folder / "train.json").read_text())
+    assert facts["parameters"] == 314_625
+    assert facts["data_source"] == "synthetic"
+    assert facts["n_train"] == 200
+    rows = (folder / "history.csv").read_text().splitlines()
+    assert rows[0].startswith("epoch,") and len(rows) == 4
+    with np.load(folder / "snapshots.npz") as snapshots:
+        assert {"inputs", "targets", "outputs_1", "outputs_2", "outputs_3"} == set(snapshots)
+        assert snapshots["outputs_3"].shape == (8, 28, 28)
+        drawn = storage.load(folder / "model.keras").predict_on_batch(snapshots["inputs"])
+        assert np.abs(drawn - snapshots["outputs_3"]).max() < 2e-3, "the trained weights, shipped"
+
+
+def test_missing_data_is_named(work):
+    (work / "data/processed/notmnist/train.npz").unlink()
+    assert "data/processed/notmnist/train.npz" in _refused("notmnist-cnn")
+
+
+def test_a_fingerprint_depends_on_settings_machine_data_and_code(work, monkeypatch):
+    variant = params.load().variant("notmnist-cnn")
+    machine = {"threads": 2}
+    base = fingerprint(variant, machine)
+    assert fingerprint(variant, machine) == base
+    assert fingerprint(variant, {"threads": 3}) != base
+    other = variant.model_copy(update={"learning_rate": 0.5})
+    assert fingerprint(other, machine) != base
+    (work / "data/processed/notmnist/train.npz").write_bytes(b"other")
+    changed = fingerprint(variant, machine)
+    assert changed != base
+    monkeypatch.setattr(Path, "rglob", lambda *_: iter(()))
+    assert fingerprint(variant, machine) != changed, "our code is part of it"
+
+
+def test_a_phase_is_compiled_as_its_variant_says(root):
+    known = params.load(root / "params.yaml").train
+    variant = known["notmnist-conv-ae"]
+    network = models.build(variant.family, (28, 28), 10, variant.model_options)
+    (objective,) = loop._objectives(variant, network)
+    model = loop._compile(variant, objective, 7 * variant.batch_size, "cpu")
+    assert type(model.optimizer).__name__ == "ConvolutionalMuon"
+    assert type(model.loss).__name__ == "BinaryCrossentropy"
+    rate = model.optimizer._learning_rate
+    assert float(rate(7 * variant.epochs - 1)) > 0
+    assert float(rate(7 * variant.epochs)) == pytest.approx(0, abs=1e-9)
+
+
+def test_logistic_regression_leaves_its_encoder_alone(root):
+    variant = params.load(root / "params.yaml").train["notmnist-stacked-logreg"]
+    network = models.build(variant.family, (28, 28), 10, variant.model_options)
+    _, logistic, _ = loop._objectives(variant, network)
+    head = loop._compile(variant, logistic, 700, "cpu")
+    assert type(head.optimizer).__name__ == "Adam"
+    assert {v.path.split("/")[0] for v in head.trainable_variables} == {network.layers[-1].name}
