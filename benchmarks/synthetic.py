@@ -4,8 +4,8 @@
 
 Generates the data in a temporary folder, trains a small network on each dataset (one to two minutes
 each on two idle cores) and measures it on the real images. `INKBENCH_MIRROR` is a folder with the
-real archives, named as the publishers name them. The restorer is also measured on synthetic pages that
-it was not trained on, to tell what is lost between the two.
+real archives, named as the publishers name them. The restorer is also measured on synthetic pages
+that it was not trained on, to tell what is lost between the two.
 """
 
 import argparse
