@@ -1,6 +1,6 @@
-"""Run one published claim again as it was: data/raw/<dataset> → metrics/published/CLAIM.json.
+"""Reproduce one published claim with its bugs: data/raw/<dataset> → metrics/published/CLAIM.json.
 
-The arrays and tables behind its picture go to evaluations/published/CLAIM.
+The arrays and tables of its figure are written to evaluations/published/CLAIM.
 """
 
 from inkbench import layout, params
@@ -8,22 +8,22 @@ from inkbench.errors import run_stage
 
 
 def published(claim: str) -> None:
-    """Run one claim again and record it."""
+    """Reproduce one claim and log the results."""
     settings = params.load().claim(claim)
 
     from inkbench import tracking
-    from inkbench.published import rerun
+    from inkbench.published.reproduce import reproduce
 
     block = {"published": {claim: settings.model_dump(mode="json", exclude_unset=True)}}
     with tracking.stage_run(
         "published", variant=claim, dataset=settings.dataset, params=block
     ) as run:
-        results = rerun.audit(claim, settings)
-        filed = layout.claim(claim)
-        results.write(filed)
+        results = reproduce(claim, settings)
+        name = layout.claim(claim)
+        results.write(name)
         run.set_tags({"data_source": results.metrics["data_source"]})
         run.log_metrics(results.numbers)
-        for path in (layout.metrics(filed), *sorted(layout.evaluation(filed).glob("*.csv"))):
+        for path in (layout.metrics(name), *sorted(layout.evaluation(name).glob("*.csv"))):
             run.log_artifact(path)
 
 

@@ -1,4 +1,4 @@
-"""A trained Keras model, asked in batches: the one place where evaluation meets TensorFlow."""
+"""Runs a trained Keras model in batches: the only place where evaluation uses TensorFlow."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,18 +11,18 @@ from inkbench.errors import InkbenchError
 if TYPE_CHECKING:
     import keras
 
-_BATCH = 256  # images; outputs of the widest layer then stay in the processor's cache
+_BATCH = 256  # images; the outputs of the widest layer then fit in the CPU's cache
 
 
 class Predictor:
-    """A trained model, arrays in, arrays out.
+    """A trained model that takes and returns NumPy arrays.
 
     Parameters
     ----------
     model
-        By the calling convention of `inkbench.models`: uint8 in, scaling inside.
+        Takes uint8 images and scales them itself, see `inkbench.models`.
     path
-        File that it was read from, for messages.
+        The model's file, for error messages.
     """
 
     def __init__(self, model: "keras.Model", path: Path) -> None:
@@ -32,13 +32,7 @@ class Predictor:
 
     @classmethod
     def load(cls, path: Path) -> "Predictor":
-        """Read a model.
-
-        Raises
-        ------
-        InkbenchError
-            If the file is missing or is no Keras model.
-        """
+        """Read a model; `InkbenchError` if the file is missing or not a Keras model."""
         from inkbench.models.common import storage
 
         return cls(storage.load(path), path)
@@ -62,15 +56,15 @@ class Predictor:
         return mean, log_var
 
     def decode(self, codes: np.ndarray) -> np.ndarray:
-        """Images float32 ``[n, h, w]`` for codes ``[n, d]``, through the nested ``decoder``."""
+        """Images float32 ``[n, h, w]`` for codes ``[n, d]``, from the nested ``decoder``."""
         return _in_batches(self._layers["decoder"], codes, "decoding")[0]
 
     def kernels(self) -> dict[str, np.ndarray]:
-        """Layer name → kernel, from the input to the output, nested models included."""
+        """Layer name → kernel, from the input to the output, including nested models."""
         return dict(_kernels(self._model))
 
     def restore(self, page: np.ndarray) -> np.ndarray:
-        """Clean page float32 ``[h, w]`` in [0, 1] for a noisy one, uint8 ``[h, w]``."""
+        """Restore a noisy page, uint8 ``[h, w]`` → float32 ``[h, w]`` in [0, 1]."""
         from inkbench.restore import restore
 
         return restore(self._model, page)
@@ -78,26 +72,26 @@ class Predictor:
     def _activations(self, images: np.ndarray, *names: str) -> list[np.ndarray]:
         import keras
 
-        missing = [name for name in names if name not in self._layers]
-        if missing:
-            raise InkbenchError(
-                f"{self.path}: the model has no layer {missing[0]!r}; its family must name it"
-            )
-        tops = [self._layers[name].output for name in names]
-        return _in_batches(keras.Model(self._model.inputs, tops), images, "encoding")
+        for name in names:
+            if name not in self._layers:
+                raise InkbenchError(
+                    f"{self.path}: no layer is named {name!r}; name it in the model's family"
+                )
+        layers = [self._layers[name].output for name in names]
+        return _in_batches(keras.Model(self._model.inputs, layers), images, "encoding")
 
 
-def _in_batches(model: "keras.Model", inputs: np.ndarray, doing: str) -> list[np.ndarray]:
-    """All outputs of a model, float32, in one array each."""
+def _in_batches(model: "keras.Model", inputs: np.ndarray, action: str) -> list[np.ndarray]:
+    """Every output of a model, as one float32 array each."""
     from tqdm import tqdm
 
     starts = range(0, len(inputs), _BATCH)
-    parts = []
-    for start in tqdm(starts, doing, unit="batch", delay=2, leave=False, disable=None):
-        found = model.predict_on_batch(inputs[start : start + _BATCH])
-        parts.append(found if isinstance(found, list) else [found])
+    batches = []
+    for start in tqdm(starts, action, unit="batch", delay=2, leave=False, disable=None):
+        outputs = model.predict_on_batch(inputs[start : start + _BATCH])
+        batches.append(outputs if isinstance(outputs, list) else [outputs])
     return [
-        np.concatenate(part).astype(np.float32, copy=False) for part in zip(*parts, strict=True)
+        np.concatenate(parts).astype(np.float32, copy=False) for parts in zip(*batches, strict=True)
     ]
 
 

@@ -1,4 +1,4 @@
-"""Whole pages through a restorer, in tiles where a page is large."""
+"""Runs a restorer on whole pages, in overlapping tiles if a page is large."""
 
 import math
 from collections.abc import Iterator
@@ -12,15 +12,15 @@ from inkbench.datasets.common.background import with_background
 if TYPE_CHECKING:
     import keras
 
-TILE = 576  # pixels a side: a page of the dataset is one tile, and memory is that of one tile
-_MULTIPLE = 16  # heights and widths that any of our networks can halve and double again
+TILE = 576  # pixels a side; limits memory, and a page of the dataset fits in one tile
+_MULTIPLE = 16  # every network can halve and double such heights and widths
 
 
 def restore(model: "keras.Model", page: np.ndarray, tile: int = TILE) -> np.ndarray:
-    """Clean one page: the mean of what the network makes of it and of its mirror images.
+    """Restore one page, averaging the outputs for its four mirror images.
 
-    Tiles overlap by as much as the network sees around a pixel, and only what every tile knows for
-    certain is kept: the result is that of the whole page at once, so there are no seams to blend.
+    Tiles overlap by the network's receptive field, and each contributes only the pixels whose
+    receptive field lies inside it: up to rounding, the result is that of the whole page at once.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ def restore(model: "keras.Model", page: np.ndarray, tile: int = TILE) -> np.ndar
     page
         uint8 ``[h, w]``, 255 = white paper, any size.
     tile
-        Largest side, in pixels, of what the network is shown at a time; a multiple of 16.
+        Largest side of a tile in pixels, a multiple of 16.
 
     Returns
     -------
@@ -44,17 +44,18 @@ def restore(model: "keras.Model", page: np.ndarray, tile: int = TILE) -> np.ndar
     restored: np.ndarray = np.empty(channels.shape[:2], np.float32)
     cuts = [list(_cuts(side, tile, margin)) for side in restored.shape]
     for rows, columns in product(*cuts):
-        (top, bottom, first, last), (left, right, begin, end) = rows, columns
+        (top, bottom, first_row, last_row), (left, right, first_column, last_column) = rows, columns
         output = _mirrored_mean(model, channels[top:bottom, left:right])
-        known = output[first - top : last - top, begin - left : end - left]
-        restored[first:last, begin:end] = known
+        restored[first_row:last_row, first_column:last_column] = output[
+            first_row - top : last_row - top, first_column - left : last_column - left
+        ]
     return restored[:height, :width]
 
 
 def _mirrored_mean(model: "keras.Model", tile: np.ndarray) -> np.ndarray:
-    """Mean output for the four mirror images of a tile: a ninth less error for four times the work.
+    """Mean output for the four mirror images of a tile: an RMSE lower by a ninth for 4 × the work.
 
-    One after the other, so that memory is that of one.
+    One image at a time, to save memory.
     """
     total = np.zeros(tile.shape[:2], np.float32)
     for down, right in product((1, -1), repeat=2):
@@ -64,25 +65,24 @@ def _mirrored_mean(model: "keras.Model", tile: np.ndarray) -> np.ndarray:
 
 
 def reach(model: "keras.Model") -> int:
-    """Pixels around an output pixel that may influence it, at most.
+    """Upper bound of the receptive field's radius, in pixels.
 
-    Adds up the kernels of all layers in turn, each at the resolution it works at; a skip
-    connection only ever shortens the way.
+    Adds up the kernels of all layers, each at its resolution; a skip connection only shortens the
+    path.
     """
     radius, step = 0.0, 1.0
     for layer in _layers(model):
         window = _largest(layer, "kernel_size", "pool_size") * _largest(layer, "dilation_rate")
         stride = _largest(layer, "strides")
-        grows = "Transpose" in type(layer).__name__
         if hasattr(layer, "size"):  # upsampling
             step /= max(layer.size)
             radius += (max(layer.size) - 1) * step
-        elif grows:
+        elif "Transpose" in type(layer).__name__:
             step /= stride
             radius += (window - 1) * step
         else:
-            whole = stride > 1 or window % 2 == 0  # a strided window lies to one side of its pixel
-            radius += (window - 1 if whole else window // 2) * step
+            one_sided = stride > 1 or window % 2 == 0  # the window may lie on one side of its pixel
+            radius += (window - 1 if one_sided else window // 2) * step
             step *= stride
     return math.ceil(radius)
 
@@ -101,11 +101,11 @@ def _largest(layer: "keras.Layer", *names: str) -> int:
 
 
 def _cuts(length: int, tile: int, margin: int) -> Iterator[tuple[int, int, int, int]]:
-    """Cut a side into equal tiles: start and stop of each, and of the part of it that counts."""
-    known = 0
-    while known < length:
-        start = min(max(known - margin, 0), max(length - tile, 0))
+    """Cut a side into tiles: start and stop of each, and of the part of it that is kept."""
+    done = 0
+    while done < length:
+        start = min(max(done - margin, 0), max(length - tile, 0))
         stop = min(start + tile, length)
         last = length if stop == length else stop - margin
-        yield start, stop, known, last
-        known = last
+        yield start, stop, done, last
+        done = last

@@ -1,96 +1,64 @@
-"""Bad input to an evaluation: refused in one line before anything is written."""
+"""Checks of data and model outputs: an `InkbenchError` before anything is written."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from inkbench import records
 from inkbench.datasets.common.store import Images
 from inkbench.errors import InkbenchError
 
-_SLACK = 1e-3  # how far outside [0, 1] rounding in bfloat16 can carry an output
+_TOLERANCE = 1e-3  # bfloat16 rounding can carry an output this far outside [0, 1]
 
 
 def labelled_images(images: Images, classes: Sequence[str], path: Path) -> None:
-    """Refuse a part that is empty, of one class only, or labelled beyond the classes.
+    """Reject a part that is empty, has only one class, or has a label without a class.
 
-    Parameters
-    ----------
-    images
-        The part.
-    classes
-        Names of the classes, indexed by label.
-    path
-        File that the part was read from, for the message.
-
-    Raises
-    ------
-    InkbenchError
-        Naming the file and what is wrong with it.
+    ``classes`` are the names, indexed by label; ``path`` is the part's file, for the message.
     """
-    remedy = f"make it again: dvc repro --force --single-item preprocess@{path.parent.name}"
     labels = np.unique(images.labels)
     if not len(labels):
-        raise InkbenchError(f"{path}: no images to evaluate on; {remedy}")
-    if labels[-1] >= len(classes):
-        raise InkbenchError(
-            f"{path}: label {labels[-1]} does not fit the {len(classes)} classes; {remedy}"
-        )
-    if len(labels) == 1:
-        raise InkbenchError(
-            f"{path}: all images are of one class ({classes[labels[0]]}), "
-            f"which says nothing about telling classes apart; {remedy}"
-        )
+        problem = "has no images"
+    elif labels[-1] >= len(classes):
+        problem = f"label {labels[-1]} is outside the {len(classes)} classes"
+    elif len(labels) == 1:
+        problem = f"all images are of class {classes[labels[0]]}; at least two classes are needed"
+    else:
+        return
+    rerun = records.rerun_command("preprocess", path.parent.name)
+    raise InkbenchError(f"{path}: {problem}; run `{rerun}`")
 
 
-def outputs(found: np.ndarray, shape: tuple[int, ...], model: Path) -> None:
-    """Refuse outputs that are no probabilities or intensities: wrong shape, NaN, outside [0, 1].
+def outputs(outputs: np.ndarray, shape: tuple[int, ...], model: Path) -> None:
+    """Reject outputs that are not of ``shape``, not finite or outside [0, 1].
 
-    Parameters
-    ----------
-    found
-        Outputs of the network.
-    shape
-        What their shape must be.
-    model
-        File of the model, for the message.
-
-    Raises
-    ------
-    InkbenchError
-        Naming the model and what is wrong with its outputs.
+    ``model`` is the model's file, for the message.
     """
-    if found.shape != shape:
-        raise InkbenchError(
-            f"{model}: gives outputs of shape {found.shape} where the data needs {shape}; "
-            f"{_retrain(model)}"
-        )
-    finite(found, model)
-    low, high = found.min(), found.max()
-    if low < -_SLACK or high > 1 + _SLACK:
-        raise InkbenchError(
-            f"{model}: outputs from {low:.4g} to {high:.4g} where [0, 1] is due (logits?); "
-            f"{_retrain(model)}"
+    if outputs.shape != shape:
+        raise _bad_output(model, f"output shape is {outputs.shape}, expected {shape}")
+    finite(outputs, model)
+    low, high = outputs.min(), outputs.max()
+    if low < -_TOLERANCE or high > 1 + _TOLERANCE:
+        raise _bad_output(
+            model, f"outputs range from {low:.4g} to {high:.4g}, expected [0, 1] (logits?)"
         )
 
 
-def finite(found: np.ndarray, model: Path) -> None:
-    """Refuse NaN and infinities in anything that a model computed."""
-    bad = found.size - int(np.isfinite(found).sum())
+def finite(outputs: np.ndarray, model: Path) -> None:
+    """Reject NaN and infinite values."""
+    bad = outputs.size - int(np.isfinite(outputs).sum())
     if bad:
-        raise InkbenchError(
-            f"{model}: {bad} of {found.size} outputs are NaN or infinite; {_retrain(model)}"
-        )
+        raise _bad_output(model, f"{bad} of {outputs.size} outputs are NaN or infinite")
 
 
 def distribution(probabilities: np.ndarray, model: Path) -> None:
-    """Refuse class probabilities that do not add up to one."""
-    worst = float(np.abs(probabilities.sum(axis=1) - 1).max())
-    if worst > 10 * _SLACK:
-        raise InkbenchError(
-            f"{model}: class probabilities add up to one only within {worst:.3g}; {_retrain(model)}"
-        )
+    """Reject class probabilities ``[n, c]`` whose rows do not sum to 1."""
+    error = float(np.abs(probabilities.sum(axis=1) - 1).max())
+    if error > 10 * _TOLERANCE:
+        raise _bad_output(model, f"class probabilities miss a sum of 1 by up to {error:.3g}")
 
 
-def _retrain(model: Path) -> str:
-    return f"train it again: dvc repro --force --single-item train@{model.parent.name}"
+def _bad_output(model: Path, problem: str) -> InkbenchError:
+    rerun = records.rerun_command("train", model.parent.name)
+    return InkbenchError(f"{model}: {problem}; run `{rerun}`")

@@ -1,6 +1,6 @@
-"""Classifiers: accuracy with its interval, F1, likelihood, calibration, and who is taken for whom.
+"""Classifiers: accuracy and its confidence interval, F1, likelihood, calibration, confusion.
 
-Labels are uint8 ``[n]``; probabilities are float ``[n, c]``, rows adding up to one.
+Labels are uint8 ``[n]``; probabilities are float ``[n, c]`` and each row sums to 1.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ def scores(labels: np.ndarray, probabilities: np.ndarray, groups: np.ndarray) ->
     Parameters
     ----------
     labels, probabilities
-        Truth and predictions.
+        True labels and predictions.
     groups
         int64 ``[n]``, see `accuracy_interval`.
 
@@ -36,55 +36,55 @@ def scores(labels: np.ndarray, probabilities: np.ndarray, groups: np.ndarray) ->
     classes = np.arange(probabilities.shape[1])
     predicted = probabilities.argmax(axis=1)
     low, high = accuracy_interval(predicted == labels, groups)
-    summed = probabilities.sum(axis=1, keepdims=True, dtype=np.float64)
+    sums = probabilities.sum(axis=1, keepdims=True, dtype=np.float64)
     return {
         "test_accuracy": float(accuracy_score(labels, predicted)),
         "test_accuracy_high": high,
         "test_accuracy_low": low,
         "test_ece": calibration_error(labels, probabilities),
-        # Classes that neither occur nor are predicted have no F1; they are left out of the mean.
+        # The mean leaves out classes that neither occur nor are predicted: they have no F1.
         "test_macro_f1": float(f1_score(labels, predicted, average="macro", zero_division=0)),
-        "test_nll": float(log_loss(labels, probabilities / summed, labels=classes)),
+        "test_nll": float(log_loss(labels, probabilities / sums, labels=classes)),
     }
 
 
 def accuracy_interval(correct: np.ndarray, groups: np.ndarray) -> tuple[float, float]:
     """95 % percentile bootstrap interval of the accuracy, resampling whole groups.
 
-    Images of one group are copies of one picture: they are right or wrong together, and to draw
-    them one by one would make the interval too narrow. (Efron & Tibshirani, *An Introduction to
-    the Bootstrap*, 1993, chapters 8 and 13.)
+    The images of a group are duplicates, so their predictions are not independent: resampling
+    single images would make the interval too narrow (Efron & Tibshirani, *An Introduction to the
+    Bootstrap*, 1993, chapters 8 and 13).
 
     Parameters
     ----------
     correct
         bool ``[n]``.
     groups
-        int64 ``[n]``; the same number, the same group.
+        int64 ``[n]``, the group of each image.
 
     Returns
     -------
     tuple of float
         Lower and upper end, from `RESAMPLES` seeded resamples.
     """
-    _, member = np.unique(groups, return_inverse=True)
-    size = np.bincount(member)
-    right = np.bincount(member, weights=correct)
+    _, group = np.unique(groups, return_inverse=True)
+    sizes = np.bincount(group)
+    correct_per_group = np.bincount(group, weights=correct)
     rng = np.random.default_rng(0)
     accuracies = np.empty(RESAMPLES)
     for i in range(RESAMPLES):
-        drawn = rng.integers(len(size), size=len(size))
-        accuracies[i] = right[drawn].sum() / size[drawn].sum()
+        resample = rng.integers(len(sizes), size=len(sizes))
+        accuracies[i] = correct_per_group[resample].sum() / sizes[resample].sum()
     low, high = np.quantile(accuracies, (0.025, 0.975))
     return float(low), float(high)
 
 
 def reliability(labels: np.ndarray, probabilities: np.ndarray) -> Table:
-    """Confidence against accuracy in 15 equal-width bins of the top probability."""
+    """Confidence and accuracy in 15 equal-width bins of the top probability."""
     confidence = probabilities.max(axis=1).astype(np.float64)
     correct = probabilities.argmax(axis=1) == labels
     edges = np.linspace(0, 1, CALIBRATION_BINS + 1)
-    bins = np.digitize(confidence, edges[1:-1], right=True)  # a bin holds its upper edge
+    bins = np.digitize(confidence, edges[1:-1], right=True)  # a bin includes its upper edge
     rows: list[list[object]] = []
     for i, (lower, upper) in enumerate(pairwise(edges)):
         inside = bins == i
@@ -95,16 +95,16 @@ def reliability(labels: np.ndarray, probabilities: np.ndarray) -> Table:
 
 
 def calibration_error(labels: np.ndarray, probabilities: np.ndarray) -> float:
-    """Expected calibration error: mean ``|accuracy − confidence|`` of the bins, by their size.
+    """Expected calibration error: ``|accuracy − confidence|`` per bin, averaged over images.
 
     Guo et al., *On Calibration of Modern Neural Networks* (2017), equation 3.
     """
     filled = [row for row in reliability(labels, probabilities).rows if row[2]]
-    return sum(n * abs(accuracy - sure) for _, _, n, sure, accuracy in filled) / len(labels)
+    return sum(n * abs(accuracy - mean) for _, _, n, mean, accuracy in filled) / len(labels)
 
 
 def per_class(labels: np.ndarray, predicted: np.ndarray, classes: Sequence[str]) -> Table:
-    """Count, precision, recall and F1 of every class; 0 where nothing can be counted."""
+    """Count, precision, recall and F1 of every class; 0 where a ratio is undefined."""
     from sklearn.metrics import precision_recall_fscore_support
 
     precision, recall, f1, count = precision_recall_fscore_support(
@@ -115,7 +115,7 @@ def per_class(labels: np.ndarray, predicted: np.ndarray, classes: Sequence[str])
 
 
 def confusion(labels: np.ndarray, predicted: np.ndarray, classes: Sequence[str]) -> Table:
-    """Names of the actual and the predicted class, one row an image (DVC counts them itself)."""
+    """Actual and predicted class name of every image; DVC's template counts them."""
     rows = [(classes[a], classes[p]) for a, p in zip(labels, predicted, strict=True)]
     return Table(("actual", "predicted"), rows)
 
@@ -123,7 +123,7 @@ def confusion(labels: np.ndarray, predicted: np.ndarray, classes: Sequence[str])
 def confused(
     images: np.ndarray, labels: np.ndarray, probabilities: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """The at most 24 wrong predictions of the highest probability, worst first."""
+    """Arrays of ``confused.npz``: the errors with the highest probability, highest first."""
     predicted, top = probabilities.argmax(axis=1), probabilities.max(axis=1)
     wrong = np.flatnonzero(predicted != labels)
     worst = wrong[np.argsort(-top[wrong], kind="stable")][:_CONFUSED]

@@ -1,59 +1,52 @@
-"""How close images are to their targets: BCE, MSE, PSNR, SSIM, binary accuracy.
+"""How close images are to their targets: BCE, MSE, PSNR, SSIM, binary pixel accuracy.
 
-Images are floats in [0, 1]; `data_range` is 1 throughout. Every function takes ``[n, h, w]``.
+All images are floats ``[n, h, w]`` in [0, 1].
 """
 
 import numpy as np
 from tqdm import tqdm
 
-PSNR_CAP = 100.0  # dB, of an image without any error, whose ratio is infinite
-_EPSILON = 1e-7  # Keras clips probabilities by as much: figures stay comparable with its loss
+PSNR_CAP = 100.0  # dB, for an image without error
+_EPSILON = 1e-7  # as Keras clips probabilities, so that values compare with its loss
 
 
-def ink(images: np.ndarray, binarise: bool) -> np.ndarray:
-    """Scale uint8 images to float32 in [0, 1]; with ``binarise``, cut them at 0.5."""
+def to_float(images: np.ndarray, binarise: bool = False) -> np.ndarray:
+    """Scale uint8 images to float32 in [0, 1]; with ``binarise``, threshold them at 0.5."""
     scaled = images / np.float32(255)
     return (scaled >= 0.5).astype(np.float32) if binarise else scaled
 
 
 def bce(targets: np.ndarray, outputs: np.ndarray) -> float:
-    """Binary cross-entropy in nats a pixel, averaged over pixels and images.
+    """Binary cross-entropy in nats per pixel, averaged over pixels and images.
 
-    Grey targets count as probabilities of ink, so that a perfect output of a grey image does not
-    reach 0 but the image's own entropy.
+    Grey targets count as probabilities of ink: a perfect output scores their entropy, not 0.
     """
     return float(_cross_entropy(targets, outputs).mean())
 
 
 def image_nats(targets: np.ndarray, outputs: np.ndarray) -> np.ndarray:
-    """Negative Bernoulli log-likelihood of every image: its pixels' cross-entropies added up.
-
-    Returns
-    -------
-    numpy.ndarray
-        float64 ``[n]``, nats.
-    """
+    """Negative Bernoulli log-likelihood of each image, summed over its pixels: float64 ``[n]``."""
     return _cross_entropy(targets, outputs).sum(axis=(1, 2))
 
 
 def _cross_entropy(targets: np.ndarray, outputs: np.ndarray) -> np.ndarray:
-    chance = np.clip(outputs.astype(np.float64), _EPSILON, 1 - _EPSILON)
-    return -(targets * np.log(chance) + (1 - targets) * np.log1p(-chance))
+    probability = np.clip(outputs.astype(np.float64), _EPSILON, 1 - _EPSILON)
+    return -(targets * np.log(probability) + (1 - targets) * np.log1p(-probability))
 
 
 def mse(targets: np.ndarray, outputs: np.ndarray) -> float:
-    """Mean squared error over all pixels, as of [0, 1]."""
+    """Mean squared error over all pixels."""
     return float(np.square(targets - outputs, dtype=np.float64).mean())
 
 
 def psnr(targets: np.ndarray, outputs: np.ndarray) -> float:
-    """Peak signal-to-noise ratio in dB, the mean over images; at most 100 an image."""
+    """Peak signal-to-noise ratio in dB, at most `PSNR_CAP` per image, averaged over images."""
     errors = np.square(targets - outputs, dtype=np.float64).mean(axis=(1, 2))
     return float(np.minimum(-10 * np.log10(np.maximum(errors, 1e-30)), PSNR_CAP).mean())
 
 
 def ssim(targets: np.ndarray, outputs: np.ndarray) -> float:
-    """Structural similarity (Wang et al., 2004; uniform 7 × 7 window), the mean over images."""
+    """Structural similarity (Wang et al., 2004; uniform 7 × 7 window), averaged over images."""
     from skimage.metrics import structural_similarity
 
     pairs = zip(targets.astype(np.float64), outputs.astype(np.float64), strict=True)

@@ -1,6 +1,6 @@
-"""What a code knows about the class: a linear probe and nearest neighbours.
+"""How well a code predicts the class: a linear probe and nearest neighbours.
 
-Pixels are measured with the same functions as codes, so the two figures compare.
+The same functions measure raw pixels, so that the results compare.
 """
 
 import warnings
@@ -10,9 +10,9 @@ import numpy as np
 
 NEIGHBOURS = 5
 STRENGTHS = (0.01, 0.1, 1.0, 10.0)  # inverse regularisation, chosen on the validation part
-WIDEST = 512  # features, beyond which principal components take their place
+MAX_FEATURES = 512  # wider features are reduced to principal components
 COMPONENTS = 128
-_PCA_ROWS = 4000  # enough to find 128 directions, and a tenth of the time
+_PCA_ROWS = 4000  # enough for 128 components, in a tenth of the time
 
 
 @dataclass(frozen=True)
@@ -24,31 +24,21 @@ class Labelled:
 
 
 def accuracies(train: Labelled, valid: Labelled, test: Labelled) -> tuple[float, float]:
-    """Accuracy on the test part of a logistic regression and of nearest neighbours.
+    """Test accuracy of a logistic regression and of k nearest neighbours, both fitted on ``train``.
 
-    The probe is multinomial logistic regression (Alain & Bengio, *Understanding intermediate
-    layers using linear classifier probes*, 2017), its strength taken from `STRENGTHS` by accuracy
-    on the validation part. Features are centred and divided by one common factor, so that a unit
-    that hardly varies is not blown up. Neighbours are the five nearest by Euclidean distance, of
-    equal weight. More than `WIDEST` features are first reduced to `COMPONENTS` principal
+    The probe is a multinomial logistic regression (Alain & Bengio, *Understanding intermediate
+    layers using linear classifier probes*, 2017) with the strength of `STRENGTHS` that has the
+    best validation accuracy. The five nearest neighbours by Euclidean distance have equal weight.
+    Features are centred and divided by one common factor, which does not amplify units that
+    hardly vary. More than `MAX_FEATURES` features are first reduced to `COMPONENTS` principal
     components.
-
-    Parameters
-    ----------
-    train, valid, test
-        Features and labels; both learners see ``train`` only.
-
-    Returns
-    -------
-    tuple of float
-        Accuracy of the probe, accuracy of the neighbours, 0..1.
     """
     from threadpoolctl import threadpool_limits
 
-    # One thread: on matrices this small, BLAS threads wait for each other ten times as long as
-    # they compute, and the last digits depend on how many there are.
+    # The last digits depend on the number of threads, and on matrices this small BLAS threads
+    # spend ten times as long waiting for each other as computing.
     with threadpool_limits(1):
-        if train.features.shape[1] > WIDEST:
+        if train.features.shape[1] > MAX_FEATURES:
             train, valid, test = _reduced(train, valid, test)
         train, valid, test = _scaled(train, valid, test)
         return _probe(train, valid, test), _neighbours(train, test)
@@ -57,15 +47,14 @@ def accuracies(train: Labelled, valid: Labelled, test: Labelled) -> tuple[float,
 def _reduced(*parts: Labelled) -> list[Labelled]:
     from sklearn.decomposition import PCA
 
-    fitted_on = parts[0].features[:_PCA_ROWS]
-    components = min(COMPONENTS, len(fitted_on))
-    pca = PCA(components, svd_solver="randomized", iterated_power=3, random_state=0)
-    pca.fit(fitted_on)
+    sample = parts[0].features[:_PCA_ROWS]
+    components = min(COMPONENTS, len(sample))
+    pca = PCA(components, svd_solver="randomized", iterated_power=3, random_state=0).fit(sample)
     return [Labelled(pca.transform(part.features), part.labels) for part in parts]
 
 
 def _scaled(*parts: Labelled) -> list[Labelled]:
-    """Centre on the first part and make its mean variance 1 (distances only change their unit)."""
+    """Centre on the first part and scale its mean variance to 1."""
     mean = parts[0].features.mean(axis=0)
     scale = np.sqrt(parts[0].features.var(axis=0).mean()) or 1
     return [Labelled((part.features - mean) / scale, part.labels) for part in parts]
@@ -75,17 +64,15 @@ def _probe(train: Labelled, valid: Labelled, test: Labelled) -> float:
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
-    best, best_accuracy = None, -1.0
-    for strength in STRENGTHS:
-        probe = LogisticRegression(C=strength, max_iter=300)
-        with warnings.catch_warnings():
-            # The validation part judges a probe that stopped early like any other.
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            probe.fit(train.features, train.labels)
-        accuracy = probe.score(valid.features, valid.labels)
-        if accuracy > best_accuracy:  # of equals, the most regularised
-            best, best_accuracy = probe, accuracy
-    assert best is not None
+    with warnings.catch_warnings():
+        # Validation judges a probe that stopped early like any other.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        probes = [
+            LogisticRegression(C=strength, max_iter=300).fit(train.features, train.labels)
+            for strength in STRENGTHS
+        ]
+    # In a tie, the strongest regularisation wins.
+    best = max(probes, key=lambda probe: probe.score(valid.features, valid.labels))
     return float(best.score(test.features, test.labels))
 
 

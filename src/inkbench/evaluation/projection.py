@@ -1,4 +1,4 @@
-"""Codes on paper: principal components and t-SNE, for scatter plots."""
+"""Two-dimensional projections of codes for scatter plots: principal components and t-SNE."""
 
 import numpy as np
 
@@ -11,8 +11,8 @@ def pca2(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     Returns
     -------
     points, explained
-        float32 ``[n, 2]``; float32 ``[2]``, their fractions of the variance. Zeros where there is
-        no second dimension or no variance at all.
+        float32 ``[n, 2]``; float32 ``[2]``, their fractions of the variance. Zero for a missing
+        second dimension or codes without variance.
     """
     from sklearn.decomposition import PCA
 
@@ -26,9 +26,9 @@ def pca2(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def tsne2(codes: np.ndarray) -> np.ndarray:
-    """t-SNE of codes ``[n, d]``: float32 ``[n, 2]``, seeded; zeros when all codes are the same.
+    """Seeded t-SNE of codes ``[n, d]``: float32 ``[n, 2]``, zeros if all codes are equal.
 
-    Perplexity 30 or what few points allow (van der Maaten & Hinton, 2008).
+    Perplexity is 30, less for few points (van der Maaten & Hinton, 2008).
     """
     from sklearn.manifold import TSNE
     from threadpoolctl import threadpool_limits
@@ -38,5 +38,5 @@ def tsne2(codes: np.ndarray) -> np.ndarray:
     start = "pca" if codes.shape[1] > 1 else "random"
     perplexity = min(30, (len(codes) - 1) / 3)
     tsne = TSNE(perplexity=perplexity, init=start, max_iter=500, random_state=0)
-    with threadpool_limits(1):  # more threads add up in another order, and gain nothing
+    with threadpool_limits(1):  # results depend on the thread count, and more gain nothing
         return tsne.fit_transform(codes.astype(np.float32)).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Autoencoders: what they give back, what their code knows, and how sparse they are."""
+"""Autoencoders: reconstruction quality, what the code predicts, and sparsity."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -13,19 +13,20 @@ from inkbench.evaluation.results import Metric, Results
 from inkbench.params import Noise, Variant
 from inkbench.prediction import Predictor
 
-GAP_IMAGES = 5000  # at most so many training images for `train_bce`
-PROBE_TRAIN = 15_000  # at most so many training images for the probe
+# Largest samples, in images.
+GAP_IMAGES = 5000  # of the training part, for `train_bce`
+PROBE_TRAIN = 15_000
 PROBE_VALID = 2000
-SSIM_IMAGES = 2000  # at most so many test images for `test_ssim`
-_NOISE_SEED = 0  # the same noise for every denoiser
-_SHOWN_A_CLASS = 3
+SSIM_IMAGES = 2000
+_SHOWN_PER_CLASS = 3
 _CODES_SHOWN = 2000
 _DIMENSIONS_SHOWN = 512
+_NOISE_SEED = 0  # the same noise for every denoiser
 
 
 @dataclass(frozen=True)
 class Parts:
-    """The three parts of a dataset."""
+    """The three parts of a dataset, and its class names."""
 
     train: Images
     valid: Images
@@ -33,8 +34,8 @@ class Parts:
     classes: list[str]
 
 
-class Tested(NamedTuple):
-    """Test images on their way through the network: uint8 in, floats in [0, 1] out."""
+class Reconstructed(NamedTuple):
+    """The network's uint8 inputs, and its float targets and outputs in [0, 1]; ``[n, h, w]``."""
 
     inputs: np.ndarray
     targets: np.ndarray
@@ -42,23 +43,23 @@ class Tested(NamedTuple):
 
 
 def evaluate(variant: Variant, model: Predictor, parts: Parts) -> Results:
-    """Evaluate an autoencoder: see ``docs/metrics.md`` for the metrics.
+    """Evaluate an autoencoder; ``docs/metrics.md`` defines the metrics.
 
     Raises
     ------
     InkbenchError
-        If the outputs are of the wrong shape, not finite or no intensities.
+        If the outputs have the wrong shape, are not finite or are outside [0, 1].
     """
     test = parts.test
     inputs = _corrupted(test.images, variant.noise)
-    targets = fidelity.ink(test.images, variant.binarise)
-    tested = Tested(inputs, targets, _checked_outputs(model, inputs))
-    shown = _first_of_each(test.labels, _SHOWN_A_CLASS)
+    targets = fidelity.to_float(test.images, variant.binarise)
+    tested = Reconstructed(inputs, targets, _checked_outputs(model, inputs))
+    shown = _first_of_each_class(test.labels, _SHOWN_PER_CLASS)
 
-    found = _fidelity(tested)
-    found["train_bce"] = _train_bce(variant, model, parts.train, len(targets))
-    found["generalisation_gap_bce"] = found["test_bce"] - found["train_bce"]
-    results = Results({**found}, {"samples.npz": _samples(tested, shown, parts)})
+    metrics = _fidelity(tested)
+    metrics["train_bce"] = _train_bce(variant, model, parts.train, len(targets))
+    metrics["generalisation_gap_bce"] = metrics["test_bce"] - metrics["train_bce"]
+    results = Results({**metrics}, {"samples.npz": _samples(tested, shown, parts)})
     if variant.noise != Noise():
         results |= _denoising(variant, model, parts, tested, shown)
     results |= _code(model, parts)
@@ -82,12 +83,12 @@ def _checked_outputs(model: Predictor, inputs: np.ndarray) -> np.ndarray:
     return outputs
 
 
-def _first_of_each(labels: np.ndarray, count: int) -> np.ndarray:
+def _first_of_each_class(labels: np.ndarray, count: int) -> np.ndarray:
     """Rows of the first ``count`` images of every class, sorted by class: not hand-picked."""
     return np.concatenate([np.flatnonzero(labels == k)[:count] for k in np.unique(labels)])
 
 
-def _samples(tested: Tested, shown: np.ndarray, parts: Parts) -> dict[str, np.ndarray]:
+def _samples(tested: Reconstructed, shown: np.ndarray, parts: Parts) -> dict[str, np.ndarray]:
     return {
         "classes": np.array(parts.classes),
         "inputs": tested.inputs[shown],
@@ -97,41 +98,41 @@ def _samples(tested: Tested, shown: np.ndarray, parts: Parts) -> dict[str, np.nd
     }
 
 
-def _fidelity(tested: Tested) -> dict[str, float]:
+def _fidelity(tested: Reconstructed) -> dict[str, float]:
     pair = tested.targets, tested.outputs
-    some = _order(len(tested.targets))[:SSIM_IMAGES]
+    sample = _shuffled_rows(len(tested.targets))[:SSIM_IMAGES]
     return {
         "test_bce": fidelity.bce(*pair),
         "test_binary_accuracy": fidelity.binary_accuracy(*pair),
         "test_mse": fidelity.mse(*pair),
         "test_psnr": fidelity.psnr(*pair),
-        "test_ssim": fidelity.ssim(*(images[some] for images in pair)),
+        "test_ssim": fidelity.ssim(*(images[sample] for images in pair)),
     }
 
 
-def _order(count: int) -> np.ndarray:
+def _shuffled_rows(count: int) -> np.ndarray:
     """A seeded permutation of ``count`` rows."""
     return np.random.default_rng(0).permutation(count)
 
 
 def _sample(images: Images, count: int) -> Images:
-    """A seeded subset, in random order: a shorter one is the beginning of a longer one."""
-    rows = _order(len(images.labels))[:count]
+    """A seeded random subset; a smaller one is the beginning of a larger one."""
+    rows = _shuffled_rows(len(images.labels))[:count]
     return Images(images.images[rows], images.labels[rows], images.groups[rows])
 
 
-def _train_bce(variant: Variant, model: Predictor, train: Images, tested: int) -> float:
-    """Loss on images that were trained on, as many as were tested, without augmentation."""
+def _train_bce(variant: Variant, model: Predictor, train: Images, n_test: int) -> float:
+    """Loss on at most ``n_test`` training images, without augmentation."""
     trained_on = train.images[: variant.train_limit]
-    seen = trained_on[_order(len(trained_on))[: min(tested, GAP_IMAGES)]]
-    outputs = _checked_outputs(model, _corrupted(seen, variant.noise))
-    return fidelity.bce(fidelity.ink(seen, variant.binarise), outputs)
+    sample = trained_on[_shuffled_rows(len(trained_on))[: min(n_test, GAP_IMAGES)]]
+    outputs = _checked_outputs(model, _corrupted(sample, variant.noise))
+    return fidelity.bce(fidelity.to_float(sample, variant.binarise), outputs)
 
 
 def _denoising(
-    variant: Variant, model: Predictor, parts: Parts, tested: Tested, shown: np.ndarray
+    variant: Variant, model: Predictor, parts: Parts, tested: Reconstructed, shown: np.ndarray
 ) -> Results:
-    """What is gained on noisy input: on the training's noise, and on each kind alone."""
+    """PSNR before and after denoising, for the training's noise and for each kind alone."""
     metrics: dict[str, Metric] = {}
     kinds = _kinds(variant.noise)
     arrays = {
@@ -145,7 +146,7 @@ def _denoising(
         if noise != variant.noise:
             noisy, suffix = _corrupted(parts.test.images, noise), f"_{kind}"
             restored = _checked_outputs(model, noisy)
-        before = fidelity.psnr(tested.targets, fidelity.ink(noisy, binarise=False))
+        before = fidelity.psnr(tested.targets, fidelity.to_float(noisy))
         after = fidelity.psnr(tested.targets, restored)
         metrics |= {
             f"psnr_gain{suffix}": after - before,
@@ -160,44 +161,37 @@ def _denoising(
 
 
 def _kinds(noise: Noise) -> dict[str, Noise]:
+    """Each kind of noise alone and, if there are two, both together."""
     kinds = {
-        "gaussian": Noise(gaussian=noise.gaussian),
-        "salt_pepper": Noise(salt_pepper=noise.salt_pepper),
-        "both": noise,
+        kind: Noise(**{kind: strength})
+        for kind in ("gaussian", "salt_pepper")
+        if (strength := getattr(noise, kind))
     }
-    if noise in (kinds["gaussian"], kinds["salt_pepper"]):
-        del kinds["both"]
-    return {kind: strength for kind, strength in kinds.items() if strength != Noise()}
+    return kinds | {"both": noise} if len(kinds) == 2 else kinds
 
 
 def _code(model: Predictor, parts: Parts) -> Results:
-    """What the code knows about the class, beside what the pixels do; and its pictures."""
-    train, valid = _sample(parts.train, PROBE_TRAIN), _sample(parts.valid, PROBE_VALID)
-    images = (train, valid, parts.test)
-    codes = [_checked_codes(model, part.images) for part in images]
+    """How well the code, and the pixels, predict the class; and the arrays of ``codes.npz``."""
+    samples = _sample(parts.train, PROBE_TRAIN), _sample(parts.valid, PROBE_VALID), parts.test
+    labels = [sample.labels for sample in samples]
+    codes = [model.codes(sample.images) for sample in samples]
+    for part in codes:
+        checks.finite(part, model.path)
     pixels = [
-        fidelity.ink(part.images, binarise=False).reshape(len(c), -1)
-        for part, c in zip(images, codes, strict=True)
+        fidelity.to_float(sample.images).reshape(len(sample.images), -1) for sample in samples
     ]
-    found: dict[str, Metric] = {}
+    metrics: dict[str, Metric] = {
+        "code_size": codes[-1].shape[1],
+        "code_sparsity": sparsity.code_sparsity(codes[-1]),
+    }
     for prefix, features in (("", codes), ("raw_pixel_", pixels)):
-        labelled = map(Labelled, features, (part.labels for part in images))
-        found[f"{prefix}probe_accuracy"], found[f"{prefix}knn_accuracy"] = probe.accuracies(
-            *labelled
-        )
-    found["code_size"] = codes[-1].shape[1]
-    found["code_sparsity"] = sparsity.code_sparsity(codes[-1])
-    return Results(found, {"codes.npz": _code_pictures(codes[-1], parts)})
+        linear, nearest = probe.accuracies(*map(Labelled, features, labels))
+        metrics |= {f"{prefix}probe_accuracy": linear, f"{prefix}knn_accuracy": nearest}
+    return Results(metrics, {"codes.npz": _code_arrays(codes[-1], parts)})
 
 
-def _checked_codes(model: Predictor, images: np.ndarray) -> np.ndarray:
-    codes = model.codes(images)
-    checks.finite(codes, model.path)
-    return codes
-
-
-def _code_pictures(codes: np.ndarray, parts: Parts) -> dict[str, np.ndarray]:
-    shown = _order(len(codes))[:_CODES_SHOWN]  # files may be sorted by class
+def _code_arrays(codes: np.ndarray, parts: Parts) -> dict[str, np.ndarray]:
+    shown = _shuffled_rows(len(codes))[:_CODES_SHOWN]  # files may be sorted by class
     labels, codes_shown = parts.test.labels[shown], codes[shown]
     points, explained = projection.pca2(codes_shown)
     rows = np.arange(min(len(shown), projection.TSNE_ROWS))
@@ -215,33 +209,33 @@ def _code_pictures(codes: np.ndarray, parts: Parts) -> dict[str, np.ndarray]:
 
 
 def _variational(model: Predictor, parts: Parts) -> Results:
-    """The evidence lower bound, and what the decoder makes of codes of our choosing."""
+    """The evidence lower bound, and images decoded from prior, interpolated and grid codes."""
     test = parts.test
     mean, log_var = model.posterior(test.images)
-    for found in (mean, log_var):
-        checks.finite(found, model.path)
+    for values in (mean, log_var):
+        checks.finite(values, model.path)
     decoded = model.decode(variational.sample(mean, log_var))
     checks.outputs(decoded, test.images.shape, model.path)
     active = variational.active_units(mean)
-    targets = fidelity.ink(test.images, binarise=True)
+    targets = fidelity.to_float(test.images, binarise=True)
     metrics = variational.bound(targets, decoded, mean, log_var)
 
-    lines, ends = variational.paths(mean, test.labels)
+    interpolations, ends = variational.interpolations(mean, test.labels)
     grid, quantiles = variational.manifold(mean)
-    pictures = {
+    arrays = {
         "active_units": active,
         "classes": np.array(parts.classes),
         "interpolation_labels": ends,
-        "interpolations": _decoded(model, lines),
+        "interpolations": _decoded(model, interpolations),
         "kl_per_unit": variational.kl_per_unit(mean, log_var).astype(np.float32),
         "manifold": _decoded(model, grid),
         "manifold_axis": quantiles,
         "samples": _decoded(model, variational.prior_codes(mean.shape[1])),
     }
-    return Results({**metrics, "active_units": int(active.sum())}, {"generated.npz": pictures})
+    return Results({**metrics, "active_units": int(active.sum())}, {"generated.npz": arrays})
 
 
 def _decoded(model: Predictor, codes: np.ndarray) -> np.ndarray:
-    """Decode an array of codes of any number of leading axes; float16."""
+    """Decode codes ``[…, d]`` to images float16 ``[…, h, w]``."""
     images = model.decode(codes.reshape(-1, codes.shape[-1]))
     return images.reshape(*codes.shape[:-1], *images.shape[1:]).astype(np.float16)

@@ -1,4 +1,4 @@
-"""Restorers: how close a cleaned page is to the clean one.
+"""Restorers: how close a restored page is to the clean one.
 
 Pages are floats in [0, 1], 1 = white paper.
 """
@@ -14,57 +14,46 @@ from inkbench.datasets.common.store import Page
 from inkbench.evaluation import fidelity
 from inkbench.evaluation.results import Table
 
-_COLUMNS = (
-    "name",
-    "noise",
-    "height",
-    "rmse",
-    "psnr",
-    "ssim",
-    "untouched_rmse",
-    "background_rmse",
-)
-
 
 @dataclass(frozen=True)
 class Restored:
-    """A page and what became of it.
+    """A test page and its restoration.
 
     Attributes
     ----------
     page
         Noisy and clean page, uint8.
-    clean, output, untouched, flattened
-        float32 ``[h, w]`` in [0, 1]: the target, the restorer's output, the noisy page as it is,
-        and the median-background baseline (`without_background`).
+    clean, output, noisy, divided
+        float32 ``[h, w]`` in [0, 1]: the target, the restorer's output, and two baselines: the
+        noisy input and the page divided by its background (`without_background`).
     """
 
     page: Page
     clean: np.ndarray
     output: np.ndarray
-    untouched: np.ndarray
-    flattened: np.ndarray
+    noisy: np.ndarray
+    divided: np.ndarray
 
     @classmethod
     def by(cls, restore: Callable[[np.ndarray], np.ndarray], page: Page) -> "Restored":
         """Restore one page (uint8 ``[h, w]`` → float32 ``[h, w]``)."""
         assert page.clean is not None, page.name
-        clean, untouched = (image / np.float32(255) for image in (page.clean, page.noisy))
-        return cls(page, clean, restore(page.noisy), untouched, without_background(page.noisy))
+        clean, noisy = (fidelity.to_float(image) for image in (page.clean, page.noisy))
+        return cls(page, clean, restore(page.noisy), noisy, without_background(page.noisy))
 
     @cached_property
     def rmse(self) -> float:
-        """Root mean squared error of this page."""
+        """Root mean squared error."""
         return pooled_rmse([self.clean], [self.output])
 
     @cached_property
     def psnr(self) -> float:
-        """Peak signal-to-noise ratio of this page in dB, at most 100."""
+        """Peak signal-to-noise ratio, see `fidelity.psnr`."""
         return fidelity.psnr(*self._pair)
 
     @cached_property
     def ssim(self) -> float:
-        """Structural similarity of this page (Wang et al., 2004; uniform 7 × 7 window)."""
+        """Structural similarity, see `fidelity.ssim`."""
         return fidelity.ssim(*self._pair)
 
     @property
@@ -75,7 +64,7 @@ class Restored:
 def pooled_rmse(targets: Sequence[np.ndarray], outputs: Sequence[np.ndarray]) -> float:
     """Root mean squared error over the pixels of all pages together, as Kaggle scores them.
 
-    A large page counts for more than a small one; the mean of the pages' own errors differs.
+    Large pages weigh more than small ones, unlike in a mean over the errors of the pages.
     """
     errors = [
         np.square(target - output, dtype=np.float64)
@@ -85,7 +74,7 @@ def pooled_rmse(targets: Sequence[np.ndarray], outputs: Sequence[np.ndarray]) ->
 
 
 def mlebench_rmse(targets: Sequence[np.ndarray], outputs: Sequence[np.ndarray]) -> float:
-    """Error as MLE-bench's grader works it out: over one table of all pixel values.
+    """RMSE over one table of all pixel values, as MLE-bench's grader computes it.
 
     Chan et al., *MLE-bench* (2024), competition ``denoising-dirty-documents``.
     """
@@ -98,42 +87,49 @@ def mlebench_rmse(targets: Sequence[np.ndarray], outputs: Sequence[np.ndarray]) 
 
 
 def scores(pages: Sequence[Restored]) -> dict[str, float]:
-    """All metrics of a restorer, split by noise kind and page height too."""
+    """All metrics of a restorer, also by noise kind and by page height."""
     clean = [page.clean for page in pages]
-    found = {
-        "background_rmse": pooled_rmse(clean, [page.flattened for page in pages]),
+    metrics = {
+        "background_rmse": pooled_rmse(clean, [page.divided for page in pages]),
         "test_psnr": float(np.mean([page.psnr for page in pages])),
         "test_rmse": pooled_rmse(clean, [page.output for page in pages]),
         "test_ssim": float(np.mean([page.ssim for page in pages])),
-        "untouched_rmse": pooled_rmse(clean, [page.untouched for page in pages]),
+        "untouched_rmse": pooled_rmse(clean, [page.noisy for page in pages]),
     }
-    kinds = {page.page.noise for page in pages} | {len(page.clean) for page in pages}
-    for kind in kinds:
-        alike = [page for page in pages if kind in (page.page.noise, len(page.clean))]
-        found[f"test_rmse_{kind}"] = pooled_rmse(
-            [page.clean for page in alike], [page.output for page in alike]
+    for subset in {page.page.noise for page in pages} | {len(page.clean) for page in pages}:
+        members = [page for page in pages if subset in (page.page.noise, len(page.clean))]
+        metrics[f"test_rmse_{subset}"] = pooled_rmse(
+            [page.clean for page in members], [page.output for page in members]
         )
-    return found
+    return metrics
 
 
 def per_page(pages: Sequence[Restored]) -> Table:
-    """One row a page."""
-    rows: list[list[object]] = []
-    for page in pages:
-        baselines = [pooled_rmse([page.clean], [b]) for b in (page.untouched, page.flattened)]
-        facts = [page.page.name, page.page.noise, len(page.clean)]
-        rows.append([*facts, page.rmse, page.psnr, page.ssim, *baselines])
-    return Table(_COLUMNS, rows)
+    """Contents of ``per_page.csv``."""
+    rows = [
+        {
+            "name": page.page.name,
+            "noise": page.page.noise,
+            "height": len(page.clean),
+            "rmse": page.rmse,
+            "psnr": page.psnr,
+            "ssim": page.ssim,
+            "untouched_rmse": pooled_rmse([page.clean], [page.noisy]),
+            "background_rmse": pooled_rmse([page.clean], [page.divided]),
+        }
+        for page in pages
+    ]
+    return Table(list(rows[0]), [list(row.values()) for row in rows])
 
 
-def chosen(pages: Sequence[Restored]) -> dict[str, np.ndarray]:
-    """Arrays of ``pages.npz``: best, median and worst page, and a typical one of each noise."""
+def selected(pages: Sequence[Restored]) -> dict[str, np.ndarray]:
+    """Arrays of ``pages.npz``: the best, median and worst page, and a typical one of each noise."""
     ranked = sorted(pages, key=lambda page: page.rmse)
     roles = {id(ranked[-1]): "worst", id(ranked[0]): "best"}
     roles.setdefault(id(ranked[len(ranked) // 2]), "median")
     for kind in sorted({page.page.noise for page in pages}):
-        alike = [page for page in ranked if page.page.noise == kind]
-        roles.setdefault(id(alike[len(alike) // 2]), "typical")
+        same_kind = [page for page in ranked if page.page.noise == kind]
+        roles.setdefault(id(same_kind[len(same_kind) // 2]), "typical")
     shown = [page for page in ranked if id(page) in roles]
     arrays = {}
     for i, page in enumerate(shown):

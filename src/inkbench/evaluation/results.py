@@ -1,4 +1,4 @@
-"""What an evaluation found, and how it gets to disk: whole or not at all."""
+"""The results of an evaluation, and how they are written: completely or not at all."""
 
 import csv
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ Metric = str | int | float
 
 @dataclass(frozen=True)
 class Table:
-    """Rows behind a figure: becomes a ``.csv`` file."""
+    """Contents of a ``.csv`` file."""
 
     columns: Sequence[str]
     rows: Sequence[Sequence[Any]]
@@ -28,11 +28,11 @@ class Results:
     Attributes
     ----------
     metrics
-        Flat: name to number or word.
+        Flat: name → number or string.
     arrays
-        Name of an ``.npz`` file to its arrays.
+        Name of an ``.npz`` file → its arrays.
     tables
-        Name of a ``.csv`` file to its table.
+        Name of a ``.csv`` file → its table.
     """
 
     metrics: dict[str, Metric] = field(default_factory=dict)
@@ -47,7 +47,7 @@ class Results:
 
     @property
     def numbers(self) -> dict[str, int | float]:
-        """The metrics that are numbers, rounded as on disk."""
+        """The numeric metrics, rounded as on disk."""
         return {
             key: value for key, value in rounded(self.metrics).items() if not isinstance(value, str)
         }
@@ -55,7 +55,7 @@ class Results:
     def write(self, name: str) -> None:
         """Write ``metrics/<name>.json`` and ``evaluations/<name>/``.
 
-        Everything is written beside its place first: when it fails, what was there is untouched.
+        A failure leaves the files of an earlier evaluation untouched.
 
         Raises
         ------
@@ -79,7 +79,7 @@ def _write_csv(path: Path, table: Table) -> None:
 
 
 def rounded(metrics: Mapping[str, Metric]) -> dict[str, Metric]:
-    """Keep six significant digits of every number: what differs after that is arithmetic."""
+    """Round to six significant digits: further digits depend on the order of the arithmetic."""
     return {key: _six_digits(value) for key, value in metrics.items()}
 
 

@@ -1,24 +1,24 @@
-"""How much of a code and of a network's kernels is next to nothing."""
+"""Sparsity of codes and of a network's kernels: the fraction of values near zero."""
 
 from collections.abc import Mapping
 
 import numpy as np
 
 WEIGHT_NEAR_ZERO = 1e-3
-_CODE_NEAR_ZERO = 1e-3  # least threshold of an activation
-_CODE_SHARE = 0.01  # of the code's root mean square, so that a code's scale does not matter
+_CODE_NEAR_ZERO = 1e-3  # lower limit of the activation threshold
+_CODE_FRACTION = 0.01  # of the code's root mean square, so that a code's scale does not matter
 _CODE_BINS = 50
-_WEIGHT_BINS = 101  # odd: the middle one holds zero
+_WEIGHT_BINS = 101  # odd, so that the middle bin is centred on zero
 _FILTERS = 64
 
 
 def code_threshold(codes: np.ndarray) -> float:
     """Magnitude up to which an activation counts as near zero.
 
-    The larger of 0.001 and 1 % of the root mean square of all activations: a code that is small
-    throughout is not sparse, a code that a penalty has crushed to nothing is.
+    The larger of 0.001 and 1 % of the root mean square of all activations: a small scale alone
+    does not make a code sparse, but a code that a penalty has driven to zero is.
     """
-    return max(_CODE_NEAR_ZERO, _CODE_SHARE * float(np.sqrt(np.square(codes).mean())))
+    return max(_CODE_NEAR_ZERO, _CODE_FRACTION * float(np.sqrt(np.square(codes).mean())))
 
 
 def code_sparsity(codes: np.ndarray) -> float:
@@ -53,14 +53,14 @@ def weights(
     kernels
         Layer name → kernel, from the input to the output.
     image_shape
-        ``(h, w)``: a first dense layer's columns are images of that shape.
+        ``(h, w)``, to reshape the columns of a dense first layer.
     """
     counts, edges = [], []
     for kernel in kernels.values():
-        reach = float(np.abs(kernel).max()) or WEIGHT_NEAR_ZERO
-        found, borders = np.histogram(kernel, _WEIGHT_BINS, (-reach, reach))
-        counts.append(found)
-        edges.append(borders.astype(np.float32))
+        limit = float(np.abs(kernel).max()) or WEIGHT_NEAR_ZERO
+        kernel_counts, kernel_edges = np.histogram(kernel, _WEIGHT_BINS, (-limit, limit))
+        counts.append(kernel_counts)
+        edges.append(kernel_edges.astype(np.float32))
     near_zero = [(np.abs(kernel) < WEIGHT_NEAR_ZERO).mean() for kernel in kernels.values()]
     return {
         "layers": np.array(list(kernels)),
@@ -73,7 +73,7 @@ def weights(
 
 
 def _filters(kernel: np.ndarray, image_shape: tuple[int, ...]) -> np.ndarray:
-    """Kernels of the first layer as pictures, float32 ``[f, a, b]``."""
+    """Kernels of the first layer as images, float32 ``[f, a, b]``."""
     convolution = kernel.ndim == 4  # [a, b, inputs, filters]; a dense one is [pixels, units]
     kernel = kernel[:, :, 0] if convolution else kernel.reshape(*image_shape, -1)
     return np.moveaxis(kernel, -1, 0)[:_FILTERS].astype(np.float32)

@@ -1,4 +1,4 @@
-"""A trained variant and its test data in, its metrics and figures' arrays out."""
+"""Evaluates a trained variant on the test part of its dataset."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -18,7 +18,7 @@ from inkbench.prediction import Predictor
 
 
 def load_training_card(name: str) -> tuple[Variant, dict[str, Any]]:
-    """Read what ``models/<name>/train.json`` says of a training.
+    """Read ``models/<name>/train.json``.
 
     Returns
     -------
@@ -28,13 +28,13 @@ def load_training_card(name: str) -> tuple[Variant, dict[str, Any]]:
     Raises
     ------
     InkbenchError
-        If no such variant is trained, its model is missing or the card is damaged.
+        If the variant is unknown, its model is missing or the card is damaged.
     """
     path = layout.training_card(name)
     folder = layout.model_folder("")
-    made = {one.name for one in folder.glob("*")}
-    if name not in made:  # nor is ``../x`` a name
-        trained = sorted(one for one in made if layout.training_card(one).is_file())
+    folders = {entry.name for entry in folder.glob("*")}
+    if name not in folders:  # also rejects a path such as ``../x``
+        trained = sorted(entry for entry in folders if layout.training_card(entry).is_file())
         raise InkbenchError(
             f"{folder}: no trained variant {name!r}; trained: {', '.join(trained) or 'none'}; "
             "train it: dvc repro train@VARIANT"
@@ -50,7 +50,7 @@ def load_training_card(name: str) -> tuple[Variant, dict[str, Any]]:
         raise InkbenchError(f"{path}: variant.{key}: {first['msg']}; run `{rerun}`") from None
     except (ValueError, KeyError, TypeError) as error:
         raise records.corrupt(path, error, rerun) from None
-    if not layout.model(name).is_file():  # before anything heavy is imported for its sake
+    if not layout.model(name).is_file():  # found out before TensorFlow is imported
         raise records.missing(layout.model(name), rerun)
     return variant, card
 
@@ -66,30 +66,30 @@ def evaluate(
     Parameters
     ----------
     variant, card
-        As `load_training_card` gives them.
+        From `load_training_card`.
     model
         The trained model.
     steps
-        Models of earlier steps of the training, by name: their accuracy is told as well.
+        Classifiers from earlier steps of the training, by name; their accuracy is reported too.
 
     Raises
     ------
     InkbenchError
-        If data is missing or damaged, of another source than the model's, empty or of one class,
-        or the model's outputs make no sense.
+        If the data is missing, damaged, empty, of one class or from another source than the
+        training's, or if the model's outputs are invalid.
     """
-    data_source = _dataset_fact(variant.dataset, "data_source")
+    data_source = _dataset_card(variant.dataset, "data_source")
     if data_source != card["data_source"]:
         raise InkbenchError(
-            f"{model.path}: trained on {card['data_source']} data, but {variant.dataset} is "
-            f"{data_source} data now; train it again: dvc repro train@{model.path.parent.name}"
+            f"{model.path}: trained on {card['data_source']} data, but {variant.dataset} is now "
+            f"{data_source} data; run `dvc repro train@{model.path.parent.name}`"
         )
-    tasks = {
-        "reconstruction": _reconstruction,
-        "classification": _classification,
-        "restoration": _restoration,
-    }
-    results = tasks[variant.task](variant, model, steps or {})
+    if variant.task == "reconstruction":
+        results = _reconstruction(variant, model)
+    elif variant.task == "classification":
+        results = _classification(variant, model, steps or {})
+    else:
+        results = _restoration(variant, model)
     results.metrics |= {
         "data_source": data_source,
         "dataset": variant.dataset,
@@ -99,7 +99,7 @@ def evaluate(
     return results
 
 
-def _dataset_fact(dataset: str, key: str) -> Any:
+def _dataset_card(dataset: str, key: str) -> Any:
     card = store.load_card(dataset)
     if key not in card:
         raise InkbenchError(
@@ -109,8 +109,14 @@ def _dataset_fact(dataset: str, key: str) -> Any:
     return card[key]
 
 
-def _reconstruction(variant: Variant, model: Predictor, steps: Mapping[str, Predictor]) -> Results:
-    classes = _dataset_fact(variant.dataset, "classes")
+def _images(variant: Variant, part: str, classes: list[str]) -> Images:
+    images = store.load_images(variant.dataset, part)
+    checks.labelled_images(images, classes, layout.processed(variant.dataset) / f"{part}.npz")
+    return images
+
+
+def _reconstruction(variant: Variant, model: Predictor) -> Results:
+    classes = _dataset_card(variant.dataset, "classes")
     train, valid, test = (_images(variant, part, classes) for part in store.PARTS)
     parts = reconstruction.Parts(train, valid, test, classes)
     results = reconstruction.evaluate(variant, model, parts)
@@ -118,27 +124,22 @@ def _reconstruction(variant: Variant, model: Predictor, steps: Mapping[str, Pred
     return results
 
 
-def _images(variant: Variant, part: str, classes: list[str]) -> Images:
-    images = store.load_images(variant.dataset, part)
-    checks.labelled_images(images, classes, layout.processed(variant.dataset) / f"{part}.npz")
-    return images
-
-
 def _classification(variant: Variant, model: Predictor, steps: Mapping[str, Predictor]) -> Results:
-    classes = _dataset_fact(variant.dataset, "classes")
+    classes = _dataset_card(variant.dataset, "classes")
     test = _images(variant, "test", classes)
     probabilities = _probabilities(model, test, len(classes))
     labels, predicted = test.labels, probabilities.argmax(axis=1)
     metrics = classification.scores(labels, probabilities, test.groups)
-    for step, earlier in steps.items():
-        guessed = _probabilities(earlier, test, len(classes)).argmax(axis=1)
-        metrics[f"test_accuracy_{step}"] = float((guessed == labels).mean())
-    named = {"classes": np.array(classes)}
+    for step, earlier_model in steps.items():
+        step_predicted = _probabilities(earlier_model, test, len(classes)).argmax(axis=1)
+        metrics[f"test_accuracy_{step}"] = float((step_predicted == labels).mean())
+    class_names = {"classes": np.array(classes)}
     return Results(
         metrics={**metrics, "n_test": len(labels)},
         arrays={
-            "confused.npz": named | classification.confused(test.images, labels, probabilities),
-            "predictions.npz": named
+            "confused.npz": class_names
+            | classification.confused(test.images, labels, probabilities),
+            "predictions.npz": class_names
             | {"labels": labels, "probabilities": probabilities.astype(np.float16)},
             "weights.npz": sparsity.weights(model.kernels(), test.images.shape[1:]),
         },
@@ -157,7 +158,7 @@ def _probabilities(model: Predictor, test: Images, classes: int) -> np.ndarray:
     return probabilities
 
 
-def _restoration(variant: Variant, model: Predictor, steps: Mapping[str, Predictor]) -> Results:
+def _restoration(variant: Variant, model: Predictor) -> Results:
     pages = store.load_pages(variant.dataset, "test", variant.split)
     if not pages:
         raise InkbenchError(
@@ -166,15 +167,15 @@ def _restoration(variant: Variant, model: Predictor, steps: Mapping[str, Predict
         )
     restored = []
     for page in tqdm(pages, "restoring", unit="page", delay=2, leave=False, disable=None):
-        found = restoration.Restored.by(model.restore, page)
-        checks.outputs(found.output, page.noisy.shape, model.path)
-        restored.append(found)
+        restored.append(restoration.Restored.by(model.restore, page))
+        checks.outputs(restored[-1].output, page.noisy.shape, model.path)
     metrics = restoration.scores(restored)
     if variant.split == "mlebench":
-        pairs = [page.clean for page in restored], [page.output for page in restored]
-        metrics["mlebench_rmse"] = restoration.mlebench_rmse(*pairs)
+        metrics["mlebench_rmse"] = restoration.mlebench_rmse(
+            [page.clean for page in restored], [page.output for page in restored]
+        )
     return Results(
         metrics={**metrics, "n_test": len(pages)},
-        arrays={"pages.npz": restoration.chosen(restored)},
+        arrays={"pages.npz": restoration.selected(restored)},
         tables={"per_page.csv": restoration.per_page(restored)},
     )

@@ -1,4 +1,4 @@
-"""Variational autoencoders: the evidence lower bound, and codes worth decoding for a picture."""
+"""Variational autoencoders: the evidence lower bound, and codes to decode for figures."""
 
 from statistics import NormalDist
 
@@ -6,28 +6,28 @@ import numpy as np
 
 from inkbench.evaluation.fidelity import image_nats
 
-ACTIVE = 0.01  # variance over images of a unit's mean, above which it carries information
-_SAMPLES = 64
+ACTIVE_VARIANCE = 0.01
+_PRIOR_SAMPLES = 64
 _PAIRS = 8
 _STEPS = 10
-_SIDE = 20  # of the manifold grid
+_GRID_SIDE = 20
 
 
 def sample(mean: np.ndarray, log_var: np.ndarray) -> np.ndarray:
-    """One code from each posterior N(mean, exp(log_var)), seeded; float32 ``[n, d]``."""
+    """One seeded code from each posterior N(mean, exp(log_var)), float32 ``[n, d]``."""
     noise = np.random.default_rng(0).standard_normal(mean.shape, np.float32)
     return mean + np.exp(0.5 * log_var) * noise
 
 
 def kl_per_unit(mean: np.ndarray, log_var: np.ndarray) -> np.ndarray:
-    """Kullback-Leibler divergence of the posterior to N(0, I), averaged over images.
+    """Kullback-Leibler divergence of the posterior from N(0, I), averaged over images.
 
     Kingma & Welling, *Auto-Encoding Variational Bayes* (2014), appendix B.
 
     Returns
     -------
     numpy.ndarray
-        float64 ``[d]``, nats; the sum over units is the divergence of the code.
+        float64 ``[d]``, nats per unit of the code.
     """
     mean, log_var = mean.astype(np.float64), log_var.astype(np.float64)
     return (0.5 * (np.exp(log_var) + np.square(mean) - 1 - log_var)).mean(axis=0)
@@ -36,14 +36,14 @@ def kl_per_unit(mean: np.ndarray, log_var: np.ndarray) -> np.ndarray:
 def bound(
     targets: np.ndarray, decoded: np.ndarray, mean: np.ndarray, log_var: np.ndarray
 ) -> dict[str, float]:
-    """Negative evidence lower bound and its two terms, nats an image.
+    """Negative evidence lower bound and its two terms, in nats per image.
 
     Parameters
     ----------
     targets
         ``[n, h, w]``, pixels 0 or 1.
     decoded
-        Decoder's ink probability ``[n, h, w]`` for one `sample` of each posterior.
+        The decoder's ink probability ``[n, h, w]`` for one `sample` of each posterior.
     mean, log_var
         Posterior of each image, ``[n, d]``.
 
@@ -62,27 +62,27 @@ def bound(
 
 
 def active_units(mean: np.ndarray) -> np.ndarray:
-    """Units whose mean varies over images by more than `ACTIVE`, bool ``[d]``.
+    """Whether the variance of a unit's mean over images exceeds `ACTIVE_VARIANCE`, bool ``[d]``.
 
     Burda, Grosse & Salakhutdinov, *Importance Weighted Autoencoders* (2016), section 5.2.
     """
-    return mean.var(axis=0, dtype=np.float64) > ACTIVE
+    return mean.var(axis=0, dtype=np.float64) > ACTIVE_VARIANCE
 
 
 def prior_codes(size: int) -> np.ndarray:
-    """Codes drawn from the prior N(0, I), seeded; float32 ``[64, size]``."""
-    return np.random.default_rng(0).standard_normal((_SAMPLES, size), np.float32)
+    """Seeded codes from the prior N(0, I), float32 ``[64, size]``."""
+    return np.random.default_rng(0).standard_normal((_PRIOR_SAMPLES, size), np.float32)
 
 
-def paths(mean: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Straight lines between the codes of images of different classes.
+def interpolations(mean: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Interpolate linearly from the first image of each class to that of the next class.
 
     Parameters
     ----------
     mean
         Codes ``[n, d]``.
     labels
-        ``[n]``; the first image of each class stands for it, and each class leads to the next.
+        ``[n]``.
 
     Returns
     -------
@@ -91,18 +91,18 @@ def paths(mean: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     """
     present, first = np.unique(labels, return_index=True)
     ends = np.stack([first, np.roll(first, -1)], axis=1)[:_PAIRS]
-    share = np.linspace(0, 1, _STEPS, dtype=np.float32)[:, None]
-    lines = [mean[start] * (1 - share) + mean[end] * share for start, end in ends]
-    pairs = np.stack([present, np.roll(present, -1)], axis=1)[:_PAIRS]
-    return np.stack(lines).astype(np.float32), pairs.astype(np.uint8)
+    fraction = np.linspace(0, 1, _STEPS, dtype=np.float32)[:, None]
+    codes = [mean[start] * (1 - fraction) + mean[end] * fraction for start, end in ends]
+    end_labels = np.stack([present, np.roll(present, -1)], axis=1)[:_PAIRS]
+    return np.stack(codes).astype(np.float32), end_labels.astype(np.uint8)
 
 
 def manifold(mean: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Codes on a grid over the plane in which the codes of the test images vary most.
+    """Codes on a grid of standard normal quantiles.
 
-    A two-dimensional code is its own plane (as in Kingma & Welling, 2014, figure 4), the grid
-    being of standard normal quantiles; for a wider one the grid spans the two principal axes,
-    scaled by the standard deviation along each, about the mean code.
+    A two-dimensional code is the plane of the grid (Kingma & Welling, 2014, figure 4). For a wider
+    code, the grid spans the two principal axes of the test codes about their mean, scaled by the
+    standard deviation along each.
 
     Parameters
     ----------
@@ -112,19 +112,19 @@ def manifold(mean: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     Returns
     -------
     tuple of numpy.ndarray
-        Codes float32 ``[20, 20, d]``, rows from large to small second coordinate, columns from
-        small to large first coordinate; and the 20 quantiles, float32.
+        Codes float32 ``[20, 20, d]``: the second coordinate decreases along the rows, the first
+        increases along the columns; and the 20 quantiles, float32.
     """
-    shares = np.linspace(0.05, 0.95, _SIDE)
-    quantiles = np.array([NormalDist().inv_cdf(share) for share in shares], np.float32)
-    across, up = np.meshgrid(quantiles, quantiles[::-1])
+    levels = np.linspace(0.05, 0.95, _GRID_SIDE)
+    quantiles = np.array([NormalDist().inv_cdf(level) for level in levels], np.float32)
+    first, second = np.meshgrid(quantiles, quantiles[::-1])
     if mean.shape[1] == 2:
-        return np.stack([across, up], axis=-1), quantiles
+        return np.stack([first, second], axis=-1), quantiles
     centre = mean.mean(axis=0)
     _, spread, axes = np.linalg.svd(mean - centre, full_matrices=False)
     spread = spread / np.sqrt(len(mean))
-    grid = np.broadcast_to(centre, (_SIDE, _SIDE, mean.shape[1]))
-    for coordinate, axis in zip((across, up), range(len(axes[:2])), strict=False):
-        direction = axes[axis] * np.sign(axes[axis][np.abs(axes[axis]).argmax()])
-        grid = grid + coordinate[..., None] * spread[axis] * direction
+    grid = np.broadcast_to(centre, (_GRID_SIDE, _GRID_SIDE, mean.shape[1]))
+    for coordinate, deviation, axis in zip((first, second), spread, axes, strict=False):
+        direction = axis * np.sign(axis[np.abs(axis).argmax()])  # the sign of an SVD is arbitrary
+        grid = grid + coordinate[..., None] * deviation * direction
     return grid.astype(np.float32), quantiles

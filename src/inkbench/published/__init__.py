@@ -1,18 +1,17 @@
-"""Published claims, run again as they were: one module a claim, its bugs included on purpose.
+"""Published results, reproduced with their bugs: one module per claim.
 
-A claim of ``params.yaml`` (``notmnist-basic``) is the module of that name; its one function,
-``audit``, trains what the source document trained, the way its script did, and beside it what the
-script meant to. What comes out are `Results`: the figure then and now, and the arrays and tables
-of the picture that makes the difference plain. They are filed under ``published/`` among
-``metrics/`` and ``evaluations/``, so that no claim is taken for a variant.
+A claim of ``params.yaml`` (``notmnist-basic``) is the module of that name. Its one function,
+``reproduce``, trains as the published script does, and again with the bug fixed. It returns
+`Results`: the published quantity, the fixed one, and the arrays and tables of the figure. They are
+written to ``published/`` under ``metrics/`` and ``evaluations/``, apart from the variants.
 """
 
 import pkgutil
 
-SHARED = ("digits", "letters", "rerun")  # modules of this package that are no claims
+SHARED = ("digits", "letters", "reproduce")  # modules of this package that are not claims
 
 
 def claims() -> list[str]:
-    """Names of all claims that can be run again, sorted."""
-    found = {module.name for module in pkgutil.iter_modules(__path__)} - set(SHARED)
-    return sorted(name.replace("_", "-") for name in found)
+    """Names of all claims that can be reproduced, sorted."""
+    names = {module.name for module in pkgutil.iter_modules(__path__)} - set(SHARED)
+    return sorted(name.replace("_", "-") for name in names)

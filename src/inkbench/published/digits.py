@@ -1,6 +1,6 @@
-"""MNIST as the digit-recogniser document's scripts saw it, and their training loop.
+"""MNIST and the training loop of the digit-recogniser document's scripts.
 
-Binarised pixels, the official 60,000 and 10,000 images, Adam, a loop around ``GradientTape``.
+Binarised pixels, the official 60,000 and 10,000 images, Adam and a ``GradientTape`` loop.
 """
 
 import hashlib
@@ -12,16 +12,15 @@ import numpy as np
 from inkbench import layout, models
 from inkbench.datasets import fetch, mnist
 from inkbench.evaluation import fidelity
+from inkbench.evaluation.results import Metric
 from inkbench.params import Published
 
 if TYPE_CHECKING:
     import keras
 
-PUBLISHED_EPOCHS = 100
-PUBLISHED_IMAGES = 60_000
-_TESTED = 5  # one test image in so many: the first half is the easier one
-_UNDER_WAY = 250  # images, for curves
-_POINTS = 9  # of a curve
+_TEST_STRIDE = 5  # every fifth test image: the first half of the test set is easier
+_CURVE_IMAGES = 250
+_CURVE_POINTS = 9
 
 
 class Digits(NamedTuple):
@@ -32,26 +31,31 @@ class Digits(NamedTuple):
     labels: np.ndarray
 
     @property
-    def few(self) -> np.ndarray:
-        """Test images to look at while training."""
-        return self.test[:_UNDER_WAY]
+    def curve_images(self) -> np.ndarray:
+        """Test images to measure during training."""
+        return self.test[:_CURVE_IMAGES]
+
+    @property
+    def first_of_each_class(self) -> np.ndarray:
+        """Rows of the first test image of every class."""
+        return np.unique(self.labels, return_index=True)[1]
 
 
 def read(limit: int | None) -> Digits:
     """Read the first ``limit`` official training images, and a fifth of the test images."""
-    fetch.load_provenance(mnist.NAME)  # which checks the archives
+    fetch.load_provenance(mnist.NAME)  # checks the archives
     train, test, labels = (
         mnist.read_idx(layout.raw(mnist.NAME) / f"{name}-ubyte.gz")
         for name in ("train-images-idx3", "t10k-images-idx3", "t10k-labels-idx1")
     )
-    return Digits(train[:limit], test[::_TESTED], labels[::_TESTED])
+    return Digits(train[:limit], test[::_TEST_STRIDE], labels[::_TEST_STRIDE])
 
 
 def build(settings: Published, logits: bool, **options: Any) -> "keras.Model":
-    """Build the Base network, its last layer linear where ``logits``, as it was published.
+    """Build the Base network, with a linear last layer if ``logits``, as published.
 
-    ``options`` are the family's: the penalties fall on every kernel, those of the two dense layers
-    included, which the published code spared.
+    ``options`` are the family's. Its penalties apply to every kernel; the published code left out
+    the two dense layers.
     """
     import keras
 
@@ -67,22 +71,23 @@ def train(
     data: Digits,
     settings: Published,
     regularised: bool,
-    look: Callable[[int], None],
+    record: Callable[[int], None],
     name: str,
 ) -> None:
-    """Train as the published loop does.
+    """Train with the published loop.
 
     Parameters
     ----------
     model
-        Its outputs are taken for probabilities, whatever they are.
+        The loss treats its outputs as probabilities, even if they are logits.
     regularised
-        False is the published way: the model is called without ``training=True``, which leaves
-        dropout out, and ``model.losses``, the penalties, are not added to the loss.
-    look
-        Called with the number of images shown so far, from 0 on, nine times.
+        False as published: the model is called without ``training=True``, which disables dropout,
+        and ``model.losses``, the penalties, are not added to the loss.
+    record
+        Called nine times, from before the first batch to after the last, with the number of
+        images shown so far.
     name
-        For the progress bar.
+        Label of the progress bar.
     """
     import keras
     import tensorflow as tf
@@ -106,26 +111,38 @@ def train(
     rng = np.random.default_rng(settings.seed)
     order = np.concatenate([rng.permutation(len(data.train)) for _ in range(settings.epochs)])
     batches = len(order) // size
-    looks = set(np.linspace(0, batches, _POINTS).astype(int))
-    look(0)
+    recorded = set(np.linspace(0, batches, _CURVE_POINTS).astype(int))
+    record(0)
     for number in tqdm(range(batches), name, unit="batch", disable=None):
         images = data.train[order[number * size : (number + 1) * size]]
-        step(tf.constant(images), tf.constant(fidelity.ink(images, binarise=True)))
-        if number + 1 in looks:
-            look((number + 1) * size)
+        step(tf.constant(images), tf.constant(fidelity.to_float(images, binarise=True)))
+        if number + 1 in recorded:
+            record((number + 1) * size)
 
 
 def measure(model: "keras.Model", images: np.ndarray) -> tuple[float, float, np.ndarray]:
-    """Loss and accuracy as the published code works them out, and the raw outputs.
+    """Loss and accuracy as the published code computes them, and the raw outputs.
 
-    The loss clips what it takes for probabilities; the accuracy cuts at one half.
+    The loss clips outputs to valid probabilities; the accuracy thresholds them at 0.5.
     """
     outputs = model.predict(images, 256, verbose=0)
-    targets = fidelity.ink(images, binarise=True)
+    targets = fidelity.to_float(images, binarise=True)
     return fidelity.bce(targets, outputs), fidelity.binary_accuracy(targets, outputs), outputs
 
 
+def shared_metrics(data: Digits, model: "keras.Model", published: float) -> dict[str, Metric]:
+    """Metrics of both claims: the published value, and the published and actual sizes."""
+    return {
+        "published": published,
+        "published_epochs": 100,
+        "published_n_train": 60_000,
+        "n_train": len(data.train),
+        "n_test": len(data.test),
+        "parameters": model.count_params(),
+    }
+
+
 def digest(model: "keras.Model") -> str:
-    """Hash of all weights, the same for the same bits."""
+    """Hash of all weights; equal for bit-identical weights."""
     content = b"".join(weights.tobytes() for weights in model.get_weights())
     return hashlib.sha256(content).hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""notMNIST as the notMNIST_autoencoder document's scripts saw it: every readable image."""
+"""notMNIST as the notMNIST_autoencoder document's scripts read it: every readable image."""
 
 import gzip
 import tempfile
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from inkbench import layout
+from inkbench import layout, records
 from inkbench.datasets import archives, fetch, notmnist
 from inkbench.datasets.spool import Spool
 from inkbench.errors import InkbenchError
@@ -17,14 +17,14 @@ _SIDE = 28
 
 @dataclass(frozen=True)
 class Letters:
-    """All readable images, copies included, sorted by file name.
+    """All readable images, duplicates included, sorted by file name.
 
     Attributes
     ----------
     images, labels
         uint8 ``[n, 28, 28]`` (255 = ink) and ``[n]``.
     keys
-        bytes ``[n]``: the same for images of the same pixels.
+        bytes ``[n]``, equal for images with equal pixels.
     """
 
     images: np.ndarray
@@ -33,47 +33,50 @@ class Letters:
 
 
 def archive() -> Path:
-    """The archive that the data stage fetched."""
+    """The archive that the download stage fetched."""
     provenance = fetch.load_provenance(notmnist.NAME)
     return layout.raw(notmnist.NAME) / provenance["files"][0]["name"]
 
 
 def read(limit: int | None) -> Letters:
-    """Read every readable image of the archive, or ``limit`` of them drawn by lot."""
+    """Read every readable image of the archive, or a random sample of ``limit``."""
     with Spool(Path(tempfile.gettempdir()), (_SIDE, _SIDE)) as spool:
-        found = notmnist.read(archive(), spool)
-        rows = np.arange(len(found.labels))
+        index = notmnist.read(archive(), spool)
+        rows = np.arange(len(index.labels))
         if limit and limit < len(rows):
             rows = np.sort(np.random.default_rng(0).choice(rows, limit, replace=False))
-        images = spool.select(found.numbers[rows])[:]
-    return Letters(images, found.labels[rows], np.array(found.keys)[rows])
+        images = spool.select(index.numbers[rows])[:]
+    return Letters(images, index.labels[rows], np.array(index.keys)[rows])
 
 
 def tiles(limit: int) -> np.ndarray:
-    """The archive read as if it were a gzipped IDX file of images: uint8 ``[n, 28, 28]``.
+    """Read the archive as if it were a gzipped IDX file of images, as the script did.
 
-    So did the multilayer autoencoder's script: it unzips, skips the 16 bytes of an IDX header and
-    cuts what follows, headers and compressed pixels of a tar, into squares.
+    The script decompresses the file, skips the 16 bytes of an IDX header and cuts the rest, tar
+    headers and compressed PNG data, into images.
 
-    Parameters
-    ----------
-    limit
-        At most so many.
+    Returns
+    -------
+    numpy.ndarray
+        uint8 ``[n, 28, 28]``, n at most ``limit``.
 
     Raises
     ------
     InkbenchError
-        If the archive is damaged or holds less than a few squares.
+        If the archive is damaged or too small.
     """
     path, size = archive(), _SIDE * _SIDE
     try:
         with path.open("rb") as file:
-            packed = file.peek(2)[:2] == b"\x1f\x8b"  # the zip of Zenodo is read as it stands
-            stream = gzip.GzipFile(fileobj=file) if packed else file
+            is_gzip = file.peek(2)[:2] == b"\x1f\x8b"  # the zip from Zenodo is read as it is
+            stream = gzip.GzipFile(fileobj=file) if is_gzip else file
             content = stream.read(16 + limit * size)[16:]
     except (OSError, EOFError) as error:
         raise archives.ArchiveError(path, f"damaged or not gzip ({error})") from None
     count = len(content) // size
     if count < 40:
-        raise InkbenchError(f"{path}: {count} squares of 28×28 bytes are too few to train on")
+        raise InkbenchError(
+            f"{path}: only {count} tiles of 28×28 bytes; at least 40 are needed for training; "
+            f"run `{records.rerun_command('download', notmnist.NAME)}`"
+        )
     return np.frombuffer(content, np.uint8, count * size).reshape(count, _SIDE, _SIDE)

@@ -1,7 +1,7 @@
 """“No real difference” between Base and Sparse (digit recogniser: L1 0.05 and dropout 0.3).
 
-There could be none: the training loop never adds the penalties to the loss and calls the network
-without ``training=True``, so that dropout is left out. Both are one network, trained twice.
+There could be none: the training loop does not add the penalties to the loss, and it calls the
+network without ``training=True``, which disables dropout. It trains the same network twice.
 """
 
 import numpy as np
@@ -11,75 +11,60 @@ from inkbench.params import Published
 from inkbench.published import digits
 
 L1, DROPOUT = 0.05, 0.3
-PRINTED = 0.984
+PUBLISHED = 0.984
 
 
-def audit(settings: Published) -> Results:
-    """Train Base and Sparse as published from the same weights, then Sparse in earnest.
+def reproduce(settings: Published) -> Results:
+    """Train Base and Sparse as published from the same weights, then Sparse with its regularisers.
 
     Returns
     -------
     Results
         ``largest_weight_difference`` between Base and Sparse as published, which is 0, and
-        ``…_when_on`` between Base and the one whose regularisers are in force; ``weights_…`` are
-        hashes of all weights; ``base_…``, ``sparse_…`` and ``on_…`` are the test figures of the
-        three. ``curve.csv`` has losses and differences by images shown,
-        ``samples.npz`` a digit of each class from each of the three.
+        ``…_when_on`` between Base and the network with working regularisers. ``weights_…`` are
+        hashes of all weights; ``base_…``, ``sparse_…`` and ``on_…`` the test metrics of the three.
+        ``curve.csv`` has losses and differences by images shown; ``samples.npz`` a digit of each
+        class from each of the three.
     """
     import keras
 
     data = digits.read(settings.train_limit)
-    shown = np.unique(data.labels, return_index=True)[1]  # the first of every class
+    shown = data.first_of_each_class
     keras.utils.set_random_seed(settings.seed)
     base = digits.build(settings, logits=True)
-    start = base.get_weights()
-    snapshots: list[list[np.ndarray]] = []  # of Base, at every look
-    curves: dict[str, list[list[float]]] = {}
-    trained: dict[str, keras.Model] = {}
+    initial = base.get_weights()
+    base_weights: list[list[np.ndarray]] = []  # at every point of the curve
+    curves: list[list[list[float]]] = []
+    metrics = digits.shared_metrics(data, base, PUBLISHED)
+    samples = {"targets": data.test[shown]}
     for name, regularised in (("base", False), ("sparse", False), ("on", True)):
         model = base if name == "base" else digits.build(settings, True, l1=L1, dropout=DROPOUT)
-        model.set_weights(start)
-        curve = curves[name] = []
+        model.set_weights(initial)
+        curve: list[list[float]] = []
+        curves.append(curve)
 
-        def look(images: int, name=name, model=model, curve=curve) -> None:
+        def record(images: int, name=name, model=model, curve=curve) -> None:
             if name == "base":
-                snapshots.append(model.get_weights())
-            bce, _, _ = digits.measure(model, data.few)
-            difference = _largest_difference(snapshots[len(curve)], model.get_weights())
+                base_weights.append(model.get_weights())
+            bce, _, _ = digits.measure(model, data.curve_images)
+            pairs = zip(base_weights[len(curve)], model.get_weights(), strict=True)
+            difference = float(max(np.abs(a - b).max() for a, b in pairs))
             curve.append([images, bce, difference])
 
-        digits.train(model, data, settings, regularised, look, name)
-        trained[name] = model
-
-    figures = {name: digits.measure(model, data.test) for name, model in trained.items()}
-    metrics = {
-        "largest_weight_difference": curves["sparse"][-1][2],
-        "largest_weight_difference_when_on": curves["on"][-1][2],
-        "published": PRINTED,
-        "published_epochs": digits.PUBLISHED_EPOCHS,
-        "published_n_train": digits.PUBLISHED_IMAGES,
-        "n_train": len(data.train),
-        "n_test": len(data.test),
-        "parameters": base.count_params(),
-    }
-    for name, (bce, accuracy, _) in figures.items():
+        digits.train(model, data, settings, regularised, record, name)
+        bce, accuracy, outputs = digits.measure(model, data.test)
         metrics |= {
             f"{name}_bce": bce,
             f"{name}_binary_accuracy": accuracy,
-            f"weights_{name}": digits.digest(trained[name]),
+            f"weights_{name}": digits.digest(model),
         }
-    samples = {name: outputs[shown].astype(np.float16) for name, (_, _, outputs) in figures.items()}
+        samples[name] = outputs[shown].astype(np.float16)
+    _, sparse_curve, on_curve = curves
+    metrics["largest_weight_difference"] = sparse_curve[-1][2]
+    metrics["largest_weight_difference_when_on"] = on_curve[-1][2]
     rows = [
-        [one[0], one[1], other[1], on[1], other[2], on[2]]
-        for one, other, on in zip(*curves.values(), strict=True)
+        [images, base_bce, sparse[1], on[1], sparse[2], on[2]]
+        for (images, base_bce, _), sparse, on in zip(*curves, strict=True)
     ]
     columns = ("images", "base", "sparse", "on", "difference", "difference_when_on")
-    return Results(
-        metrics,
-        {"samples.npz": {"targets": data.test[shown], **samples}},
-        {"curve.csv": Table(columns, rows)},
-    )
-
-
-def _largest_difference(one: list[np.ndarray], other: list[np.ndarray]) -> float:
-    return float(max(np.abs(a - b).max() for a, b in zip(one, other, strict=True)))
+    return Results(metrics, {"samples.npz": samples}, {"curve.csv": Table(columns, rows)})

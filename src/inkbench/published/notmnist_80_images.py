@@ -1,8 +1,8 @@
 """“CNN: 73.75 % accuracy” (notMNIST_autoencoder, Model 3; earlier 76.25 % and 62.5 %).
 
-Accuracy it is, but on ``72 // 16 + 1`` batches of 16, which is 80 images, drawn from a folder that
-was itself drawn from all files, training files among them. The training images are mirrored
-left-right by chance, which no letter but A, H and I survives.
+This figure is an accuracy, but of only ``72 // 16 + 1`` batches of 16, which is 80 images. They
+come from a folder that was sampled from all files, training files included. Training mirrors half
+of the images left-right, which changes every letter but A, H and I.
 """
 
 from typing import TYPE_CHECKING, NamedTuple
@@ -20,15 +20,15 @@ from inkbench.training.batches import warped
 if TYPE_CHECKING:
     import keras
 
-PRINTED = 0.7375
+PUBLISHED = 0.7375
 TESTED = 80  # images
-_PER_EPOCH = 2000  # images, shown in an epoch
-_VALIDATION = 350  # files a letter
+_PER_EPOCH = 2000  # images
+_VALIDATION = 350  # files per letter
 _AUGMENT = Augment(zoom=0.2, shear=0.2)
 
 
 class Folders(NamedTuple):
-    """Rows of the script's three folders, and the test images that are no copies."""
+    """Rows of the script's three folders, and of the test images without a training duplicate."""
 
     train: np.ndarray
     validation: np.ndarray
@@ -36,46 +36,46 @@ class Folders(NamedTuple):
     unseen: np.ndarray
 
 
-def audit(settings: Published) -> Results:
+def reproduce(settings: Published) -> Results:
     """Train Model 3 as published, and once without mirroring and with a softmax head.
 
     Returns
     -------
     Results
-        ``accuracy_of_80`` is the published quantity; ``draws_low`` and ``draws_high`` hold 95 %
-        of the figures that 80 images of ``validation_accuracy`` give; ``test_accuracy`` and
-        ``mended_accuracy`` are of all images never trained on. ``draws.csv`` has the chance of
-        each number of images right, ``letters.csv`` the accuracy of each letter.
+        ``accuracy_of_80`` is the published quantity. Given ``validation_accuracy``, 95 % of the
+        samples of 80 images score between ``draws_low`` and ``draws_high``. ``test_accuracy`` and
+        ``mended_accuracy`` use all images that were not trained on. ``draws.csv`` has the
+        probability of each number of correct images; ``letters.csv`` the accuracy of each letter.
     """
     data = letters.read(settings.train_limit)
     rng = np.random.default_rng(settings.seed)
     folders = split(data, rng)
-    sigmoid = _trained(data, folders.train, settings, as_published=True)
-    mended = _trained(data, folders.train, settings, as_published=False)
+    published_model = _trained(data, folders.train, settings, as_published=True)
+    mended_model = _trained(data, folders.train, settings, as_published=False)
 
-    right = _right(sigmoid, data, folders.validation)
-    low, high, chances = spread(int(right.sum()), len(right))
+    correct = _correct(published_model, data, folders.validation)
+    low, high, probabilities = spread(int(correct.sum()), len(correct))
     rows = folders.unseen
-    as_published, as_mended = (_right(model, data, rows) for model in (sigmoid, mended))
+    as_published, mended = (_correct(m, data, rows) for m in (published_model, mended_model))
     metrics = {
-        "accuracy_of_80": float(rng.permutation(right)[:TESTED].mean()),
+        "accuracy_of_80": float(rng.permutation(correct)[:TESTED].mean()),
         "draws_low": low,
         "draws_high": high,
-        "validation_accuracy": float(right.mean()),
+        "validation_accuracy": float(correct.mean()),
         "validation_in_training": float(np.isin(folders.validation, folders.train).mean()),
         "test_accuracy": float(as_published.mean()),
-        "mended_accuracy": float(as_mended.mean()),
-        "published": PRINTED,
+        "mended_accuracy": float(mended.mean()),
+        "published": PUBLISHED,
         "n_train": len(folders.train),
         "n_validation": len(folders.validation),
         "n_test": len(rows),
-        "parameters": sigmoid.count_params(),
+        "parameters": published_model.count_params(),
     }
-    draws = [[k, k / TESTED, float(chance)] for k, chance in enumerate(chances)]
+    draws = [[k, k / TESTED, float(p)] for k, p in enumerate(probabilities)]
     by_letter = [
-        [name, float(as_published[mine].mean()), float(as_mended[mine].mean())]
+        [name, float(as_published[members].mean()), float(mended[members].mean())]
         for label, name in enumerate(CLASSES)
-        if (mine := data.labels[rows] == label).any()
+        if (members := data.labels[rows] == label).any()
     ]
     tables = {
         "draws.csv": Table(("right", "accuracy", "chance"), draws),
@@ -85,10 +85,10 @@ def audit(settings: Published) -> Results:
 
 
 def split(data: Letters, rng: np.random.Generator) -> Folders:
-    """Fill the folders as the script does, letter by letter.
+    """Sample the folders as the script does, letter by letter.
 
-    A fifth is drawn for testing *with* replacement, the rest is for training; for validation 350
-    are drawn from all files again, with replacement.
+    A fifth of the files is drawn for testing, *with* replacement; the rest is for training. For
+    validation, 350 are drawn from all files, again with replacement.
     """
     parts: dict[str, list[np.ndarray]] = {"train": [], "validation": [], "test": []}
     for label in np.unique(data.labels):
@@ -101,19 +101,19 @@ def split(data: Letters, rng: np.random.Generator) -> Folders:
     return Folders(train, validation, test, test[~np.isin(data.keys[test], data.keys[train])])
 
 
-def spread(right: int, count: int) -> tuple[float, float, np.ndarray]:
-    """What accuracy on 80 images can come out where ``right`` of ``count`` are right.
+def spread(correct: int, count: int) -> tuple[float, float, np.ndarray]:
+    """Distribution of the accuracy of 80 images drawn from ``count``, ``correct`` of them correct.
 
     Returns
     -------
     low, high
-        Hold 95 % of the draws (hypergeometric: 80 of ``count`` without replacement).
-    chances
-        float ``[81]``: of 0 to 80 right.
+        Interval that holds 95 % of the draws (hypergeometric: without replacement).
+    probabilities
+        float ``[81]``, of 0 to 80 correct images.
     """
     from scipy.stats import hypergeom
 
-    drawn = hypergeom(count, right, min(TESTED, count))
+    drawn = hypergeom(count, correct, min(TESTED, count))
     low, high = drawn.ppf([0.025, 0.975]) / min(TESTED, count)
     return float(low), float(high), drawn.pmf(np.arange(TESTED + 1))
 
@@ -121,7 +121,7 @@ def spread(right: int, count: int) -> tuple[float, float, np.ndarray]:
 def _trained(
     data: Letters, train: np.ndarray, settings: Published, as_published: bool
 ) -> "keras.Model":
-    """``epochs`` of 2,000 images from one long shuffled sequence, adam, batches as set."""
+    """Train with adam for ``epochs`` of 2,000 images from one shuffled sequence."""
     import keras
     from keras import layers
     from tqdm import tqdm
@@ -153,6 +153,6 @@ def _trained(
     return model
 
 
-def _right(model: "keras.Model", data: Letters, rows: np.ndarray) -> np.ndarray:
+def _correct(model: "keras.Model", data: Letters, rows: np.ndarray) -> np.ndarray:
     scores = model.predict(data.images[rows], 256, verbose=0)
     return scores.argmax(axis=1) == data.labels[rows]

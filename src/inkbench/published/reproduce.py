@@ -1,4 +1,4 @@
-"""One claim, run again by its name."""
+"""Reproduces one claim by its name."""
 
 import importlib
 
@@ -8,12 +8,12 @@ from inkbench.evaluation.results import Results
 from inkbench.params import Published
 from inkbench.training import runtime
 
-# Generated data says nothing about a claim: there it is enough that everything runs.
-_ON_SYNTHETIC = {"epochs": 2, "train_limit": 2000}  # at most
+# Limits on synthetic data, which says nothing about a claim: the code only has to run.
+_ON_SYNTHETIC = {"epochs": 2, "train_limit": 2000}
 
 
-def audit(claim: str, settings: Published) -> Results:
-    """Run a claim again.
+def reproduce(claim: str, settings: Published) -> Results:
+    """Reproduce a claim; on synthetic data, the training is shortened.
 
     Parameters
     ----------
@@ -25,8 +25,7 @@ def audit(claim: str, settings: Published) -> Results:
     Returns
     -------
     Results
-        With ``data_source``, ``dataset`` and ``epochs`` among the metrics. On synthetic data the
-        training is cut short.
+        The claim's, with ``data_source``, ``dataset`` and ``epochs`` added to the metrics.
 
     Raises
     ------
@@ -35,14 +34,14 @@ def audit(claim: str, settings: Published) -> Results:
     """
     source = data_source.of(fetch.load_provenance(settings.dataset))
     if source == data_source.SYNTHETIC:
-        least = {
-            key: min(getattr(settings, key) or most, most) for key, most in _ON_SYNTHETIC.items()
+        limited = {
+            key: min(getattr(settings, key) or limit, limit) for key, limit in _ON_SYNTHETIC.items()
         }
-        settings = settings.model_copy(update=least)
-    # Whole batches, as published: one operation at a time may use all threads.
+        settings = settings.model_copy(update=limited)
+    # Batches are not split here, so one operation may use all threads.
     runtime.set_up("float32", settings.seed, kernel_threads=runtime.THREADS)
     module = importlib.import_module(f"inkbench.published.{claim.replace('-', '_')}")
-    results: Results = module.audit(settings)
+    results: Results = module.reproduce(settings)
     results.metrics |= {
         "data_source": source,
         "dataset": settings.dataset,
