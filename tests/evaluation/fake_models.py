@@ -1,4 +1,4 @@
-"""Models without a network, data without a download: what the evaluation is tried on."""
+"""Models without a network and small generated datasets, to test the evaluation."""
 
 import json
 from dataclasses import dataclass, field
@@ -21,23 +21,20 @@ BASE = {
     "seed": 1,
     "precision": "float32",
 }
-RECONSTRUCTION = {
-    **BASE,
+RECONSTRUCTION = BASE | {
     "dataset": "notmnist",
     "task": "reconstruction",
     "family": "dense_autoencoder",
     "model": {"hidden": [8], "code": 4},
     "loss": "bce",
 }
-CLASSIFICATION = {
-    **BASE,
+CLASSIFICATION = BASE | {
     "dataset": "notmnist",
     "task": "classification",
     "family": "cnn",
     "loss": "cross_entropy",
 }
-RESTORATION = {
-    **BASE,
+RESTORATION = BASE | {
     "dataset": "documents",
     "task": "restoration",
     "family": "unet",
@@ -49,16 +46,18 @@ RESTORATION = {
 
 @dataclass
 class FakeModel:
-    """Gives back a pale copy, codes an image by its 7 × 7 block means, and knows every letter."""
+    """Returns a paler copy of its input; the code of an image is its 7 × 7 block means."""
 
     path: Path = Path("models/fake/model.keras")
     is_variational: bool = False
-    answers: np.ndarray | None = None  # what `outputs` says, whatever it is asked
-    asked: list[np.ndarray] = field(default_factory=list)
+    fixed_outputs: np.ndarray | None = None  # returned for any input
+    inputs: list[np.ndarray] = field(default_factory=list)
 
     def outputs(self, images: np.ndarray) -> np.ndarray:
-        self.asked.append(images)
-        return self.answers if self.answers is not None else 0.1 + 0.8 * images / np.float32(255)
+        self.inputs.append(images)
+        if self.fixed_outputs is not None:
+            return self.fixed_outputs
+        return 0.1 + 0.8 * images / np.float32(255)
 
     def codes(self, images: np.ndarray) -> np.ndarray:
         blocks = images.reshape(len(images), 4, 7, 4, 7).mean((2, 4)) / 255
@@ -79,10 +78,10 @@ class FakeModel:
         return without_background(page)
 
 
-def letters(each: int, seed: int = 0) -> Images:
-    """``each`` images of ten classes: a bright block in a place of its own, on noise."""
+def letters(per_class: int, seed: int = 0) -> Images:
+    """Noise images of ten classes; each class has a bright block in a position of its own."""
     rng = np.random.default_rng(seed)
-    labels = np.repeat(np.arange(10, dtype=np.uint8), each)
+    labels = np.repeat(np.arange(10, dtype=np.uint8), per_class)
     images = rng.integers(0, 60, (len(labels), 28, 28)).astype(np.uint8)
     for image, label in zip(images, labels, strict=True):
         row, column = divmod(int(label), 4)
@@ -90,16 +89,16 @@ def letters(each: int, seed: int = 0) -> Images:
     return Images(images, labels, np.arange(len(labels)))
 
 
-def likely(labels: np.ndarray, wrong: int = 0) -> np.ndarray:
-    """Class probabilities that are right, but for the first ``wrong`` images."""
-    said = labels.astype(int)
-    said[:wrong] = (said[:wrong] + 1) % 10
-    return np.where(np.eye(10)[said] == 1, 0.91, 0.01).astype(np.float32)
+def probabilities(labels: np.ndarray, wrong: int = 0) -> np.ndarray:
+    """Class probabilities that predict ``labels``, except for the first ``wrong`` images."""
+    predicted = labels.astype(int)
+    predicted[:wrong] = (predicted[:wrong] + 1) % 10
+    return np.where(np.eye(10)[predicted] == 1, 0.91, 0.01).astype(np.float32)
 
 
-def page(name: str, noise: str, shape: tuple[int, int] = (40, 60)) -> Page:
-    """A page with a line of ink on darkened paper."""
-    clean = np.full(shape, 255, np.uint8)
+def page(name: str, noise: str) -> Page:
+    """A page of 40 × 60 pixels with a line of ink on darkened paper."""
+    clean = np.full((40, 60), 255, np.uint8)
     clean[20:22, 5:50] = 0
     return Page(name, (clean * 0.7).astype(np.uint8), clean, noise, int(name))
 
@@ -124,10 +123,10 @@ def save_pages(*test: Page, splits: dict | None = None) -> None:
     store.save_card(folder, card)
 
 
-def save_training_card(name: str, block: dict, **changes: object) -> None:
+def save_training_card(name: str, block: dict) -> None:
     """Write ``models/<name>/`` under the working directory, with an empty model."""
     folder = layout.model_folder(name)
     folder.mkdir(parents=True, exist_ok=True)
-    card = {"variant": block, "data_source": "synthetic", "parameters": 123, **changes}
+    card = {"variant": block, "data_source": "synthetic", "parameters": 123}
     layout.training_card(name).write_text(json.dumps(card))
     layout.model(name).touch()

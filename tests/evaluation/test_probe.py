@@ -7,23 +7,32 @@ from inkbench.evaluation import probe
 from inkbench.evaluation.probe import Labelled
 
 
-def _blobs(count: int, dimensions: int, spread: float, seed: int, classes: int = 4) -> Labelled:
-    rng = np.random.default_rng(seed)
-    centres = np.random.default_rng(0).normal(0, 1, (classes, dimensions))
-    labels = rng.integers(0, classes, count).astype(np.uint8)
-    features = centres[labels] + rng.normal(0, spread, (count, dimensions))
-    return Labelled(features.astype(np.float32), labels)
+def _parts(spread: float, dimensions: int = 3, sizes=(120, 60, 80)) -> list[Labelled]:
+    """Train, validation and test part: normal clusters of four classes."""
+    centres = np.random.default_rng(0).normal(0, 1, (4, dimensions))
+    parts = []
+    for seed, count in enumerate(sizes, 1):
+        rng = np.random.default_rng(seed)
+        labels = rng.integers(0, 4, count).astype(np.uint8)
+        features = centres[labels] + rng.normal(0, spread, (count, dimensions))
+        parts.append(Labelled(features.astype(np.float32), labels))
+    return parts
 
 
-def _parts(spread: float, dimensions: int = 3) -> list[Labelled]:
-    return [_blobs(n, dimensions, spread, seed) for seed, n in enumerate((120, 60, 80), 1)]
+@pytest.mark.parametrize(
+    "parts",
+    [
+        _parts(spread=0.01),
+        _parts(spread=0.1, dimensions=probe.MAX_FEATURES + 1),
+        # fewer images than principal components
+        _parts(spread=0.1, dimensions=probe.MAX_FEATURES + 1, sizes=(20, 20, 20)),
+    ],
+)
+def test_accuracies_of_separated_clusters_are_perfect(parts):
+    assert probe.accuracies(*parts) == (1, 1)
 
 
-def test_classes_far_apart_are_told_apart():
-    assert probe.accuracies(*_parts(spread=0.01)) == (1, 1)
-
-
-def test_a_code_that_says_nothing_scores_no_better_than_chance():
+def test_accuracies_of_random_codes_are_at_chance():
     rng = np.random.default_rng(0)
     parts = [
         Labelled(rng.normal(size=(n, 5)), rng.integers(0, 4, n).astype(np.uint8))
@@ -32,25 +41,24 @@ def test_a_code_that_says_nothing_scores_no_better_than_chance():
     assert probe.accuracies(*parts) == pytest.approx((0.25, 0.25), abs=0.05)
 
 
-def test_a_code_that_is_constant_scores_the_commonest_class():
+def test_accuracies_of_constant_code_are_those_of_most_common_class():
     labels = np.array([0, 0, 0, 1], np.uint8)
-    same = Labelled(np.zeros((4, 2), np.float32), labels)
-    assert probe.accuracies(same, same, same) == (0.75, 0.75)
+    part = Labelled(np.zeros((4, 2), np.float32), labels)
+    assert probe.accuracies(part, part, part) == (0.75, 0.75)
 
 
-def test_the_scale_of_a_code_does_not_matter():
+def test_accuracies_ignore_the_scale_of_a_code():
     parts = _parts(spread=1)
-    larger = [Labelled(part.features * 64, part.labels) for part in parts]
-    assert probe.accuracies(*larger) == probe.accuracies(*parts)
+    scaled = [Labelled(part.features * 64, part.labels) for part in parts]
+    assert probe.accuracies(*scaled) == probe.accuracies(*parts)
 
 
-def test_neighbours_vote_five_strong():
-    train = Labelled(np.float32([[0], [1], [2], [3], [4], [9]]), np.uint8([0, 0, 1, 1, 1, 0]))
-    test = Labelled(np.float32([[0]]), np.uint8([1]))  # the nearest says 0, three of five say 1
-    assert probe.accuracies(train, train, test)[1] == 1
+def test_accuracies_are_deterministic():
+    parts = _parts(spread=1.5, dimensions=probe.MAX_FEATURES + 1)
+    assert probe.accuracies(*parts) == probe.accuracies(*parts)
 
 
-def test_neighbours_are_those_of_a_plain_search():
+def test_neighbours_match_brute_force_search():
     train, _, test = _parts(spread=1)
     distances = ((test.features[:, None] - train.features) ** 2).sum(-1)
     votes = train.labels[np.argsort(distances, axis=1)[:, :5]]
@@ -58,7 +66,7 @@ def test_neighbours_are_those_of_a_plain_search():
     assert probe.accuracies(train, train, test)[1] == np.mean(winners == test.labels)
 
 
-def test_probe_is_the_softmax_regression_that_validates_best():
+def test_probe_matches_softmax_regression_of_best_validation_accuracy():
     from scipy.optimize import minimize
     from scipy.special import logsumexp
 
@@ -82,18 +90,5 @@ def test_probe_is_the_softmax_regression_that_validates_best():
 
     fitted = [fit(strength) for strength in probe.STRENGTHS]
     best = max(fitted, key=lambda weights: accuracy(weights, valid))
-    assert probe.accuracies(train, valid, test)[0] == pytest.approx(accuracy(best, test))
-
-
-def test_wide_codes_are_reduced_and_still_told_apart():
-    assert probe.accuracies(*_parts(spread=0.1, dimensions=probe.WIDEST + 1)) == (1, 1)
-
-
-def test_wide_codes_of_fewer_images_than_components_are_no_trouble():
-    parts = [_blobs(20, probe.WIDEST + 1, 0.1, seed) for seed in (1, 2, 3)]
-    assert probe.accuracies(*parts) == (1, 1)
-
-
-def test_the_same_twice():
-    parts = _parts(spread=1.5, dimensions=probe.WIDEST + 1)
-    assert probe.accuracies(*parts) == probe.accuracies(*parts)
+    # Two optimisers: they may disagree on an image on the boundary.
+    assert probe.accuracies(train, valid, test)[0] == pytest.approx(accuracy(best, test), abs=0.013)
