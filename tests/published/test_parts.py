@@ -1,4 +1,4 @@
-"""What the claims are made of, without a network: bytes, folders, draws."""
+"""What the claims train and test on, without a network: tiles, folders, draws."""
 
 import gzip
 from pathlib import Path
@@ -12,38 +12,41 @@ from inkbench.errors import InkbenchError
 from inkbench.published import letters, notmnist_80_images
 
 
-def test_every_claim_of_params_has_a_module_and_every_module_a_claim(root: Path):
+def test_claims_are_those_of_params(root: Path):
     assert sorted(params.load(root / "params.yaml").published) == published.claims()
 
 
-def test_squares_are_the_archives_own_bytes_after_sixteen(project: Path):
+def test_tiles_are_the_bytes_of_the_archive(project: Path):
     content = gzip.decompress((project / "data/raw/notmnist/notMNIST_small.tar.gz").read_bytes())
-    squares = letters.tiles(50)
-    assert squares.shape == (50, 28, 28)
-    assert squares.tobytes() == content[16 : 16 + 50 * 784]
+    tiles = letters.tiles(50)
+    assert tiles.shape == (50, 28, 28)
+    assert tiles.tobytes() == content[16 : 16 + 50 * 784]
 
 
-def test_squares_of_a_damaged_archive_are_refused(project: Path, monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize("content", [None, gzip.compress(bytes(1000))])
+def test_tiles_rejects_damaged_or_small_archive(
+    project: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None
+):
     path = project / "data/raw/notmnist/notMNIST_small.tar.gz"
-    path.write_bytes(path.read_bytes()[:3000])
+    path.write_bytes(content or path.read_bytes()[:3000])
     monkeypatch.setattr(letters, "archive", lambda: path)
     with pytest.raises(InkbenchError, match=r"notMNIST_small\.tar\.gz"):
         letters.tiles(50)
 
 
-def test_copies_are_read_too_and_known_as_copies(project: Path):
+def test_read_keeps_duplicates_with_equal_keys(project: Path):
     data = letters.read(None)
     assert len(data.images) == len(data.labels) == 122
     assert len(np.unique(data.keys)) == 120
 
 
-def test_a_limit_takes_some_of_every_kind_whatever_the_order(project: Path):
+def test_read_samples_all_classes_with_a_limit(project: Path):
     data = letters.read(60)
     assert len(data.images) == 60 and len(np.unique(data.labels)) == 10
     assert (letters.read(60).images == data.images).all()
 
 
-def test_validation_is_drawn_from_all_files_and_test_is_kept_from_training(project: Path):
+def test_split_leaks_training_files_into_validation_only(project: Path):
     data = letters.read(None)
     folders = notmnist_80_images.split(data, np.random.default_rng(0))
     assert not np.isin(folders.test, folders.train).any()
@@ -51,9 +54,9 @@ def test_validation_is_drawn_from_all_files_and_test_is_kept_from_training(proje
     assert not np.isin(data.keys[folders.unseen], data.keys[folders.train]).any()
 
 
-def test_draws_spread_as_draws_do():
-    low, high, chances = notmnist_80_images.spread(750_000, 1_000_000)
-    many = binom(80, 0.75)  # what drawing from very many comes to
-    assert (low, high) == tuple(many.ppf([0.025, 0.975]) / 80)
-    assert chances.sum() == pytest.approx(1)
-    np.testing.assert_allclose(chances, many.pmf(np.arange(81)), atol=1e-4)
+def test_spread_of_many_images_is_binomial():
+    low, high, probabilities = notmnist_80_images.spread(750_000, 1_000_000)
+    expected = binom(80, 0.75)
+    assert (low, high) == tuple(expected.ppf([0.025, 0.975]) / 80)
+    assert probabilities.sum() == pytest.approx(1)
+    np.testing.assert_allclose(probabilities, expected.pmf(np.arange(81)), atol=1e-4)
