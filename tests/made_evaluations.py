@@ -1,4 +1,4 @@
-"""Made-up ``evaluations/V`` and snapshots, in the forms that `inkbench.evaluation` documents."""
+"""Generated ``evaluations/V`` and snapshots, in the formats of `inkbench.evaluation`."""
 
 import csv
 from pathlib import Path
@@ -14,10 +14,10 @@ def write_csv(path: Path, columns: list[str], rows: list) -> None:
         csv.writer(file, lineterminator="\n").writerows([columns, *rows])
 
 
-def _blurred(images: np.ndarray, amount: float) -> np.ndarray:
+def _blurred(images: np.ndarray, sigma: float) -> np.ndarray:
     from scipy.ndimage import gaussian_filter
 
-    return gaussian_filter(images / 255, (0, amount, amount)).astype(np.float16)
+    return gaussian_filter(images / 255, (0, sigma, sigma)).astype(np.float16)
 
 
 def _snapshots(path: Path, inputs: np.ndarray, targets: np.ndarray, epochs: int) -> None:
@@ -33,32 +33,25 @@ def _reconstruction(
 ) -> dict:
     classes = LETTERS if block["dataset"] == "notmnist" else DIGITS
     images, labels = glyphs(classes, 3, rng), np.repeat(np.arange(10, dtype=np.uint8), 3)
-    noisy = "noise" in block
-    seen = np.clip(images + rng.normal(0, 90, images.shape), 0, 255).astype(np.uint8)
-    inputs = seen if noisy else images
+    labelled = {"labels": labels, "classes": np.array(classes)}
+    noisy = np.clip(images + rng.normal(0, 90, images.shape), 0, 255).astype(np.uint8)
+    inputs = noisy if "noise" in block else images
     _snapshots(model / "snapshots.npz", inputs[:24:3], images[:24:3], block["epochs"])
     np.savez(
         evaluation / "samples.npz",
         inputs=inputs,
         targets=images,
         reconstructions=_blurred(images, 0.7),
-        labels=labels,
-        classes=np.array(classes),
+        **labelled,
     )
     _codes(evaluation / "codes.npz", classes, rng)
     _weights(evaluation / "weights.npz", rng)
-    if noisy:
+    if "noise" in block:
+        kinds = np.array(["gaussian", "salt_pepper", "both"])
         pairs = {}
-        for kind in ("gaussian", "salt_pepper", "both"):
-            pairs |= {f"noisy_{kind}": seen, f"restored_{kind}": _blurred(images, 0.6)}
-        np.savez(
-            evaluation / "denoising.npz",
-            clean=images,
-            labels=labels,
-            classes=np.array(classes),
-            kinds=np.array(["gaussian", "salt_pepper", "both"]),
-            **pairs,
-        )
+        for kind in kinds:
+            pairs |= {f"noisy_{kind}": noisy, f"restored_{kind}": _blurred(images, 0.6)}
+        np.savez(evaluation / "denoising.npz", clean=images, kinds=kinds, **labelled, **pairs)
     error = rng.uniform(0.05, 0.2)
     metrics = {
         "test_bce": error,
@@ -85,7 +78,7 @@ def _codes(path: Path, classes: list[str], rng: np.random.Generator) -> None:
     centres = rng.normal(0, 3, (10, 16))
     codes = (centres[labels] + rng.normal(0, 1, (count, 16))).astype(np.float16)
     rows = np.sort(rng.choice(count, 200, replace=False))
-    shown, edges = np.histogram(codes, 50)
+    counts, edges = np.histogram(codes, 50)
     np.savez(
         path,
         codes=codes,
@@ -96,24 +89,21 @@ def _codes(path: Path, classes: list[str], rng: np.random.Generator) -> None:
         tsne2=codes[rows, 4:6].astype(np.float32) * 8,
         tsne_rows=rows,
         code_edges=edges.astype(np.float32),
-        code_counts=shown,
+        code_counts=counts,
         near_zero=np.float32(0.05),
     )
 
 
 def _weights(path: Path, rng: np.random.Generator) -> None:
-    layers = ["conv2d", "conv2d_1", "code", "dense", "conv2d_transpose"]
-    sizes = np.array([288, 18432, 401408, 100352, 9216])
-    counts, edges = zip(
-        *(np.histogram(rng.laplace(0, 0.05, 4000), np.linspace(-0.4, 0.4, 102)) for _ in layers),
-        strict=True,
-    )
+    layers = np.array(["conv2d", "conv2d_1", "code", "dense", "conv2d_transpose"])
+    edges = np.linspace(-0.4, 0.4, 102)
+    counts = [np.histogram(rng.laplace(0, 0.05, 4000), edges)[0] for _ in layers]
     np.savez(
         path,
-        layers=np.array(layers),
-        sizes=sizes,
+        layers=layers,
+        sizes=np.array([288, 18432, 401408, 100352, 9216]),
         near_zero=rng.uniform(0.01, 0.4, 5),
-        edges=np.stack(edges).astype(np.float32),
+        edges=np.tile(edges.astype(np.float32), (len(layers), 1)),
         counts=np.stack(counts),
         filters=rng.normal(0, 1, (32, 3, 3)).astype(np.float32),
     )
@@ -121,9 +111,9 @@ def _weights(path: Path, rng: np.random.Generator) -> None:
 
 def _generated(path: Path, rng: np.random.Generator) -> None:
     images = _blurred(glyphs(DIGITS, 40, rng), 0.6)
-    share = np.linspace(0, 1, 10, dtype=np.float16)[:, None, None]
+    fraction = np.linspace(0, 1, 10, dtype=np.float16)[:, None, None]
     ends = rng.integers(0, 400, (6, 2))
-    frames = [images[a] * (1 - share) + images[b] * share for a, b in ends]
+    frames = [images[a] * (1 - fraction) + images[b] * fraction for a, b in ends]
     kl = np.sort(rng.gamma(1.5, 1, 20))[::-1].astype(np.float32)
     np.savez(
         path,
@@ -141,18 +131,17 @@ def _generated(path: Path, rng: np.random.Generator) -> None:
 def _classification(
     model: Path, evaluation: Path, block: dict, rng: np.random.Generator, scale: float
 ) -> dict:
-    labels = np.repeat(np.arange(10, dtype=np.uint8), 40)
-    scores = rng.normal(0, 1, (400, 10))
-    scores[np.arange(400), labels] += 3.5
-    probabilities = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+    names, labels = np.array(LETTERS), np.repeat(np.arange(10, dtype=np.uint8), 40)
+    logits = rng.normal(0, 1, (400, 10))
+    logits[np.arange(400), labels] += 3.5
+    probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     predicted = probabilities.argmax(axis=1)
     np.savez(
         evaluation / "predictions.npz",
         labels=labels,
         probabilities=probabilities.astype(np.float16),
-        classes=np.array(LETTERS),
+        classes=names,
     )
-    names = np.array(LETTERS)
     pairs = zip(names[labels], names[predicted], strict=True)
     write_csv(evaluation / "confusion.csv", ["actual", "predicted"], list(pairs))
     table = [[name, 40, *rng.uniform(0.9, 0.99, 3).round(4)] for name in LETTERS]
@@ -191,40 +180,30 @@ def _restoration(
     model: Path, evaluation: Path, block: dict, rng: np.random.Generator, scale: float
 ) -> dict:
     kinds = list(PAGES)
-    arrays, made = {}, []
     roles = ["best", "median", "worst", *["typical"] * 4]
-    noise = ["fold", "wrinkle", "coffee", *kinds]
+    arrays, errors = {}, []
     for i in range(len(roles)):
         clean, noisy = page(rng, scale, i % 3 != 0)
         restored = np.clip(clean + 0.1 * (noisy - clean.astype(float)), 0, 255).astype(np.uint8)
         arrays |= {f"noisy_{i}": noisy, f"restored_{i}": restored, f"clean_{i}": clean}
-        made.append(float(np.sqrt(np.mean(((restored - clean.astype(float)) / 255) ** 2))))
+        errors.append(float(np.sqrt(np.mean(((restored - clean.astype(float)) / 255) ** 2))))
     np.savez(
         evaluation / "pages.npz",
         names=np.array([str(i) for i in range(len(roles))]),
-        noise=np.array(noise),
+        noise=np.array(["fold", "wrinkle", "coffee", *kinds]),
         role=np.array(roles),
-        rmse=np.array(made, np.float32),
+        rmse=np.array(errors, np.float32),
         **arrays,
     )
-    columns = [
-        "name",
-        "noise",
-        "height",
-        "rmse",
-        "psnr",
-        "ssim",
-        "untouched_rmse",
-        "background_rmse",
-    ]
+    columns = ["name", "noise", "height", "rmse", "psnr", "ssim"]
     rows = [
-        [i, kinds[i % 4], 420, *np.round([rng.uniform(0.01, 0.03), 33, 0.98], 4), 0.15, 0.07]
+        [i, kinds[i % 4], 420, round(rng.uniform(0.01, 0.03), 4), 33, 0.98, 0.15, 0.07]
         for i in range(24)
     ]
-    write_csv(evaluation / "per_page.csv", columns, rows)
+    write_csv(evaluation / "per_page.csv", [*columns, "untouched_rmse", "background_rmse"], rows)
     patches = np.stack([page(rng, 0.5, True)[1][:64, :64] for _ in range(8)])
     _snapshots(model / "snapshots.npz", patches, patches // 2 + 100, block["epochs"])
-    rmse = float(np.mean(made))
+    rmse = float(np.mean(errors))
     return {
         "test_rmse": rmse,
         "test_psnr": -20 * np.log10(rmse),
