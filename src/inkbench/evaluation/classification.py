@@ -16,21 +16,7 @@ _CONFUSED = 24
 
 
 def scores(labels: np.ndarray, probabilities: np.ndarray, groups: np.ndarray) -> dict[str, float]:
-    """All metrics of a classifier.
-
-    Parameters
-    ----------
-    labels, probabilities
-        True labels and predictions.
-    groups
-        int64 ``[n]``, see `accuracy_interval`.
-
-    Returns
-    -------
-    dict
-        ``test_accuracy`` with ``test_accuracy_low`` and ``_high``, ``test_macro_f1``,
-        ``test_nll`` (nats), ``test_ece``.
-    """
+    """All metrics of a classifier; for ``groups``, see `accuracy_interval`."""
     from sklearn.metrics import accuracy_score, f1_score, log_loss
 
     classes = np.arange(probabilities.shape[1])

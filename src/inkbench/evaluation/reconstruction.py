@@ -111,12 +111,11 @@ def _fidelity(tested: Reconstructed) -> dict[str, float]:
 
 
 def _shuffled_rows(count: int) -> np.ndarray:
-    """A seeded permutation of ``count`` rows."""
+    """A seeded permutation of ``count`` rows; its beginning is a random sample."""
     return np.random.default_rng(0).permutation(count)
 
 
 def _sample(images: Images, count: int) -> Images:
-    """A seeded random subset; a smaller one is the beginning of a larger one."""
     rows = _shuffled_rows(len(images.labels))[:count]
     return Images(images.images[rows], images.labels[rows], images.groups[rows])
 

@@ -48,32 +48,23 @@ def weights(
 ) -> dict[str, np.ndarray]:
     """Arrays of ``weights.npz``.
 
-    Parameters
-    ----------
-    kernels
-        Layer name → kernel, from the input to the output.
-    image_shape
-        ``(h, w)``, to reshape the columns of a dense first layer.
+    ``kernels`` are by layer name, from input to output; ``image_shape`` is ``(h, w)``.
     """
-    counts, edges = [], []
+    near_zero, counts, edges = [], [], []
     for kernel in kernels.values():
         limit = float(np.abs(kernel).max()) or WEIGHT_NEAR_ZERO
         kernel_counts, kernel_edges = np.histogram(kernel, _WEIGHT_BINS, (-limit, limit))
+        near_zero.append((np.abs(kernel) < WEIGHT_NEAR_ZERO).mean())
         counts.append(kernel_counts)
         edges.append(kernel_edges.astype(np.float32))
-    near_zero = [(np.abs(kernel) < WEIGHT_NEAR_ZERO).mean() for kernel in kernels.values()]
+    first = next(iter(kernels.values()))
+    # A convolution's kernel is [a, b, inputs, filters], that of a dense layer [pixels, units].
+    filters = first[:, :, 0] if first.ndim == 4 else first.reshape(*image_shape, -1)
     return {
         "layers": np.array(list(kernels)),
         "sizes": np.array([kernel.size for kernel in kernels.values()], np.int64),
         "near_zero": np.array(near_zero, np.float64),
         "edges": np.stack(edges),
         "counts": np.stack(counts),
-        "filters": _filters(next(iter(kernels.values())), image_shape),
+        "filters": np.moveaxis(filters, -1, 0)[:_FILTERS].astype(np.float32),
     }
-
-
-def _filters(kernel: np.ndarray, image_shape: tuple[int, ...]) -> np.ndarray:
-    """Kernels of the first layer as images, float32 ``[f, a, b]``."""
-    convolution = kernel.ndim == 4  # [a, b, inputs, filters]; a dense one is [pixels, units]
-    kernel = kernel[:, :, 0] if convolution else kernel.reshape(*image_shape, -1)
-    return np.moveaxis(kernel, -1, 0)[:_FILTERS].astype(np.float32)

@@ -20,14 +20,9 @@ def sample(mean: np.ndarray, log_var: np.ndarray) -> np.ndarray:
 
 
 def kl_per_unit(mean: np.ndarray, log_var: np.ndarray) -> np.ndarray:
-    """Kullback-Leibler divergence of the posterior from N(0, I), averaged over images.
+    """KL divergence of the posterior from N(0, I), averaged over images: float64 ``[d]``, nats.
 
     Kingma & Welling, *Auto-Encoding Variational Bayes* (2014), appendix B.
-
-    Returns
-    -------
-    numpy.ndarray
-        float64 ``[d]``, nats per unit of the code.
     """
     mean, log_var = mean.astype(np.float64), log_var.astype(np.float64)
     return (0.5 * (np.exp(log_var) + np.square(mean) - 1 - log_var)).mean(axis=0)
@@ -46,11 +41,6 @@ def bound(
         The decoder's ink probability ``[n, h, w]`` for one `sample` of each posterior.
     mean, log_var
         Posterior of each image, ``[n, d]``.
-
-    Returns
-    -------
-    dict
-        ``test_elbo_nats`` (lower is better) = ``test_reconstruction_nats`` + ``test_kl_nats``.
     """
     reconstruction = float(image_nats(targets, decoded).mean())
     divergence = float(kl_per_unit(mean, log_var).sum())
@@ -77,13 +67,6 @@ def prior_codes(size: int) -> np.ndarray:
 def interpolations(mean: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Interpolate linearly from the first image of each class to that of the next class.
 
-    Parameters
-    ----------
-    mean
-        Codes ``[n, d]``.
-    labels
-        ``[n]``.
-
     Returns
     -------
     tuple of numpy.ndarray
@@ -103,11 +86,6 @@ def manifold(mean: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     A two-dimensional code is the plane of the grid (Kingma & Welling, 2014, figure 4). For a wider
     code, the grid spans the two principal axes of the test codes about their mean, scaled by the
     standard deviation along each.
-
-    Parameters
-    ----------
-    mean
-        Codes ``[n, d]``.
 
     Returns
     -------

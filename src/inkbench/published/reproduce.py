@@ -13,19 +13,9 @@ _ON_SYNTHETIC = {"epochs": 2, "train_limit": 2000}
 
 
 def reproduce(claim: str, settings: Published) -> Results:
-    """Reproduce a claim; on synthetic data, the training is shortened.
+    """Reproduce one of `inkbench.published.claims`; on synthetic data, the training is shortened.
 
-    Parameters
-    ----------
-    claim
-        One of `inkbench.published.claims`.
-    settings
-        Its block of ``params.yaml``.
-
-    Returns
-    -------
-    Results
-        The claim's, with ``data_source``, ``dataset`` and ``epochs`` added to the metrics.
+    Adds ``data_source``, ``dataset`` and ``epochs`` to the metrics of the claim's module.
 
     Raises
     ------
