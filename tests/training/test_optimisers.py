@@ -56,7 +56,7 @@ def test_a_training_goes_on_from_its_checkpoint_as_if_never_stopped(tmp_path):
     stopped.set_weights(whole.get_weights())
     fit(whole, 2)
     fit(stopped, 1)
-    checkpoint, state = Checkpoint(tmp_path, "same"), TrainingState(done=1, history=[{}])
+    checkpoint, state = Checkpoint(tmp_path, "same"), TrainingState(epoch=1, history=[{}])
     checkpoint.save(stopped, state)
     resumed = compiled()
     checkpoint.load(resumed, state)
