@@ -19,7 +19,6 @@ NOT_A_DEP = {
     "errors": "messages and exit codes",
     "disk": "replaces files atomically; the bytes are the caller's",
     "tracking": "reports to MLflow, writes no output",
-    "__init__": "a version at most",
     "datasets/__init__": "imports dataset modules by name; those are deps",
     "models/__init__": "imports model families by name; those are deps",
     "published/__init__": "imports published results by name; those are deps",
@@ -63,10 +62,12 @@ def reached(*starts: Path) -> set[str]:
 
 
 def is_left_out(file: str) -> bool:
-    return any(
+    """Whether a file is in NOT_A_DEP or holds nothing but a docstring."""
+    named = any(
         file == f"{PACKAGE}/{name}.py" or file.startswith(f"{PACKAGE}/{name}/")
         for name in NOT_A_DEP
     )
+    return named or len(ast.parse((ROOT / file).read_text(encoding="utf-8")).body) < 2
 
 
 def loaded_by_name(stage: str, deps: Iterable[str]) -> list[Path]:
