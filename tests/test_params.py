@@ -90,7 +90,7 @@ def test_a_claim_that_nobody_can_run_again_is_refused(tmp_path, tree):
         (
             "train/mnist-vae/loss",
             "bce",
-            r"loss 'bce' does not fit family 'vae': 'bernoulli_nats' does",
+            r"loss 'bce' does not fit family 'vae'; use 'bernoulli_nats'",
         ),
         ("published/notmnist-basic/schedule", "cosine", r"unknown key; allowed: .*train_limit"),
         ("data/mnist/subset", "large", r"data\.mnist\.subset: 'large' .*allowed: all"),
