@@ -43,7 +43,7 @@ class Digits(NamedTuple):
 
 def read(limit: int | None) -> Digits:
     """Read the first ``limit`` official training images, and a fifth of the test images."""
-    fetch.load_provenance(mnist.NAME)  # checks the archives
+    fetch.load_provenance(mnist.NAME)  # which checks the archives
     train, test, labels = (
         mnist.read_idx(layout.raw(mnist.NAME) / f"{name}-ubyte.gz")
         for name in ("train-images-idx3", "t10k-images-idx3", "t10k-labels-idx1")

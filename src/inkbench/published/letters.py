@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from inkbench import layout, records
+from inkbench import layout
 from inkbench.datasets import archives, fetch, notmnist
 from inkbench.datasets.spool import Spool
 from inkbench.errors import InkbenchError
+from inkbench.records import rerun_command
 
 _SIDE = 28
 
@@ -24,7 +25,7 @@ class Letters:
     images, labels
         uint8 ``[n, 28, 28]`` (255 = ink) and ``[n]``.
     keys
-        bytes ``[n]``, equal for images with equal pixels.
+        bytes ``[n]``: the same for images of the same pixels.
     """
 
     images: np.ndarray
@@ -33,20 +34,20 @@ class Letters:
 
 
 def archive() -> Path:
-    """The archive that the download stage fetched."""
+    """The archive that the data stage fetched."""
     provenance = fetch.load_provenance(notmnist.NAME)
     return layout.raw(notmnist.NAME) / provenance["files"][0]["name"]
 
 
 def read(limit: int | None) -> Letters:
-    """Read every readable image of the archive, or a random sample of ``limit``."""
+    """Read every readable image of the archive, or ``limit`` of them drawn by lot."""
     with Spool(Path(tempfile.gettempdir()), (_SIDE, _SIDE)) as spool:
-        index = notmnist.read(archive(), spool)
-        rows = np.arange(len(index.labels))
+        found = notmnist.read(archive(), spool)
+        rows = np.arange(len(found.labels))
         if limit and limit < len(rows):
             rows = np.sort(np.random.default_rng(0).choice(rows, limit, replace=False))
-        images = spool.select(index.numbers[rows])[:]
-    return Letters(images, index.labels[rows], np.array(index.keys)[rows])
+        images = spool.select(found.numbers[rows])[:]
+    return Letters(images, found.labels[rows], np.array(found.keys)[rows])
 
 
 def tiles(limit: int) -> np.ndarray:
@@ -77,6 +78,6 @@ def tiles(limit: int) -> np.ndarray:
     if count < 40:
         raise InkbenchError(
             f"{path}: only {count} tiles of 28×28 bytes; at least 40 are needed for training; "
-            f"run `{records.rerun_command('download', notmnist.NAME)}`"
+            f"run `{rerun_command('download', path.parent.name)}`"
         )
     return np.frombuffer(content, np.uint8, count * size).reshape(count, _SIDE, _SIDE)
