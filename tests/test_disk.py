@@ -80,17 +80,3 @@ def test_no_room_is_one_line_that_names_the_file(folder: Path) -> None:
         disk.new_file(folder / "kept.txt"),
     ):
         raise OSError(28, os.strerror(28))
-
-
-def test_a_card_has_the_same_bytes_for_the_same_content(tmp_path: Path) -> None:
-    one, other = tmp_path / "one.json", tmp_path / "other.json"
-    disk.write_json(one, {"b": "σ", "a": 1})
-    disk.write_json(other, {"a": 1, "b": "σ"})
-    assert one.read_bytes() == other.read_bytes()
-    assert one.read_text("utf-8") == '{\n  "a": 1,\n  "b": "σ"\n}\n'
-
-
-def test_a_card_holds_no_number_that_json_does_not_know(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="not JSON compliant"):
-        disk.write_json(tmp_path / "card.json", {"loss": float("nan")})
-    assert names(tmp_path) == []

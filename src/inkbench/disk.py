@@ -2,12 +2,10 @@
 
 import contextlib
 import errno
-import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from inkbench.errors import InkbenchError
 
@@ -76,20 +74,6 @@ def write_text(path: Path, text: str) -> None:
     """Write a text file whole or not at all; errors as `new_file`."""
     with new_file(path) as scratch:
         scratch.write_text(text, encoding="utf-8")
-
-
-def write_json(path: Path, tree: Mapping[str, Any]) -> None:
-    """Write a card that people and ``git diff`` can read: the same bytes for the same content.
-
-    Raises
-    ------
-    InkbenchError
-        As `new_file`.
-    ValueError
-        If a number is not finite: JSON has no such thing.
-    """
-    text = json.dumps(tree, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
-    write_text(path, text + "\n")
 
 
 def _reason(target: Path, error: OSError) -> str:

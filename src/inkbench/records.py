@@ -1,13 +1,15 @@
-"""Reading what earlier stages left, with one clear line for whatever is missing or broken."""
+"""Read and write JSON, CSV and ``.npz`` records, with one-line errors that name the file."""
 
 import csv
 import json
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from inkbench import disk
 from inkbench.errors import InkbenchError
 
 
@@ -111,6 +113,20 @@ def record(path: Path, rerun: str) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise corrupt(path, ValueError("not a JSON object"), rerun)
     return found
+
+
+def write_json(path: Path, tree: Mapping[str, Any]) -> None:
+    """Write a readable JSON object with sorted keys: equal content gives equal bytes.
+
+    Raises
+    ------
+    InkbenchError
+        If the disk is full or not writable (see `disk.new_file`).
+    ValueError
+        If a number is NaN or infinite, which JSON cannot represent.
+    """
+    text = json.dumps(tree, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    disk.write_text(path, text + "\n")
 
 
 def missing(path: Path, rerun: str) -> InkbenchError:

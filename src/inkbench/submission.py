@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from inkbench import disk, layout
+from inkbench import disk, layout, records
 from inkbench.data_source import REAL
 from inkbench.datasets.common import store
 from inkbench.datasets.common.store import Page
@@ -53,7 +53,7 @@ def make(variant: str, folder: Path) -> dict[str, Any]:
         name = "submission.csv" if source == REAL else "submission-of-synthetic-data.csv"
         rows = _restored(variant, pages, folder, name)
     card = {"data_source": source, "pages": len(pages), "rows": rows, "variant": variant}
-    disk.write_json(folder / layout.SUBMISSION_CARD.name, card)
+    records.write_json(folder / layout.SUBMISSION_CARD.name, card)
     return card
 
 
