@@ -138,7 +138,7 @@ def submission(options: argparse.Namespace) -> None:
         if options.rehearse:
             told = submission.rehearse(name, variant.split, out)
         else:
-            told = submission.told(submission.make(name, out), options.out)
+            told = submission.summary(submission.make(name, out), options.out)
     print(told)
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MEDALS = (("gold", 0.01794), ("silver", 0.02609), ("bronze", 0.04517))
-HEADER = "id,value"
+_COLUMNS = ["id", "value"]
 _GZIP, _ZIP = b"\x1f\x8b", b"PK\x03\x04"
 # Limits against decompression bombs. A submission of 14 million rows has 255 MB.
 _MAX_BYTES = 500_000_000
@@ -81,14 +81,14 @@ def read(path: Path) -> "pd.DataFrame":
             content = file.read(_MAX_BYTES + 1)
         _check_size(content)
         table = pd.read_csv(
-            io.BytesIO(content), usecols=HEADER.split(","), dtype={"id": str, "value": np.float64}
+            io.BytesIO(content), usecols=_COLUMNS, dtype={"id": str, "value": np.float64}
         )
     except (OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         reason = getattr(error, "strerror", None) or error  # RuntimeError: an encrypted zip
         raise InkbenchError(f"{path}: cannot be read ({reason})") from None
     except (ValueError, OverflowError) as error:
         raise InkbenchError(
-            f"{path}: {error}; expected a CSV file with the header {HEADER} and numeric values"
+            f"{path}: {error}; expected a CSV file with the columns id,value and numeric values"
         ) from None
     if table.empty:
         raise InkbenchError(f"{path}: no rows below the header")
