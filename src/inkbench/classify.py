@@ -14,7 +14,7 @@ from PIL import Image
 from inkbench.datasets import mnist, notmnist
 from inkbench.denoise import inputs, reading
 from inkbench.denoise.inputs import shown
-from inkbench.errors import InkbenchError, complain
+from inkbench.errors import InkbenchError, print_error
 
 if TYPE_CHECKING:
     import keras
@@ -64,7 +64,7 @@ def run(arguments: Sequence[str], model_file: Path | None, settings: Settings) -
 
     files, unusable = inputs.sources(arguments)
     for error in unusable:
-        complain(error)
+        print_error(error)
     if not files:
         return False
     model, whence = chosen.model(settings.dataset, "classification", model_file)
@@ -80,7 +80,7 @@ def run(arguments: Sequence[str], model_file: Path | None, settings: Settings) -
             except InkbenchError as error:
                 sound = False
                 text = str(error)
-                complain(error if text.startswith(shown(path)) else f"{shown(path)}: {text}")
+                print_error(error if text.startswith(shown(path)) else f"{shown(path)}: {text}")
     return sound
 
 

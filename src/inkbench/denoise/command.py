@@ -14,7 +14,7 @@ from inkbench.denoise import inputs, reading, writing
 from inkbench.denoise.inputs import Task, shown
 from inkbench.denoise.page import clean
 from inkbench.denoise.reading import Scan
-from inkbench.errors import InkbenchError, complain
+from inkbench.errors import InkbenchError, print_error
 
 if TYPE_CHECKING:
     import keras
@@ -61,7 +61,7 @@ def run(arguments: list[str], out: Path, model_file: Path | None, settings: Sett
     with disk.writing(out):
         tasks, unusable = inputs.find(arguments, out, settings.compare)
     for error in unusable:
-        complain(error)
+        print_error(error)
     if not tasks:
         return False
     model, whence = chosen.model("documents", "restoration", model_file)
@@ -100,7 +100,7 @@ def clean_all(model: "keras.Model", tasks: list[Task], settings: Settings) -> It
         try:
             for result in bar:
                 with bar.external_write_mode():
-                    print(result) if isinstance(result, str) else complain(result)
+                    print(result) if isinstance(result, str) else print_error(result)
                 yield isinstance(result, str)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
