@@ -1,4 +1,4 @@
-"""Cleaned pages on disk: complete or not at all, and never over something by accident."""
+"""Write cleaned pages atomically, and overwrite files only on request."""
 
 import contextlib
 import os
@@ -14,37 +14,36 @@ from inkbench.denoise.inputs import shown
 from inkbench.denoise.reading import Scan
 from inkbench.errors import InkbenchError
 
-_QUALITY = 92  # of JPEG, also inside PDF: no rings around letters
-_COMPARED = 1400  # pixels: largest height of a before/after sheet
+_QUALITY = 92  # of JPEG, also inside PDF: no visible ringing around letters
+_COMPARED = 1400  # pixels: largest side of a page in a before/after image
 _GAP = 12  # pixels between before and after
-_TEXT = 4000  # characters of a text that is kept
-# Tags that say what the page is and who made it when. Places, previews and what describes the
-# coding of the original's pixels are left behind.
+_MAX_TEXT = 4000  # characters; longer metadata is dropped
+# Kept tags: title, camera, date, author. Dropped: location, previews and pixel encoding.
 _KEPT = (0x010D, 0x010E, 0x010F, 0x0110, 0x011D, 0x0132, 0x013B, 0x8298)
 _EXIF_IFD, _KEPT_EXIF = 0x8769, (0x9003, 0x9004, 0x9010, 0x9011)
 
 
 class Pages(Protocol):
-    """Takes the cleaned pages of one file."""
+    """Writer for the cleaned pages of one file."""
 
     def add(self, page: np.ndarray, scan: Scan) -> None: ...
 
 
 @contextlib.contextmanager
 def writing(target: Path, force: bool) -> Iterator[Pages]:
-    """Write a file page by page; it appears, whole, when the block ends without an error.
+    """Write a file page by page; it appears if the block succeeds.
 
     Parameters
     ----------
     target
         PNG and JPEG hold one page, TIFF and PDF any number.
     force
-        Whether what is there may be replaced.
+        Whether an existing file may be overwritten.
 
     Raises
     ------
     InkbenchError
-        If it exists, cannot be written, or cannot hold the pages.
+        If the file exists, cannot be written, or cannot hold several pages.
     """
     _refuse_existing(target, force)
     with disk.writing(target):
@@ -58,7 +57,7 @@ def _refuse_existing(target: Path, force: bool) -> None:
     if target.is_dir():
         raise InkbenchError(f"{shown(target)}: is a folder")
     if os.path.lexists(target) and not force:
-        raise InkbenchError(f"{shown(target)}: exists; --force writes over it")
+        raise InkbenchError(f"{shown(target)}: exists; use --force to overwrite it")
 
 
 class _Single:
@@ -68,8 +67,8 @@ class _Single:
     def add(self, page: np.ndarray, scan: Scan) -> None:
         if self._full:
             raise InkbenchError(
-                f"{shown(self._target)}: holds one page, and there are more; "
-                "end its name in .tif or .pdf"
+                f"{shown(self._target)}: this format holds one page, but the input has several; "
+                "choose .tif or .pdf"
             )
         self._full = True
         image, exif = Image.fromarray(page), _kept(scan.exif) or b""
@@ -91,7 +90,7 @@ class _Tiff:
             tiff = TiffImagePlugin.AppendingTiffWriter(stream)
             image.save(tiff, "TIFF", compression="tiff_lzw", exif=exif, dpi=scan.dpi)
             tiff.newFrame()
-            del tiff  # it seeks once more as it goes: Python 3.13 complains if the file is closed
+            del tiff  # its finaliser seeks: on Python 3.13, a closed file would cause a warning
 
 
 class _Pdf:
@@ -99,10 +98,10 @@ class _Pdf:
         self._file, self._title = file, shown(target.stem)
 
     def add(self, page: np.ndarray, scan: Scan) -> None:
-        more = self._file.exists()
-        title, dpi = None if more else self._title, scan.dpi or (150, 150)
+        append = self._file.exists()
+        title, dpi = None if append else self._title, scan.dpi or (150, 150)
         image = Image.fromarray(page)
-        image.save(self._file, "PDF", append=more, dpi=dpi, quality=_QUALITY, title=title)
+        image.save(self._file, "PDF", append=append, dpi=dpi, quality=_QUALITY, title=title)
 
 
 _WRITERS: dict[str, Callable[[Path, Path], Pages]] = {
@@ -118,7 +117,7 @@ _WRITERS: dict[str, Callable[[Path, Path], Pages]] = {
 def _kept(exif: Image.Exif) -> Image.Exif:
     kept = Image.Exif()
     text = {tag: exif[tag] for tag in _KEPT if isinstance(exif.get(tag), str)}
-    kept.update({tag: value for tag, value in text.items() if len(value) <= _TEXT})
+    kept.update({tag: value for tag, value in text.items() if len(value) <= _MAX_TEXT})
     details = exif.get_ifd(_EXIF_IFD)
     times = {tag: details[tag] for tag in _KEPT_EXIF if isinstance(details.get(tag), str)}
     if times:
@@ -129,13 +128,13 @@ def _kept(exif: Image.Exif) -> Image.Exif:
 def _chunks(text: dict[str, str]) -> PngImagePlugin.PngInfo:
     chunks = PngImagePlugin.PngInfo()
     for key, value in text.items():
-        if len(value) <= _TEXT and 0 < len(key.encode("latin-1", "replace")) < 80:
+        if len(value) <= _MAX_TEXT and 0 < len(key.encode("latin-1", "replace")) < 80:
             chunks.add_itxt(key, value)
     return chunks
 
 
 def side_by_side(before: np.ndarray, after: np.ndarray) -> np.ndarray:
-    """Draw a before/after sheet.
+    """Draw a before/after image.
 
     Parameters
     ----------
@@ -145,14 +144,14 @@ def side_by_side(before: np.ndarray, after: np.ndarray) -> np.ndarray:
     Returns
     -------
     numpy.ndarray
-        uint8, at most 1,400 pixels high, in colour if ``before`` is.
+        uint8, in colour if ``before`` is; each page is at most 1,400 pixels high and wide.
     """
     height, width = before.shape[:2]
     shrink = min(1, _COMPARED / height, _COMPARED / width)
     size = (max(1, round(width * shrink)), max(1, round(height * shrink)))
     mode = "RGB" if before.ndim == 3 else "L"
-    sheet = Image.new(mode, (2 * size[0] + _GAP, size[1]), "#8d99ae")
+    canvas = Image.new(mode, (2 * size[0] + _GAP, size[1]), "#8d99ae")
     for column, pixels in enumerate((before, after)):
         image = Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS)
-        sheet.paste(image, (column * (size[0] + _GAP), 0))
-    return np.asarray(sheet)
+        canvas.paste(image, (column * (size[0] + _GAP), 0))
+    return np.asarray(canvas)
