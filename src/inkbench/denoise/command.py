@@ -1,9 +1,9 @@
 """Clean many files; an error in one file does not stop the others."""
 
 import contextlib
+import functools
 import sys
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,6 +56,8 @@ def run(arguments: list[str], out: Path, model_file: Path | None, settings: Sett
     InkbenchError
         If the output or the model is unusable.
     """
+    from tqdm import tqdm
+
     from inkbench import chosen
 
     with disk.writing(out):
@@ -66,45 +68,33 @@ def run(arguments: list[str], out: Path, model_file: Path | None, settings: Sett
         return False
     model, source = chosen.model("documents", "restoration", model_file)
     print(source, file=sys.stderr)
-    total = len(tasks) + len(errors)
-    with reading.silenced_decoders():
-        cleaned = sum(clean_all(LockedModel(model), tasks, settings))
-    print(f"{cleaned} of {total} cleaned")
-    return cleaned == total
-
-
-def clean_all(model: "keras.Model", tasks: list[Task], settings: Settings) -> Iterator[bool]:
-    """Clean files, ``settings.jobs`` in parallel, and print the outcome of each.
-
-    Yields
-    ------
-    bool
-        For each task, whether it succeeded.
-    """
-    from tqdm import tqdm
-
-    def attempt(task: Task) -> str | InkbenchError:
-        try:
-            return clean_file(model, task, settings)
-        except InkbenchError as error:
-            return error
-        except MemoryError:
-            return InkbenchError(f"{shown(task.source)}: too large for this machine's memory")
-        except Exception as error:  # any library error: the other files must go on
-            reason = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
-            return InkbenchError(f"{shown(task.source)}: {reason}")
-
-    with ThreadPoolExecutor(settings.jobs) as pool:
+    attempt = functools.partial(_attempt, LockedModel(model), settings)
+    cleaned = 0
+    with reading.silenced_decoders(), ThreadPoolExecutor(settings.jobs) as pool:
         results = pool.map(attempt, tasks)
         progress = tqdm(results, "cleaning", len(tasks), unit="file", leave=False, disable=None)
         try:
             for result in progress:
                 with progress.external_write_mode():
                     print(result) if isinstance(result, str) else print_error(result)
-                yield isinstance(result, str)
+                cleaned += isinstance(result, str)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+    total = len(tasks) + len(errors)
+    print(f"{cleaned} of {total} cleaned")
+    return cleaned == total
+
+
+def _attempt(model: "keras.Model", settings: Settings, task: Task) -> str | InkbenchError:
+    """Clean a file; returns the summary or the error."""
+    try:
+        return clean_file(model, task, settings)
+    except InkbenchError as error:
+        return error
+    except Exception as error:  # any library error: the other files must go on
+        reason = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
+        return InkbenchError(f"{shown(task.source)}: {reason}")
 
 
 def clean_file(model: "keras.Model", task: Task, settings: Settings) -> str:
