@@ -1,4 +1,4 @@
-"""Imports point down only, and nothing heavy is loaded before it is needed."""
+"""Imports point down only, and heavy packages are imported late."""
 
 import ast
 from collections.abc import Iterator
@@ -48,12 +48,12 @@ def room(module: str) -> str:
 
 
 def imported(code: str) -> Iterator[str]:
-    """Modules of ours that code imports anywhere, be it inside a function or for types only."""
+    """Modules of ours that code imports, also inside functions and for types only."""
     for node in ast.walk(ast.parse(code)):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            assert not node.level, f"a relative import, line {node.lineno}: write it in full"
+            assert not node.level, f"line {node.lineno}: relative import"
             inside = [f"{node.module}.{alias.name}" for alias in node.names]
             names = [name if name in MODULES else str(node.module) for name in inside]
         else:
@@ -62,17 +62,17 @@ def imported(code: str) -> Iterator[str]:
 
 
 def not_down(module: str, code: str) -> list[str]:
-    mine = room(module)
+    importer = room(module)
     return [
         f"{module} imports {other}"
         for other in imported(code)
-        if room(other) != mine and FLOOR[room(other)] >= FLOOR[mine]
+        if room(other) != importer and FLOOR[room(other)] >= FLOOR[importer]
     ]
 
 
-def test_every_module_has_its_floor() -> None:
+def test_every_module_has_a_floor() -> None:
     rooms = {room(module) for module in MODULES if module != "inkbench"}
-    assert rooms == set(FLOOR), "say in FLOORS what the new one may know"
+    assert rooms == set(FLOOR)
 
 
 def test_imports_point_down_only() -> None:
@@ -90,7 +90,7 @@ def test_imports_point_down_only() -> None:
         ("inkbench.figures.code", "import inkbench.datasets.common.store"),
     ],
 )
-def test_an_import_that_goes_up_or_sideways_is_named(module: str, code: str) -> None:
+def test_not_down_names_an_import_that_points_up_or_sideways(module: str, code: str) -> None:
     (line,) = not_down(module, code)
     assert line.startswith(f"{module} imports inkbench.")
 
@@ -99,7 +99,7 @@ READ = f"import pathlib, inkbench.params as p; p.load(pathlib.Path({str(ROOT)!r}
 
 
 @pytest.mark.parametrize(
-    ("code", "spared"),
+    ("code", "not_imported"),
     [
         (READ, HEAVY),
         ("import inkbench.cli; inkbench.cli._parser()", HEAVY | {"yaml"}),
@@ -111,11 +111,11 @@ READ = f"import pathlib, inkbench.params as p; p.load(pathlib.Path({str(ROOT)!r}
         ),
     ],
 )
-def test_what_code_is_spared(code: str, spared: set[str]) -> None:
-    assert loaded(code) & spared == set()
+def test_import_does_not_load_heavy_packages(code: str, not_imported: set[str]) -> None:
+    assert loaded(code) & not_imported == set()
 
 
 @pytest.mark.parametrize("script", sorted(SCRIPTS))
-def test_a_stage_says_how_it_is_used_without_loading_anything_heavy(script: str) -> None:
+def test_stage_help_loads_no_heavy_package(script: str) -> None:
     run = f"import runpy; sys.argv[1:] = ['--help']; runpy.run_path({str(SCRIPTS[script])!r}, "
     assert loaded(f"{run}run_name='__main__')") & HEAVY == set()

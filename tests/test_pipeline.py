@@ -1,4 +1,4 @@
-"""The real pipeline, end to end: `dvc repro` on tiny synthetic data, one variant a dataset."""
+"""The whole pipeline for real: `dvc repro` on little synthetic data, one variant per dataset."""
 
 import json
 import re
@@ -15,7 +15,7 @@ from helpers import contents
 pytestmark = pytest.mark.slow
 
 VARIANTS = ("notmnist-cnn", "mnist-vae", "documents-unet")
-CLAIM = "notmnist-basic"  # the quickest to run again
+CLAIM = "notmnist-basic"  # the fastest
 SHRUNK = {
     "notmnist-cnn": {"epochs": 1, "train_limit": 200},
     "mnist-vae": {"epochs": 1, "train_limit": 200, "model": {"code": 4, "width": 4}},
@@ -28,7 +28,7 @@ SHRUNK = {
 }
 
 
-# Of the synthetic data, which takes half a minute to draw whole.
+# Less synthetic data: generating all of it takes half a minute.
 FEWER = (
     ("letters", "PER_LETTER = 620", "PER_LETTER = 60"),
     ("digits", '{"train": 4000, "test": 800}', '{"train": 400, "test": 80}'),
@@ -56,7 +56,7 @@ class Pipeline(Project):
         return set(re.findall(r"Running stage '([^']+)'", self.dvc("repro", *arguments)))
 
     def stale(self, params: dict) -> set[str]:
-        """Stages that other params make stale, and what comes after them; nothing is run."""
+        """Stages that other params make stale, and those after them; nothing is run."""
         before = self.params()
         self.set_params(params)
         try:
@@ -73,8 +73,8 @@ def pipeline(tmp_path_factory) -> Pipeline:
     (folder / "dvc.lock").unlink(missing_ok=True)
     shutil.rmtree(folder / "metrics", ignore_errors=True)
     pipeline = Pipeline(folder)
-    for file, much, little in FEWER:
-        pipeline.replace(f"src/inkbench/datasets/synthetic/{file}.py", much, little)
+    for file, old, new in FEWER:
+        pipeline.replace(f"src/inkbench/datasets/synthetic/{file}.py", old, new)
     pipeline.run("git", "init", "-q")
     pipeline.commit("A tiny pipeline")
     params = pipeline.params()
@@ -89,7 +89,7 @@ def pipeline(tmp_path_factory) -> Pipeline:
     return pipeline
 
 
-def test_every_kind_of_stage_ran(pipeline):
+def test_first_repro_runs_every_stage(pipeline):
     per_dataset = {
         f"{s}@{d}" for s in ("download", "preprocess") for d in pipeline.params()["data"]
     }
@@ -98,11 +98,11 @@ def test_every_kind_of_stage_ran(pipeline):
     assert pipeline.first_run == per_dataset | per_variant | alone
 
 
-def test_a_second_run_does_nothing(pipeline):
+def test_second_repro_runs_no_stage(pipeline):
     assert pipeline.stages_run() == set()
 
 
-def test_a_fresh_clone_of_what_was_pushed_runs_no_stage(pipeline, tmp_path):
+def test_repro_in_a_clone_runs_no_stage_after_dvc_pull(pipeline, tmp_path):
     untracked = shutil.ignore_patterns("mlflow.db*", "mlartifacts", ".tracking")
     owner = shutil.copytree(pipeline.folder, tmp_path / "owner", ignore=untracked)
     origin = tmp_path / "inkbench.git"
@@ -114,9 +114,9 @@ def test_a_fresh_clone_of_what_was_pushed_runs_no_stage(pipeline, tmp_path):
     shell.recipe(owner, "Publish a version")
     model = contents(owner / "models/documents-unet")
     shutil.rmtree(owner)
-    said = shell.recipe(tmp_path, "All of it, in a fresh clone")
-    assert "Running stage" not in said
-    assert "Data and pipelines are up to date." in said
+    output = shell.recipe(tmp_path, "All of it, in a fresh clone")
+    assert "Running stage" not in output
+    assert "Data and pipelines are up to date." in output
     shell.recipe(tmp_path, "A model")
     assert contents(tmp_path / "documents-unet") == model
 
@@ -124,13 +124,13 @@ def test_a_fresh_clone_of_what_was_pushed_runs_no_stage(pipeline, tmp_path):
 OF_VAE = {"train@mnist-vae", "evaluate@mnist-vae", "plot@mnist-vae", "report"}
 
 
-def test_a_changed_learning_rate_reruns_that_variant_and_nothing_else(pipeline):
+def test_changed_learning_rate_reruns_that_variant_alone(pipeline):
     params = pipeline.params()
     params["train"]["mnist-vae"]["learning_rate"] /= 2
     assert pipeline.stale(params) == OF_VAE
 
 
-def test_a_changed_family_makes_its_variants_stale_and_no_other(pipeline):
+def test_changed_family_makes_its_variants_stale_alone(pipeline):
     module = pipeline.folder / "src/inkbench/models/unet.py"
     text = module.read_text()
     module.write_text(text + "\n# changed\n")
@@ -141,13 +141,13 @@ def test_a_changed_family_makes_its_variants_stale_and_no_other(pipeline):
     assert trained == {"train@documents-unet"}
 
 
-def test_a_changed_split_keeps_the_download(pipeline):
+def test_changed_split_keeps_the_download(pipeline):
     params = pipeline.params()
     params["data"]["mnist"]["seed"] = 1
     assert pipeline.stale(params) == {"preprocess@mnist"} | OF_VAE
 
 
-def test_stand_in_data_says_so_everywhere(pipeline):
+def test_synthetic_data_is_labelled_everywhere(pipeline):
     for variant in VARIANTS:
         metrics = json.loads((pipeline.folder / f"metrics/{variant}.json").read_text())
         assert metrics["data_source"] == "synthetic"
@@ -157,13 +157,13 @@ def test_stand_in_data_says_so_everywhere(pipeline):
     assert "synthetic" in (pipeline.folder / "reports/index.html").read_text().lower()
 
 
-def test_metrics_are_flat(pipeline):
+def test_metrics_files_are_flat(pipeline):
     for variant in VARIANTS:
         metrics = json.loads((pipeline.folder / f"metrics/{variant}.json").read_text())
         assert all(isinstance(value, int | float | str) for value in metrics.values())
 
 
-def test_dvc_answers_about_metrics_params_plots_and_the_graph(pipeline):
+def test_dvc_shows_metrics_params_plots_and_the_graph(pipeline):
     shown = json.loads(pipeline.dvc("metrics", "show", "--json"))
     files = shown[""]["data"] if "" in shown else next(iter(shown.values()))["data"]
     assert {Path(file).stem for file in files} == {*VARIANTS, CLAIM}
@@ -174,7 +174,7 @@ def test_dvc_answers_about_metrics_params_plots_and_the_graph(pipeline):
 
 
 def test_mlflow_has_a_run_for_every_stage(pipeline):
-    pipeline.sync()  # brings what a slow machine's couriers have not brought yet
+    pipeline.sync()  # uploads what a slow machine has not uploaded yet
     (parent,) = pipeline.seen().parents
     runs = pipeline.seen().stages(parent)
     assert {run.info.status for run in runs} == {"FINISHED"}

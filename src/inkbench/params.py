@@ -1,7 +1,7 @@
-"""Typed, validated view of ``params.yaml``.
+"""``params.yaml``, typed and validated.
 
-Every value that changes a result is spelled in ``params.yaml``, where DVC sees it change. Defaults
-exist here only for what a variant leaves *off*. Nothing heavy is imported: a bad value is refused
+Values that change a result are written in ``params.yaml``, where DVC tracks them. The only defaults
+are those that switch an option off. Nothing heavy is imported, so that a bad value is refused
 before TensorFlow starts.
 """
 
@@ -46,14 +46,14 @@ class Data(_Block):
 
 
 class Noise(_Block):
-    """Corruption of the inputs of a denoising model, in units of the pixel range."""
+    """Noise that is added to the inputs of a denoising model."""
 
-    gaussian: Fraction = 0  # standard deviation, pixels in [0, 1]
+    gaussian: Fraction = 0  # standard deviation, for pixels in [0, 1]
     salt_pepper: Fraction = 0  # fraction of pixels replaced by 0 or 1
 
 
 class Augment(_Block):
-    """Random affine changes of the training images."""
+    """Random affine transforms of the training images: largest values."""
 
     shift: Annotated[float, Field(ge=0, le=14)] = 0  # pixels
     rotate: Annotated[float, Field(ge=0, le=180)] = 0  # degrees
@@ -62,14 +62,14 @@ class Augment(_Block):
 
 
 class Patches(_Block):
-    """Random crops that a restorer is trained on."""
+    """Random crops of pages that a restorer is trained on."""
 
     size: Annotated[int, Field(ge=16, le=256, multiple_of=16)]  # pixels
-    per_page: Annotated[int, Field(gt=0)]  # in an epoch, on average
+    per_page: Annotated[int, Field(gt=0)]  # per epoch, on average
 
 
 class _Network(_Block):
-    """What is trained on what, and for how long."""
+    """What every network that is trained has in common."""
 
     dataset: str
     family: str  # a module of inkbench.models
@@ -78,7 +78,7 @@ class _Network(_Block):
     batch_size: Annotated[int, Field(ge=1, le=65_536)]
     learning_rate: Annotated[float, Field(gt=0, le=1)]
     seed: Annotated[int, Field(ge=0)]
-    train_limit: Annotated[int, Field(ge=1)] | None = None  # images or pages trained on
+    train_limit: Annotated[int, Field(ge=1)] | None = None  # most images or pages to train on
 
     @field_validator("family")
     @classmethod
@@ -95,7 +95,7 @@ class _Network(_Block):
             if unknown := set(options) - set(form.model_fields):
                 allowed = ", ".join(form.model_fields)
                 raise ValueError(f"unknown option {min(unknown)!r}; allowed: {allowed}")
-            return form(**options).model_dump(exclude_unset=True)  # "1e-5" is a text in YAML
+            return form(**options).model_dump(exclude_unset=True)  # YAML reads "1e-5" as a string
         return options
 
 
@@ -107,17 +107,17 @@ class Variant(_Network):
     optimiser: Literal["adam", "muon"]
     loss: Literal["bce", "mse", "bernoulli_nats", "cross_entropy"]
     precision: Literal["auto", "float32", "bfloat16"]
-    binarise: bool = False  # pixels cut at 0.5, inputs and targets
-    # Documents only: pages apart; pages, texts and sheets of paper apart; or MLE-bench's split.
+    binarise: bool = False  # inputs and targets, at 0.5
+    # Documents only: disjoint pages; disjoint pages, texts and papers; or MLE-bench's split.
     split: Literal["page-disjoint", "background-disjoint", "mlebench"] = "page-disjoint"
     noise: Noise = Noise()
     augment: Augment = Augment()
     patches: Patches | None = None
-    pretrain_epochs: Annotated[int, Field(ge=0, le=10_000)] = 0  # of an autoencoder, unsupervised
+    pretrain_epochs: Annotated[int, Field(ge=0, le=10_000)] = 0  # of the family's autoencoder
 
     @property
     def model_options(self) -> dict[str, Any]:
-        """Options of the family's build function, with those that follow from the data."""
+        """Options of the family's build function, including ``binarise``."""
         return {**self.model, "binarise": True} if self.binarise else self.model
 
     @model_validator(mode="after")
@@ -130,10 +130,10 @@ class Variant(_Network):
             raise ValueError(f"pretrain_epochs: family {self.family!r} has no autoencoder")
         if (self.task == "classification") != (self.loss == "cross_entropy"):
             raise ValueError(f"loss {self.loss!r} does not fit task {self.task!r}")
-        due = getattr(models.module(self.family), "LOSS", self.loss)
-        if self.loss != due:
+        required = getattr(models.module(self.family), "LOSS", self.loss)
+        if self.loss != required:
             raise ValueError(
-                f"loss {self.loss!r} does not fit family {self.family!r}: {due!r} does"
+                f"loss {self.loss!r} does not fit family {self.family!r}; use {required!r}"
             )
         if (self.dataset == "documents") != (self.task == "restoration"):
             raise ValueError(f"task {self.task!r} does not fit dataset {self.dataset!r}")
@@ -141,20 +141,20 @@ class Variant(_Network):
 
 
 class Published(_Network):
-    """One claim that is run again as it was published: a block under ``published:``.
+    """One published result to reproduce: a block under ``published:``.
 
-    What is not here is part of the claim and stands in its module of `inkbench.published`.
+    Its other settings are fixed by the publication and are in its module of `inkbench.published`.
     """
 
     dataset: Literal["notmnist", "mnist"]
 
 
 class Registered(_Block):
-    """A registered model: which variants compete for it, and by which test metric."""
+    """A registered model: the variants that compete for it, and the test metric that decides."""
 
     dataset: str
     task: Task
-    binarise: bool = False  # as the variants': figures on other pixels do not compare
+    binarise: bool = False  # only variants with the same pixels compare
     metric: str  # a key of metrics/V.json
     best: Literal["min", "max"]
 
@@ -164,7 +164,7 @@ class Params(_Block):
 
     data: dict[str, Data]
     train: dict[Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")], Variant]
-    submission: Annotated[list[str], Field(max_length=1)] = []  # one at most: one folder
+    submission: Annotated[list[str], Field(max_length=1)] = []  # at most one: there is one folder
     registry: dict[str, Registered] = {}
     published: dict[str, Published] = {}
 
@@ -197,17 +197,17 @@ class Params(_Block):
         return self
 
     def dataset(self, name: str) -> Data:
-        """One block under ``data:``; `InkbenchError` if there is none of that name."""
+        """A block under ``data:``; `InkbenchError` if there is none with this name."""
         _refuse_unless(name in self.data, "dataset", name, self.data)
         return self.data[name]
 
     def variant(self, name: str) -> Variant:
-        """One block under ``train:``; `InkbenchError` if there is none of that name."""
+        """A block under ``train:``; `InkbenchError` if there is none with this name."""
         _refuse_unless(name in self.train, "variant", name, self.train)
         return self.train[name]
 
     def claim(self, name: str) -> Published:
-        """One block under ``published:``; `InkbenchError` if there is none of that name."""
+        """A block under ``published:``; `InkbenchError` if there is none with this name."""
         _refuse_unless(name in self.published, "claim", name, self.published)
         return self.published[name]
 
@@ -225,7 +225,7 @@ def load(path: Path = layout.PARAMS) -> Params:
     Raises
     ------
     InkbenchError
-        Naming the key path, the value and what is allowed: one line for the first thing wrong.
+        One line for the first error: its key, its value and what is allowed.
     """
     try:
         tree = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -248,7 +248,7 @@ def load(path: Path = layout.PARAMS) -> Params:
 
 
 def _siblings(location: tuple[int | str, ...]) -> list[str]:
-    """Keys allowed where an unknown one was found."""
+    """Keys that are allowed beside an unknown one."""
     block: type[BaseModel] = Params
     for part in location[:-1]:
         field = block.model_fields.get(str(part))
@@ -259,7 +259,7 @@ def _siblings(location: tuple[int | str, ...]) -> list[str]:
 
 
 def _blocks(annotation: Any) -> list[type[BaseModel]]:
-    """Every `_Block` class named in a type annotation."""
+    """All pydantic models in a type annotation."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
     return [kind for part in getattr(annotation, "__args__", ()) for kind in _blocks(part)]

@@ -1,4 +1,4 @@
-"""Every epoch is a pure function of (seed, epoch), and shows what params.yaml says."""
+"""An epoch is a pure function of (seed, epoch) and follows params.yaml."""
 
 import numpy as np
 import pytest
@@ -38,7 +38,7 @@ def pages(monkeypatch):
     monkeypatch.setattr(store, "load_pages", lambda dataset, part, split: PAGES)
 
 
-def test_an_epoch_shows_every_image_once_with_its_label(root, letters):
+def test_epoch_has_every_image_once_with_its_label(root, letters):
     data = batches.load(_variant(root, "notmnist-resnet", augment=Augment()), classes=10)
     images, labels = data.epoch("label", 0)
     assert data.count == 12
@@ -47,53 +47,55 @@ def test_an_epoch_shows_every_image_once_with_its_label(root, letters):
         assert LETTERS.labels[index] == label
 
 
-def test_epochs_repeat_by_number_and_differ_between_numbers(root, letters):
+def test_epoch_is_repeatable_and_differs_from_other_epochs(root, letters):
     variant = _variant(root, "notmnist-resnet")
-    first, again = (batches.load(variant, 10).epoch("label", 3) for _ in range(2))
+    first, second = (batches.load(variant, 10).epoch("label", 3) for _ in range(2))
     other = batches.load(variant, 10).epoch("label", 4)
-    assert all(np.array_equal(*pair) for pair in zip(first, again, strict=True))
+    assert all(np.array_equal(*pair) for pair in zip(first, second, strict=True))
     assert not np.array_equal(first[1], other[1])
 
 
-def test_noise_is_on_the_input_and_not_on_the_target(root, letters):
+def test_epoch_adds_noise_to_inputs_but_not_to_targets(root, letters):
     variant = _variant(root, "mnist-denoising-ae", noise=Noise(gaussian=0.5, salt_pepper=0.1))
     inputs, targets = batches.load(variant, 10).epoch("image", 0)
     assert sorted(map(bytes, targets)) == sorted(map(bytes, LETTERS.images))
     assert np.abs(inputs.astype(int) - targets).mean() > 20
 
 
-def test_targets_are_ink_in_0_to_1_cut_where_asked(root, letters):
+def test_batched_scales_targets_to_0_to_1_and_binarises_them_on_request(root, letters):
     grey = _variant(root, "notmnist-dense-ae")
-    shown = batches.load(grey, 10).valid("image")
-    (_, targets) = next(iter(batches.batched(shown, "image", grey)))
+    arrays = batches.load(grey, 10).valid("image")
+    (_, targets) = next(iter(batches.batched(arrays, "image", grey)))
     assert np.allclose(targets, LETTERS.images / 255)
-    cut = grey.model_copy(update={"binarise": True})
-    (_, targets) = next(iter(batches.batched(shown, "image", cut)))
+    binary = grey.model_copy(update={"binarise": True})
+    (_, targets) = next(iter(batches.batched(arrays, "image", binary)))
     assert np.array_equal(targets, LETTERS.images >= 128)
 
 
-def test_patches_pair_a_window_of_the_page_with_the_same_window_of_its_clean_twin(root, pages):
+def test_patch_pairs_the_same_window_of_the_noisy_and_the_clean_page(root, pages):
     variant = _variant(root, "documents-unet", patches=Patches(size=32, per_page=10))
     inputs, targets = batches.load(variant, 0).epoch("image", 0)
     assert inputs.shape == (20, 32, 32, 2) and targets.shape == (20, 32, 32, 1)
     for patch, target in zip(inputs, targets, strict=True):
-        page = with_background(PAGES[target[0, 0, 0]].noisy)  # the clean page's grey names it
+        page = with_background(
+            PAGES[target[0, 0, 0]].noisy
+        )  # the clean page's grey level is its index
         windows = np.lib.stride_tricks.sliding_window_view(page, (32, 32), axis=(0, 1))
         flips = [patch[::down, ::right] for down in (1, -1) for right in (1, -1)]
         assert any((windows == flip.transpose(2, 0, 1)).all(axis=(2, 3, 4)).any() for flip in flips)
 
 
-def test_a_patch_is_mirrored_together_with_its_twin(root, monkeypatch):
-    """Each clean page is the negative of its noisy one: so must each patch be."""
+def test_patch_flips_the_noisy_and_the_clean_page_together(root, monkeypatch):
+    """Each clean page is the negative of its noisy one, and so must be each patch."""
     noisy = np.random.default_rng(0).integers(0, 256, (2, 40, 50), np.uint8)
-    twins = [Page(str(i), page, 255 - page, "fold", i) for i, page in enumerate(noisy)]
-    monkeypatch.setattr(store, "load_pages", lambda dataset, part, split: twins)
+    pages = [Page(str(i), page, 255 - page, "fold", i) for i, page in enumerate(noisy)]
+    monkeypatch.setattr(store, "load_pages", lambda dataset, part, split: pages)
     variant = _variant(root, "documents-unet", patches=Patches(size=32, per_page=10))
     inputs, targets = batches.load(variant, 0).epoch("image", 0)
     assert np.array_equal(targets[..., 0], 255 - inputs[..., 0])
 
 
-def test_warping_moves_whole_pixels_exactly():
+def test_warped_shifts_by_whole_pixels_exactly():
     class Half:  # draws a shift of +1 pixel to the right, 0 down
         draws = iter([0, 0, 0, 0, -1.0, 0])
 
@@ -106,7 +108,7 @@ def test_warping_moves_whole_pixels_exactly():
     assert moved[0, 2, 3] == 200 and moved.sum() == 200
 
 
-def test_warping_keeps_letters_in_the_middle():
+def test_warped_keeps_letters_near_the_centre():
     blob = np.zeros((50, 28, 28), np.uint8)
     blob[:, 8:20, 8:20] = 255
     moved = batches.warped(blob, Augment(shift=2, rotate=10), np.random.default_rng(0))
@@ -115,19 +117,19 @@ def test_warping_keeps_letters_in_the_middle():
     assert len({image.tobytes() for image in moved}) == 50
 
 
-def test_an_empty_part_is_named(root, monkeypatch):
+def test_load_names_an_empty_part(root, monkeypatch):
     empty = Images(*(array[:0] for array in (LETTERS.images, LETTERS.labels, LETTERS.groups)))
     monkeypatch.setattr(store, "load_images", lambda dataset, part: empty)
     with pytest.raises(InkbenchError, match=r"processed/notmnist/train\.npz: no images"):
         batches.load(_variant(root, "notmnist-cnn"), 10)
 
 
-def test_a_label_beyond_the_classes_is_named(root, letters):
+def test_load_names_a_label_that_is_not_a_class(root, letters):
     with pytest.raises(InkbenchError, match=r"label 9 does not fit the 5 classes"):
         batches.load(_variant(root, "notmnist-cnn"), 5)
 
 
-def test_pages_come_from_the_variants_split_each_part_its_own(root, monkeypatch):
+def test_load_reads_each_part_of_the_variant_s_split(root, monkeypatch):
     asked = []
 
     def load(dataset, part, split):
@@ -142,7 +144,7 @@ def test_pages_come_from_the_variants_split_each_part_its_own(root, monkeypatch)
     assert set(data.valid("image")[1].flat) == {1}
 
 
-def test_images_of_each_part_are_its_own_up_to_the_limit(root, monkeypatch):
+def test_load_limits_the_training_images_but_not_the_validation_images(root, monkeypatch):
     def load(dataset, part):
         at = {"train": slice(8), "valid": slice(8, 12)}[part]
         return Images(LETTERS.images[at], LETTERS.labels[at], LETTERS.groups[at])
@@ -153,7 +155,7 @@ def test_images_of_each_part_are_its_own_up_to_the_limit(root, monkeypatch):
     assert np.array_equal(data.valid("image")[1], LETTERS.images[8:])
 
 
-def test_an_augmented_autoencoder_is_shown_what_it_is_to_draw(root, letters):
+def test_epoch_augments_inputs_and_targets_of_an_autoencoder_alike(root, letters):
     plain, moved = (
         batches.load(_variant(root, "notmnist-conv-ae", augment=augment), 10)
         for augment in (Augment(), Augment(zoom=0.2, shear=0.2))
@@ -164,7 +166,7 @@ def test_an_augmented_autoencoder_is_shown_what_it_is_to_draw(root, letters):
 
 
 @pytest.mark.parametrize("only", ["zoom", "shear", "rotate", "shift"])
-def test_each_kind_of_augmentation_changes_letters(only):
+def test_warped_applies_each_kind_of_augmentation(only):
     changes = {"zoom": 0.3, "shear": 0.3, "rotate": 20, "shift": 3}
     moved = batches.warped(
         LETTERS.images, Augment(**{only: changes[only]}), np.random.default_rng(0)
@@ -172,14 +174,14 @@ def test_each_kind_of_augmentation_changes_letters(only):
     assert not np.array_equal(moved, LETTERS.images)
 
 
-def test_every_epoch_has_crops_of_its_own_from_all_pages(root, pages):
+def test_epoch_crops_all_pages_at_new_places(root, pages):
     patches = Patches(size=32, per_page=10)
     crops = batches.load(_variant(root, "documents-unet", patches=patches), 0)
     assert not np.array_equal(crops.epoch("image", 1)[0], crops.epoch("image", 2)[0])
     assert set(crops.epoch("image", 1)[1].flat) == {0, 1}
 
 
-def test_every_epoch_has_noise_of_its_own_and_validation_has_some(root, monkeypatch):
+def test_epoch_has_new_noise_and_validation_has_noise_too(root, monkeypatch):
     grey = Images(np.full((12, 28, 28), 128, np.uint8), LETTERS.labels, LETTERS.groups)
     monkeypatch.setattr(store, "load_images", lambda *_: grey)
     noisy = batches.load(_variant(root, "mnist-denoising-ae"), 10)

@@ -1,4 +1,4 @@
-"""A checkpoint is used only where everything is as it was."""
+"""A checkpoint is used only if nothing has changed."""
 
 from pathlib import Path
 
@@ -8,14 +8,14 @@ from inkbench.training.checkpoints import Checkpoint, DamagedCheckpoint, Trainin
 
 
 class SavesWeights:
-    """As much of a model as a checkpoint needs."""
+    """The part of a model that a checkpoint uses."""
 
     def save_weights(self, path: Path) -> None:
-        """Write something."""
+        """Write a file."""
         path.write_bytes(b"weights")
 
 
-def test_a_checkpoint_of_other_settings_or_code_is_not_used(tmp_path):
+def test_state_ignores_a_checkpoint_with_another_fingerprint(tmp_path):
     state = TrainingState(objective=0, epoch=1, history=[{"epoch": 1, "loss": 0.5}])
     Checkpoint(tmp_path, "fingerprint").save(SavesWeights(), state)
     assert Checkpoint(tmp_path, "fingerprint").state() == state
@@ -23,7 +23,7 @@ def test_a_checkpoint_of_other_settings_or_code_is_not_used(tmp_path):
 
 
 @pytest.mark.parametrize("file", ["state.json", "epoch-1.npz"])
-def test_a_damaged_checkpoint_is_known_as_such(tmp_path, file):
+def test_state_raises_on_a_damaged_checkpoint(tmp_path, file):
     Checkpoint(tmp_path, "fingerprint").save(SavesWeights(), TrainingState(history=[{"epoch": 1}]))
     (tmp_path / file).write_bytes(b"damaged")
     with pytest.raises(DamagedCheckpoint):

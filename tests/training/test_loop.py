@@ -1,4 +1,4 @@
-"""A training repeats itself to the byte, survives a kill, and fails in one line."""
+"""Training is repeatable to the byte, resumes after a kill, and fails in one line."""
 
 import csv
 import io
@@ -41,7 +41,7 @@ with one_line_errors():
 
 @pytest.fixture
 def work(tmp_path, monkeypatch, root) -> Path:
-    """A folder with 200 made letters and one small variant of each kind."""
+    """A folder with 200 synthetic letters and small variants."""
     monkeypatch.chdir(tmp_path)
     rng = np.random.default_rng(0)
     folder = tmp_path / "data/processed/notmnist"
@@ -81,66 +81,64 @@ def _refused(variant: str) -> str:
     return str(refused.value)
 
 
-def test_a_killed_training_ends_with_the_same_bytes_as_a_whole_one(work):
-    """Three phases, dropout, Adam's moments survive; a damaged checkpoint costs time only."""
+def test_train_resumes_after_a_kill_with_the_same_bytes(work):
+    """Three objectives, dropout, optimiser state; a damaged checkpoint only costs time."""
     variant = "notmnist-stacked-logreg"
-    kept, made = work / ".checkpoints" / variant, work / "models" / variant
+    checkpoint, model = work / ".checkpoints" / variant, work / "models" / variant
     assert _train(variant).returncode == 0
-    whole = contents(made)
-    assert not kept.exists()
+    whole = contents(model)
+    assert not checkpoint.exists()
     assert whole["steps/logistic_regression.keras"] != whole["model.keras"]
-    shutil.rmtree(made)
+    shutil.rmtree(model)
 
     # Two pretraining and two logistic epochs, two of three at the end.
     assert _train(variant, killed_after=6).returncode == -signal.SIGKILL
-    shutil.copytree(kept, work / "copy")
+    shutil.copytree(checkpoint, work / "copy")
     resumed = _train(variant)
     assert resumed.returncode == 0, resumed.stderr
     assert resumed.stdout.split() == ["7"]  # not from the start
-    assert contents(made) == whole
+    assert contents(model) == whole
 
-    shutil.rmtree(made)
-    shutil.move(work / "copy", kept)
-    (weights,) = kept.glob("*.h5")
+    shutil.rmtree(model)
+    shutil.move(work / "copy", checkpoint)
+    (weights,) = checkpoint.glob("*.h5")
     weights.write_bytes(b"damaged")
-    again = _train(variant)
-    assert again.returncode == 0, again.stderr
-    assert "damaged checkpoint; training starts over" in again.stderr
-    assert contents(made) == whole
+    restarted = _train(variant)
+    assert restarted.returncode == 0, restarted.stderr
+    assert str(checkpoint.relative_to(work)) in restarted.stderr
+    assert contents(model) == whole
 
 
-def test_two_trainings_learn_and_end_with_the_same_bytes(work):
-    """Convolutions, dropout and augmentation on all threads: what is prone to differ."""
-    made = work / "models/notmnist-cnn"
+def test_train_is_repeatable_and_lowers_the_loss(work):
+    """Convolutions, dropout and augmentation on all threads: the operations likely to differ."""
+    model = work / "models/notmnist-cnn"
     assert _train("notmnist-cnn").returncode == 0
-    once = contents(made)
-    lost = [float(row["loss"]) for row in csv.DictReader(io.StringIO(once["history.csv"].decode()))]
-    assert lost[-1] < lost[0]
-    shutil.rmtree(made)
+    first = contents(model)
+    history = csv.DictReader(io.StringIO(first["history.csv"].decode()))
+    losses = [float(row["loss"]) for row in history]
+    assert losses[-1] < losses[0]
+    shutil.rmtree(model)
     assert _train("notmnist-cnn").returncode == 0
-    assert contents(made) == once
+    assert contents(model) == first
 
 
-def test_a_diverging_loss_is_named_and_leaves_no_model(work, monkeypatch):
+def test_train_names_a_loss_that_is_not_finite_and_leaves_no_model(work, monkeypatch):
     nan = float("nan")
     monkeypatch.setattr(losses, "loss", lambda _: lambda labels, outputs: outputs[:, 0] * nan)
-    assert _refused("notmnist-cnn") == (
-        "train.notmnist-cnn: the loss is not finite in epoch 1 at "
-        "learning_rate 0.001; try a smaller one"
-    )
+    message = _refused("notmnist-cnn")
+    assert all(fact in message for fact in ("train.notmnist-cnn", "epoch 1", "learning_rate 0.001"))
 
 
-def test_out_of_memory_is_one_line_and_leaves_no_model(work, monkeypatch):
+def test_train_names_the_batch_size_when_out_of_memory_and_leaves_no_model(work, monkeypatch):
     def fit(*_: object, **__: object) -> None:
         raise MemoryError
 
     monkeypatch.setattr(keras.Model, "fit", fit)
-    assert _refused("notmnist-cnn") == (
-        "train.notmnist-cnn: out of memory in epoch 1 at batch_size 20; try a smaller one"
-    )
+    message = _refused("notmnist-cnn")
+    assert all(fact in message for fact in ("train.notmnist-cnn", "epoch 1", "batch_size 20"))
 
 
-def test_what_a_training_leaves(work):
+def test_train_writes_model_history_snapshots_and_facts(work):
     _train_here("notmnist-conv-ae")
     folder = Path("models/notmnist-conv-ae")
     assert sorted(path.name for path in folder.iterdir()) == [
@@ -158,16 +156,16 @@ def test_what_a_training_leaves(work):
     with np.load(folder / "snapshots.npz") as snapshots:
         assert {"inputs", "targets", "outputs_1", "outputs_2", "outputs_3"} == set(snapshots)
         assert snapshots["outputs_3"].shape == (8, 28, 28)
-        drawn = storage.load(folder / "model.keras").predict_on_batch(snapshots["inputs"])
-        assert np.abs(drawn - snapshots["outputs_3"]).max() < 2e-3, "the trained weights, shipped"
+        outputs = storage.load(folder / "model.keras").predict_on_batch(snapshots["inputs"])
+        assert np.abs(outputs - snapshots["outputs_3"]).max() < 2e-3
 
 
-def test_missing_data_is_named(work):
+def test_train_names_missing_data(work):
     (work / "data/processed/notmnist/train.npz").unlink()
     assert "data/processed/notmnist/train.npz" in _refused("notmnist-cnn")
 
 
-def test_a_fingerprint_depends_on_settings_machine_data_and_code(work, monkeypatch):
+def test_fingerprint_depends_on_settings_machine_data_and_code(work, monkeypatch):
     variant = params.load().variant("notmnist-cnn")
     machine = {"threads": 2}
     base = fingerprint(variant, machine)
@@ -179,10 +177,10 @@ def test_a_fingerprint_depends_on_settings_machine_data_and_code(work, monkeypat
     changed = fingerprint(variant, machine)
     assert changed != base
     monkeypatch.setattr(Path, "rglob", lambda *_: iter(()))
-    assert fingerprint(variant, machine) != changed, "our code is part of it"
+    assert fingerprint(variant, machine) != changed
 
 
-def test_a_phase_is_compiled_as_its_variant_says(root):
+def test_compile_follows_the_variant_s_block(root):
     known = params.load(root / "params.yaml").train
     variant = known["notmnist-conv-ae"]
     network = models.build(variant.family, (28, 28), 10, variant.model_options)
@@ -195,7 +193,7 @@ def test_a_phase_is_compiled_as_its_variant_says(root):
     assert float(rate(7 * variant.epochs)) == pytest.approx(0, abs=1e-9)
 
 
-def test_logistic_regression_leaves_its_encoder_alone(root):
+def test_compile_freezes_the_encoder_for_logistic_regression(root):
     variant = params.load(root / "params.yaml").train["notmnist-stacked-logreg"]
     network = models.build(variant.family, (28, 28), 10, variant.model_options)
     _, logistic, _ = loop._objectives(variant, network)

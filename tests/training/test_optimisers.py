@@ -1,4 +1,4 @@
-"""Muon takes kernels for matrices, leaves the rest to Adam, and survives a checkpoint."""
+"""Muon treats kernels as matrices, leaves the rest to Adam, and resumes from a checkpoint."""
 
 import keras
 import numpy as np
@@ -11,7 +11,7 @@ RATE = 0.01
 
 
 def _step(shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """A random gradient and what a first step of Muon changes, in units of the rate."""
+    """A random gradient and Muon's first update for it, in units of the learning rate."""
     gradient = np.random.default_rng(0).normal(size=shape).astype("float32")
     variable = keras.Variable(np.zeros(shape, "float32"))
     optimiser("muon", RATE).apply([keras.ops.convert_to_tensor(gradient)], [variable])
@@ -19,23 +19,23 @@ def _step(shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.mark.parametrize("shape", [(3, 3, 4, 8), (1, 1, 16, 8), (20, 8)])
-def test_a_kernel_goes_equally_far_in_all_directions_of_its_gradient(shape):
+def test_muon_updates_a_kernel_equally_in_all_directions_of_its_gradient(shape):
     gradient, change = _step(shape)
     rows = gradient.size // 8
     lengths = np.linalg.svd(change.reshape(rows, 8), compute_uv=False)
     assert lengths.max() < 2 * lengths.min()  # five rounds of Newton-Schulz: only nearly equal
     assert (gradient * change).sum() < 0
-    # As long as a step of Adam's, on which all weights change by a fifth of the rate.
+    # The RMS of an update of Adam, 0.2 of the learning rate.
     assert np.sqrt((change**2).mean()) == pytest.approx(0.2, rel=0.2)
 
 
 @pytest.mark.parametrize("shape", [(8,), (1, 1, 16, 1)], ids=["biases", "a single filter"])
-def test_what_is_no_matrix_moves_as_with_adam(shape):
+def test_muon_leaves_variables_that_are_not_matrices_to_adam(shape):
     gradient, change = _step(shape)
     assert change == pytest.approx(-np.sign(gradient), rel=1e-3)
 
 
-def test_a_training_goes_on_from_its_checkpoint_as_if_never_stopped(tmp_path):
+def test_muon_resumes_from_a_checkpoint_with_the_same_weights(tmp_path):
     random = np.random.default_rng(0)
     pages = random.random((4, 16, 16, 2), np.float32)
     clean = random.random((4, 16, 16, 1), np.float32)
@@ -56,10 +56,10 @@ def test_a_training_goes_on_from_its_checkpoint_as_if_never_stopped(tmp_path):
     stopped.set_weights(whole.get_weights())
     fit(whole, 2)
     fit(stopped, 1)
-    checkpoint, state = Checkpoint(tmp_path, "same"), TrainingState(done=1, history=[{}])
+    checkpoint, state = Checkpoint(tmp_path, "same"), TrainingState(epoch=1, history=[{}])
     checkpoint.save(stopped, state)
     resumed = compiled()
     checkpoint.load(resumed, state)
     fit(resumed, 1)
-    for expected, found in zip(whole.get_weights(), resumed.get_weights(), strict=True):
-        assert np.array_equal(expected, found)
+    for expected, weights in zip(whole.get_weights(), resumed.get_weights(), strict=True):
+        assert np.array_equal(expected, weights)

@@ -1,21 +1,128 @@
-"""What a training takes of a machine."""
+"""Results depend neither on the number of cores nor on a user's Keras settings."""
 
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
 import pytest
 
+from helpers import ROOT, contents
+from inkbench.datasets.common import store
 from inkbench.training import runtime
+
+pytestmark = pytest.mark.slow
+
+PARAMS = """
+data: {}
+train:
+  small:
+    dataset: notmnist
+    task: reconstruction
+    family: strided_autoencoder
+    model: {code: 16, dropout: 0.2}
+    epochs: 1
+    batch_size: 50
+    learning_rate: 0.002
+    schedule: cosine
+    optimiser: muon
+    loss: bce
+    augment: {shift: 1}
+    seed: 1
+    precision: float32
+"""
+BOTH_STAGES = """
+import runpy, sys
+_, folder = sys.argv
+for stage in ("train", "evaluate"):
+    sys.argv = [stage, "small"]
+    runpy.run_path(f"{folder}/{stage}.py", run_name="__main__")
+"""
+HOSTILE_KERAS_JSON = {
+    "backend": "torch",
+    "image_data_format": "channels_first",
+    "floatx": "float64",
+    "epsilon": 0.01,
+}
+
+
+def _letters(folder: Path) -> None:
+    rng = np.random.default_rng(0)
+    folder.mkdir(parents=True)
+    for part, count in (("train", 400), ("valid", 50), ("test", 100)):
+        labels = np.arange(count, dtype=np.uint8) % 10
+        images = rng.integers(0, 120, (count, 28, 28), np.uint8)
+        for image, label in zip(images, labels, strict=True):
+            image[2 * label : 2 * label + 6] += 120
+        store.save_images(folder, part, store.Images(images, labels, np.arange(count)))
+    store.save_card(folder, {"data_source": "synthetic", "classes": list("ABCDEFGHIJ")})
+
+
+def _train_and_evaluate(
+    folder: Path, prefix: tuple[str, ...] = (), **environment: str
+) -> dict[str, bytes]:
+    """Everything that both stages write, in a folder of their own."""
+    _letters(folder / "data/processed/notmnist")
+    params = PARAMS.replace("data: {}", _data_block())
+    (folder / "params.yaml").write_text(params, encoding="utf-8")
+    subprocess.run(
+        [*prefix, sys.executable, "-c", BOTH_STAGES, str(ROOT / "stages")],
+        cwd=folder,
+        env=os.environ | {"INKBENCH_TRACKING": "off"} | environment,
+        check=True,
+    )
+    return {
+        f"{name}/{path}": content
+        for name in ("models", "metrics", "evaluations")
+        for path, content in contents(folder / name).items()
+    }
+
+
+def _data_block() -> str:
+    lines = (ROOT / "params.yaml").read_text(encoding="utf-8").splitlines()
+    start = lines.index("data:")
+    return "\n".join(lines[start : lines.index("", start)])
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory) -> dict[str, bytes]:
+    """Outputs on all cores of this machine, with default settings."""
+    return _train_and_evaluate(tmp_path_factory.mktemp("default"))
+
+
+def test_outputs_on_one_core_equal_those_on_all(tmp_path: Path, expected) -> None:
+    core = min(os.sched_getaffinity(0))
+    on_one_core = _train_and_evaluate(tmp_path, ("taskset", "--cpu-list", str(core)))
+    assert on_one_core == expected
+
+
+def test_outputs_ignore_a_user_s_keras_and_openmp_settings(tmp_path: Path, expected) -> None:
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home/keras.json").write_text(json.dumps(HOSTILE_KERAS_JSON))
+    outputs = _train_and_evaluate(
+        tmp_path / "work",
+        KERAS_HOME=str(tmp_path / "home"),
+        KERAS_BACKEND="jax",
+        KERAS_MAX_STEPS_PER_EPOCH="1",
+        OMP_NUM_THREADS="5",
+    )
+    assert outputs == expected
 
 
 @pytest.mark.parametrize(
-    ("flag", "taken"), [("amx_bf16", "bfloat16"), ("avx512_bf16", "float32"), ("fma", "float32")]
+    ("flag", "expected"),
+    [("amx_bf16", "bfloat16"), ("avx512_bf16", "float32"), ("fma", "float32")],
 )
-def test_auto_takes_what_the_processor_computes_in(
-    flag: str, taken: str, monkeypatch: pytest.MonkeyPatch
+def test_set_up_chooses_the_precision_that_the_cpu_is_fast_in(
+    flag: str, expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import keras
 
     monkeypatch.setattr(runtime, "_cpu_flags", lambda: {flag})
     try:
-        found = runtime.set_up("auto", 0)
+        machine = runtime.set_up("auto", 0)
     finally:
         keras.config.set_dtype_policy("float32")
-    assert found["precision"] == ("bfloat16" if found["device"] == "gpu" else taken)
+    assert machine["precision"] == ("bfloat16" if machine["device"] == "gpu" else expected)

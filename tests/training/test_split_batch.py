@@ -1,4 +1,4 @@
-"""A step on two halves is a step on the whole batch."""
+"""A training step on two half-batches equals a step on the whole batch."""
 
 import keras
 import numpy as np
@@ -11,53 +11,53 @@ RNG = np.random.default_rng(3)
 
 
 def _network() -> keras.Model:
-    """One with everything that adds to a loss: a penalty on weights, and one on the code."""
+    """A network with all kinds of loss: a target, a weight penalty and a KL divergence."""
     keras.utils.set_random_seed(1)
     inputs = keras.Input((6,))
     x = keras.layers.Dense(4, "tanh", kernel_regularizer=keras.regularizers.L2(0.1))(inputs)
     log_var = keras.layers.Dense(4, bias_initializer=keras.initializers.Constant(-50.0))(x)
-    x = GaussianCode(seed=0)([x, log_var])  # hardly any variance: what is drawn is the mean
+    x = GaussianCode(seed=0)([x, log_var])  # hardly any variance, so the sample is the mean
     return keras.Model(inputs, keras.layers.Dense(2)(x))
 
 
 def _step(kind: type[keras.Model], inputs: np.ndarray, targets: np.ndarray):
-    """Weights after one step of gradient descent, and the loss that it reports."""
+    """Weights after one step of gradient descent, and the reported metrics."""
     network = _network()
     model = network if kind is keras.Model else kind(network.input, network.output)
     model.compile(keras.optimizers.SGD(0.1), "mse", metrics=["mae"])
-    found = model.train_on_batch(inputs, targets, return_dict=True)
-    return network.get_weights(), found
+    metrics = model.train_on_batch(inputs, targets, return_dict=True)
+    return network.get_weights(), metrics
 
 
-def test_gradient_loss_and_metrics_are_those_of_the_whole_batch():
+def test_train_step_has_the_gradient_loss_and_metrics_of_the_whole_batch():
     inputs, targets = RNG.random((8, 6)), RNG.random((8, 2))
     expected, plain = _step(keras.Model, inputs, targets)
     weights, halved = _step(SplitBatchModel, inputs, targets)
-    for one, other in zip(weights, expected, strict=True):
-        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
+    for actual, wanted in zip(weights, expected, strict=True):
+        np.testing.assert_allclose(actual, wanted, rtol=1e-4, atol=1e-5)
     assert halved == pytest.approx(plain, rel=1e-5)
 
 
-def test_the_middle_one_of_an_odd_batch_is_in_both_halves():
+def test_train_step_puts_the_middle_of_an_odd_batch_in_both_halves():
     inputs, targets = RNG.random((3, 6)), RNG.random((3, 2))
     weights, _ = _step(SplitBatchModel, inputs, targets)
     expected, _ = _step(SplitBatchModel, inputs[[0, 1, 1, 2]], targets[[0, 1, 1, 2]])
-    for one, other in zip(weights, expected, strict=True):
-        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
+    for actual, wanted in zip(weights, expected, strict=True):
+        np.testing.assert_allclose(actual, wanted, rtol=1e-4, atol=1e-5)
 
 
-def test_a_batch_may_be_a_single_image():
-    weights, found = _step(SplitBatchModel, RNG.random((1, 6)), RNG.random((1, 2)))
-    assert np.isfinite(found["loss"])
+def test_train_step_accepts_a_batch_of_one():
+    weights, metrics = _step(SplitBatchModel, RNG.random((1, 6)), RNG.random((1, 2)))
+    assert np.isfinite(metrics["loss"])
     assert all(np.isfinite(part).all() for part in weights)
 
 
-def test_the_loss_of_an_epoch_weighs_a_short_last_batch():
-    inputs, targets, seen = RNG.random((12, 6)), RNG.random((12, 2)), []
+def test_epoch_loss_weights_a_short_last_batch_by_its_size():
+    inputs, targets, losses = RNG.random((12, 6)), RNG.random((12, 2)), []
     for kind in (keras.Model, SplitBatchModel):
         network = _network()
         model = network if kind is keras.Model else kind(network.input, network.output)
         model.compile(keras.optimizers.SGD(0.1), "mse")
         history = model.fit(inputs, targets, batch_size=8, shuffle=False, verbose=0).history
-        seen.append(history["loss"][0])
-    assert seen[0] == pytest.approx(seen[1], rel=1e-4)
+        losses.append(history["loss"][0])
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)

@@ -1,7 +1,7 @@
-"""The registry of architectures: one module per family, each with one ``build`` function.
+"""Architectures: one module per family, each with a function ``build``.
 
-A variant of ``params.yaml`` names its ``family`` (the module) and passes ``model`` options to
-that module's ``build``. Importing a family is cheap: Keras is imported when a model is built.
+A variant in ``params.yaml`` names its ``family``, which is a module here, and the ``model`` options
+that are passed to its ``build``. Keras is imported only when a model is built.
 """
 
 import importlib
@@ -12,6 +12,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, create_model
+
+from inkbench.errors import InkbenchError
 
 if TYPE_CHECKING:
     import keras
@@ -24,9 +26,9 @@ def families() -> list[str]:
 
 @cache
 def options_of(family: str) -> type[BaseModel]:
-    """Validated form of a family's options, read off the signature of its ``build``.
+    """Schema of a family's options, derived from the signature of its ``build``.
 
-    The first two parameters, ``image_shape`` and ``classes``, come from the data, not from options.
+    Its first two parameters, ``image_shape`` and ``classes``, come from the data.
     """
     signature = inspect.signature(module(family).build)
     fields: dict[str, Any] = {
@@ -46,6 +48,11 @@ def build(
 ) -> "keras.Model":
     """Build an untrained model.
 
+    Raises
+    ------
+    InkbenchError
+        If the family cannot be built for images of this shape.
+
     Parameters
     ----------
     family
@@ -58,4 +65,10 @@ def build(
     options
         Options of the family, see its ``build``.
     """
-    return module(family).build(image_shape, classes, **options)
+    try:
+        return module(family).build(image_shape, classes, **options)
+    except ValueError as error:  # a pool or convolution that leaves no pixel, for example
+        reason = str(error).strip().partition("\n")[0]
+        raise InkbenchError(
+            f"family {family!r} does not fit inputs of shape {image_shape}: {reason}"
+        ) from error

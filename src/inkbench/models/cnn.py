@@ -14,10 +14,10 @@ def build(
 ) -> "keras.Model":
     """Build convolutions 32, 32 and 64 (3 × 3), each pooled; dense 64; dropout; classes.
 
-    The published head was a sigmoid a class; a softmax has the same parameters and gives
-    probabilities that sum to one. The published convolutions were unpadded: three of them with
-    pools that round down leave a single position, which sees the upper left 22 × 22 pixels of a
-    28 × 28 letter and none of the rest.
+    The published head had one sigmoid per class. A softmax has the same parameters, and its
+    probabilities sum to one. The published convolutions were unpadded: after three of them and
+    three pools that round down, one position remains. Its receptive field is the upper left
+    22 × 22 of the 28 × 28 pixels.
 
     Parameters
     ----------
@@ -26,9 +26,9 @@ def build(
     classes
         Number of classes.
     dropout
-        Rate before the head.
+        Dropout rate before the head.
     padding
-        Of the convolutions: ``valid`` as published, ``same`` to see the whole letter.
+        Of the convolutions: ``valid`` as published; with ``same`` the whole letter is seen.
 
     Returns
     -------

@@ -9,16 +9,16 @@ if TYPE_CHECKING:
 def build(image_shape: tuple[int, int], classes: int) -> "keras.Model":
     """Build the table of 314,625 parameters, layer for layer.
 
-    The published head was a softmax over one channel, which can only say 1.0; here it is the
-    sigmoid that the table's 577 parameters need. The code, 7 × 7 × 128, has eight times as many
-    numbers as the image: this network is trained to describe, not to compress.
+    The published head was a softmax over one channel, which always outputs 1.0. This one is a
+    sigmoid, with the same 577 parameters. The code is overcomplete: 7 × 7 × 128 is eight times the
+    number of pixels.
 
     Parameters
     ----------
     image_shape
         Height and width of the uint8 input, multiples of 4.
     classes
-        Not used: the model sees no labels.
+        Unused: the model sees no labels.
 
     Returns
     -------

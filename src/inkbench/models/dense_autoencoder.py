@@ -9,16 +9,16 @@ if TYPE_CHECKING:
 def build(
     image_shape: tuple[int, int], classes: int, hidden: list[int], code: int
 ) -> "keras.Model":
-    """Build 784-256-64-256-784 (``hidden: [256], code: 64``) or any symmetric relative.
+    """Build 784-256-64-256-784 (``hidden: [256], code: 64``) or any other symmetric stack.
 
     Parameters
     ----------
     image_shape
         Height and width of the uint8 input.
     classes
-        Not used: the model sees no labels.
+        Unused: the model sees no labels.
     hidden
-        Units of the encoder's layers, outside in; the decoder mirrors them.
+        Units of the encoder's layers, from the input; the decoder mirrors them.
     code
         Units of the code.
 

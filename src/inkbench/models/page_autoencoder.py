@@ -11,16 +11,16 @@ def build(
 ) -> "keras.Model":
     """Build a fully convolutional denoising autoencoder without skip connections.
 
-    The digit-recogniser document names Denoising Dirty Documents as its next step and never
-    gets there; this is that step with its own means (compare `unet`). It halves the page once: a
-    second pooling loses the strokes (RMSE on validation pages 0.087 against 0.037).
+    The digit-recogniser document announces Denoising Dirty Documents as its next step; this is
+    that step with the document's own kind of network (compare `unet`). The page is pooled once: a
+    second pooling loses the strokes (validation RMSE 0.087 instead of 0.037).
 
     Parameters
     ----------
     image_shape
-        ``(height, width, 2)``: page and background; this network sees the page only.
+        ``(height, width, 2)``: page and background; this network uses the page only.
     classes
-        Not used.
+        Unused.
     width
         Filters of the outer convolutions; the inner ones have twice as many.
 
@@ -46,7 +46,7 @@ def build(
     x = conv(2 * width, name="code")(x)
     x = layers.UpSampling2D()(conv(2 * width)(x))
     x = conv(width)(x)
-    # The bias starts from white paper, which most of a page is.
+    # The output starts as white paper, which most of a page is.
     x = layers.Conv2D(
         1,
         3,

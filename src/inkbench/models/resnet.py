@@ -1,4 +1,4 @@
-"""Small residual network: our letter classifier."""
+"""Small residual network for letters and digits."""
 
 from typing import TYPE_CHECKING
 
@@ -9,10 +9,10 @@ if TYPE_CHECKING:
 def build(
     image_shape: tuple[int, int], classes: int, width: int, dropout: float = 0
 ) -> "keras.Model":
-    """Build three stages of one residual block each, halving the image between them.
+    """Build three stages of one residual block each; the resolution halves between them.
 
-    After He et al., *Deep Residual Learning for Image Recognition* (2016), section 4.2, much
-    shortened. A strided stem makes it fit for a CPU.
+    A short version of He et al., *Deep Residual Learning for Image Recognition* (2016),
+    section 4.2. The stem is pooled to save time on a CPU.
 
     Parameters
     ----------
@@ -23,7 +23,7 @@ def build(
     width
         Filters of the first stage, doubled in each of the next two.
     dropout
-        Rate before the head.
+        Dropout rate before the head.
 
     Returns
     -------

@@ -25,11 +25,11 @@ def build(
     classes
         Number of classes.
     hidden
-        Units of the encoder's layers, outside in.
+        Units of the encoder's layers, from the input.
     code
         Units of the code.
     dropout
-        Rate after each hidden layer.
+        Dropout rate after each hidden layer.
 
     Returns
     -------
@@ -53,7 +53,7 @@ def build(
 
 
 def autoencoder(classifier: "keras.Model") -> "keras.Model":
-    """Put a mirrored decoder on the classifier's code; the two share the encoder's weights.
+    """Add a mirrored decoder to the classifier's code; both models share the encoder.
 
     Returns
     -------

@@ -15,7 +15,7 @@ def build(
     l2: float = 0,
     dropout: float = 0,
 ) -> "keras.Model":
-    """Build the Base network; with a penalty or dropout, one of its sparse relatives.
+    """Build the Base network, or a Sparse one: with a penalty on the weights or dropout.
 
     Encoder: convolutions 32 and 64 (3 × 3, stride 2, valid), dense code. Decoder: dense 7·7·32,
     transposed convolutions 64 and 32 (stride 2, same) and 1.
@@ -25,15 +25,15 @@ def build(
     image_shape
         Height and width of the uint8 input, multiples of 4.
     classes
-        Not used: the model sees no labels.
+        Unused: the model sees no labels.
     code
         Units of the code.
     binarise
-        Cut the input pixels at 0.5.
+        Binarise the input at 0.5.
     l1, l2
-        Penalty on every kernel, added to the loss (the published run never added it).
+        Penalty on every kernel. The published code never added it to the loss.
     dropout
-        Rate after each layer but the last, active in training (in the published run it was not).
+        Rate after each layer but the last. In the published code it was never active.
 
     Returns
     -------
@@ -48,7 +48,7 @@ def build(
     penalty = keras.regularizers.L1L2(l1, l2) if l1 or l2 else None
     height, width = image_shape[0] // 4, image_shape[1] // 4
 
-    def thinned(x):
+    def dropped(x):
         return layers.Dropout(dropout)(x) if dropout else x
 
     def conv(filters: int) -> layers.Layer:
@@ -64,12 +64,12 @@ def build(
 
     images = keras.Input(image_shape, dtype="uint8", name="image")
     x = layers.Reshape((*image_shape, 1))(Ink(binarise)(images))
-    x = thinned(conv(32)(x))
-    x = thinned(conv(64)(x))
-    x = thinned(dense(code, name="code")(layers.Flatten()(x)))
-    x = thinned(dense(height * width * 32, activation="relu")(x))
+    x = dropped(conv(32)(x))
+    x = dropped(conv(64)(x))
+    x = dropped(dense(code, name="code")(layers.Flatten()(x)))
+    x = dropped(dense(height * width * 32, activation="relu")(x))
     x = layers.Reshape((height, width, 32))(x)
-    x = thinned(conv_up(64, 2, activation="relu")(x))
-    x = thinned(conv_up(32, 2, activation="relu")(x))
+    x = dropped(conv_up(64, 2, activation="relu")(x))
+    x = dropped(conv_up(32, 2, activation="relu")(x))
     x = conv_up(1, 1, activation="sigmoid", dtype="float32")(x)
     return keras.Model(images, layers.Reshape(image_shape, dtype="float32")(x))

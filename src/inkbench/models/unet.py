@@ -1,4 +1,4 @@
-"""U-Net: our page restorer."""
+"""U-Net that restores scanned pages."""
 
 from typing import TYPE_CHECKING
 
@@ -11,23 +11,23 @@ def build(
 ) -> "keras.Model":
     """Build a U-Net (Ronneberger et al., 2015) that predicts the clean page directly.
 
-    He initialisation and no batch normalisation: the latter costs three to four times as long an
-    epoch in bfloat16 on a CPU, and the former is what keeps the wider network from collapsing to
-    an all-white page. Skips are added, not concatenated, which is a quarter less work.
+    He initialisation keeps the wider network from collapsing to an all-white page. There is no
+    batch normalisation: in bfloat16 on a CPU, it makes an epoch three to four times as long. Skips
+    are added, not concatenated, which saves a quarter of the work.
 
-    The loss sees the output as it will be clipped: what overshoots white paper is no error, while
-    what is wrong keeps its gradient even outside [0, 1].
+    The loss is computed on the clipped output, so overshooting white paper is not an error. The
+    gradient passes straight through the clipping, so a wrong pixel outside [0, 1] still learns.
 
     Parameters
     ----------
     image_shape
         ``(height, width, 2)``: page and background estimate.
     classes
-        Not used.
+        Unused.
     width
-        Filters of the first level, doubled at each further one.
+        Filters of the first level; each further level has twice as many.
     levels
-        Resolutions, each half of the one above.
+        Number of resolutions; each is half of the one above.
 
     Returns
     -------
@@ -59,6 +59,6 @@ def build(
         x = layers.Conv2D(width * 2**level, 1)(x)
         x = layers.Add()([layers.UpSampling2D()(x), skips[level]])
         x = double_conv(x, width * 2**level)
-    x = layers.Conv2D(1, 1, bias_initializer="ones", dtype="float32")(x)  # starts from white paper
+    x = layers.Conv2D(1, 1, bias_initializer="ones", dtype="float32")(x)  # starts as white paper
     x = x + ops.stop_gradient(ops.clip(x, 0, 1) - x)
     return keras.Model(pages, ClipToUnit(dtype="float32")(x))

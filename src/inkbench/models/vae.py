@@ -1,4 +1,4 @@
-"""Variational autoencoder: a code that follows a known distribution, so it can generate."""
+"""Variational autoencoder: its code follows a known distribution, so that it can generate."""
 
 from typing import TYPE_CHECKING
 
@@ -13,21 +13,21 @@ def build(
 ) -> "keras.Model":
     """Build a convolutional VAE (Kingma & Welling, *Auto-Encoding Variational Bayes*, 2014).
 
-    `GaussianCode` adds the divergence of the code to the loss, so that with ``bernoulli_nats``,
-    the only loss it takes, what is minimised is −ELBO in nats an image.
+    `GaussianCode` adds the KL divergence of the code to the loss. With ``bernoulli_nats``, the only
+    loss that is allowed, the sum is the negative ELBO in nats per image.
 
     Parameters
     ----------
     image_shape
         Height and width of the uint8 input, multiples of 4.
     classes
-        Not used: the model sees no labels.
+        Unused: the model sees no labels.
     code
         Dimensions of the code.
     width
         Filters of the outer convolutions; the inner ones have twice as many.
     binarise
-        Cut the input pixels at 0.5.
+        Binarise the input at 0.5.
 
     Returns
     -------

@@ -1,7 +1,7 @@
-"""What a model is shown: every epoch is a pure function of (seed, epoch).
+"""The training data of an epoch, a pure function of (seed, epoch).
 
-Order, crops, augmentation and noise of epoch *e* come from ``default_rng([seed, e])`` alone, so a
-training that was killed goes on with exactly the batches it would have seen.
+Order, crops, augmentation and noise of epoch *e* come from ``default_rng([seed, e])``, so a killed
+training resumes with the batches that it would have seen.
 """
 
 from collections.abc import Callable
@@ -26,18 +26,18 @@ Target = Literal["image", "label"]
 
 @dataclass(frozen=True)
 class Data:
-    """What a variant is trained on, in the model's terms.
+    """A variant's training and validation data.
 
     Attributes
     ----------
     epoch
-        (target, number of the epoch) → inputs and targets, in the order to be shown.
+        (target, epoch) → inputs and targets, in training order.
     valid
-        target → inputs and targets of the validation part.
+        target → inputs and targets for validation.
     image_shape
         Shape of one input.
     count
-        Examples in an epoch: images, or patches.
+        Examples per epoch: images, or patches of pages.
     """
 
     epoch: Callable[[Target, int], Arrays]
@@ -47,7 +47,7 @@ class Data:
 
 
 def batched(arrays: Arrays, target: Target, variant: Variant) -> "tf.data.Dataset":
-    """Batches for Keras: inputs stay uint8, image targets become float32 in [0, 1]."""
+    """Batch arrays for Keras: inputs stay uint8, image targets become float32 in [0, 1]."""
     import tensorflow as tf
 
     def scaled(inputs, targets):
@@ -64,14 +64,14 @@ def load(variant: Variant, classes: int) -> Data:
     Parameters
     ----------
     variant
-        Names the dataset; its seed, noise, augmentation and patches shape the epochs.
+        Its dataset, seed, noise, augmentation and patches are used.
     classes
         Number of classes of the dataset.
 
     Raises
     ------
     InkbenchError
-        When a part is missing, empty or labelled beyond the classes.
+        If a part is missing, empty or has labels that are not classes.
     """
     return _pages(variant) if variant.task == "restoration" else _images(variant, classes)
 
@@ -79,28 +79,28 @@ def load(variant: Variant, classes: int) -> Data:
 def _images(variant: Variant, classes: int) -> Data:
     train, valid = (store.load_images(variant.dataset, part) for part in ("train", "valid"))
     images, labels = (a[: variant.train_limit] for a in (train.images, train.labels))
-    for part, found in (("train", labels), ("valid", valid.labels)):
+    for part, known in (("train", labels), ("valid", valid.labels)):
         path = layout.processed(variant.dataset) / f"{part}.npz"
-        if not len(found):
+        if not len(known):
             raise InkbenchError(
                 f"{path}: no images; lower the held-out fractions in {layout.PARAMS}"
             )
-        if found.max() >= classes:
+        if known.max() >= classes:
             raise InkbenchError(
-                f"{path}: label {found.max()} does not fit the {classes} classes of dataset.json; "
+                f"{path}: label {known.max()} does not fit the {classes} classes of dataset.json; "
                 f"run `dvc repro preprocess@{variant.dataset}`"
             )
 
     def epoch(target: Target, number: int) -> Arrays:
         rng = np.random.default_rng([variant.seed, number])
         order = rng.permutation(len(images))
-        shown = warped(images[order], variant.augment, rng)
-        targets = shown if target == "image" else labels[order]
-        return _noised(shown, variant, number), targets
+        augmented = warped(images[order], variant.augment, rng)
+        targets = augmented if target == "image" else labels[order]
+        return _add_noise(augmented, variant, number), targets
 
     def validation(target: Target) -> Arrays:
         targets = valid.images if target == "image" else valid.labels
-        return _noised(valid.images, variant, 0), targets
+        return _add_noise(valid.images, variant, 0), targets
 
     return Data(epoch, validation, images.shape[1:], len(images))
 
@@ -115,13 +115,13 @@ def _pages(variant: Variant) -> Data:
         for part in ("train", "valid")
     )
     train = train[: variant.train_limit]
-    for part, found in (("train", train), ("valid", valid)):
-        if not found:
+    for part, pages in (("train", train), ("valid", valid)):
+        if not pages:
             path = layout.processed(variant.dataset) / f"{part}.npz"
             raise InkbenchError(
                 f"{path}: no pages; lower the held-out fractions in {layout.PARAMS}"
             )
-    assert variant.patches is not None, "params.yaml was let through without"
+    assert variant.patches is not None  # validated in inkbench.params
     size, count = variant.patches.size, variant.patches.per_page * len(train)
     return Data(
         epoch=lambda _, number: _crops(train, size, count, [variant.seed, number]),
@@ -132,16 +132,16 @@ def _pages(variant: Variant) -> Data:
 
 
 def warped(images: np.ndarray, augment: Augment, rng: np.random.Generator) -> np.ndarray:
-    """Change every image by its own random affine map; what is moved in from outside is 0.
+    """Transform every image by a random affine map of its own; outside pixels are 0.
 
     Parameters
     ----------
     images
         uint8 ``[n, h, w]``.
     augment
-        Largest shift (pixels), rotation (degrees), relative zoom and shear.
+        Largest shift (pixels), rotation (degrees), relative zoom and shear (tangent).
     rng
-        Source of the random numbers.
+        Random generator.
 
     Returns
     -------
@@ -177,14 +177,14 @@ def warped(images: np.ndarray, augment: Augment, rng: np.random.Generator) -> np
     return tf.cast(tf.round(moved[..., 0]), tf.uint8).numpy()
 
 
-def _noised(images: np.ndarray, variant: Variant, number: int) -> np.ndarray:
+def _add_noise(images: np.ndarray, variant: Variant, number: int) -> np.ndarray:
     noise = variant.noise
-    seed = [variant.seed, number, 1]  # not the sequence that the order was drawn from
+    seed = [variant.seed, number, 1]  # independent of the order's random numbers
     return corrupt(images, noise.gaussian, noise.salt_pepper, seed) if noise != Noise() else images
 
 
 def _crops(pages: list[Arrays], size: int, count: int, seed: list[int]) -> Arrays:
-    """Square crops at random places of random pages, mirrored left-right and up-down by chance."""
+    """Random square crops of random pages, flipped left-right and up-down at random."""
     rng = np.random.default_rng(seed)
     inputs = np.empty((count, size, size, 2), np.uint8)
     targets = np.empty((count, size, size, 1), np.uint8)

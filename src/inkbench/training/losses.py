@@ -7,13 +7,13 @@ from keras import ops
 
 
 def loss(name: str) -> keras.losses.Loss:
-    """Look up a loss; images are probabilities or greys in [0, 1], never logits.
+    """Look up a loss. Images are probabilities or grey levels in [0, 1], never logits.
 
     Parameters
     ----------
     name
-        ``bce``, ``mse`` (means over pixels), ``bernoulli_nats`` (BCE summed over an image's
-        pixels: the reconstruction term of an ELBO) or ``cross_entropy`` (labels as integers).
+        ``bce`` and ``mse`` (means over pixels), ``bernoulli_nats`` (BCE summed over the pixels of
+        an image, the reconstruction term of an ELBO) or ``cross_entropy`` (integer labels).
     """
     return {
         "bce": keras.losses.BinaryCrossentropy,
@@ -24,7 +24,7 @@ def loss(name: str) -> keras.losses.Loss:
 
 
 def metric(target: str) -> keras.metrics.Metric:
-    """Metric of the training curve beside the loss: named by class, as Keras guesses otherwise.
+    """Metric of the training curves; by class, because Keras guesses from the name "accuracy".
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def metric(target: str) -> keras.metrics.Metric:
 
 
 def binary_agreement(targets, outputs):
-    """Fraction of pixels on the same side of 0.5, for each image."""
+    """Fraction of pixels on the same side of 0.5, per image."""
     agree = ops.equal(ops.greater_equal(targets, 0.5), ops.greater_equal(outputs, 0.5))
     return ops.mean(ops.cast(agree, "float32"), axis=tuple(range(1, len(agree.shape))))
 

@@ -15,8 +15,8 @@ def optimiser(name: str, rate: Any) -> keras.optimizers.Optimizer:
     name
         ``adam`` (Kingma & Ba, 2015) or ``muon`` (`ConvolutionalMuon`, without weight decay).
     rate
-        Learning rate: a number or a Keras schedule. Muon's steps are scaled to the size of Adam's,
-        so one rate serves both and what Muon leaves to Adam.
+        Learning rate: a number or a Keras schedule. Muon's updates are scaled to the RMS of
+        Adam's, so that one rate fits both.
     """
     if name == "muon":
         return ConvolutionalMuon(rate, weight_decay=None, adam_weight_decay=None)
@@ -24,11 +24,11 @@ def optimiser(name: str, rate: Any) -> keras.optimizers.Optimizer:
 
 
 class ConvolutionalMuon(keras.optimizers.Muon):
-    """Muon (Jordan et al., 2024) that takes a kernel for the matrix it is: patches × filters.
+    """Muon (Jordan et al., 2024) for convolutions: a kernel is a matrix of patches × filters.
 
-    Every step goes equally far in all directions that the gradient's matrix spans, not only in the
-    few that dominate it. Keras' own leaves whatever is not a plain matrix to Adam, which is all of
-    a convolutional network; here that is biases and single filters.
+    Muon orthogonalises the gradient's matrix, so that an update has the same size in all directions
+    that it spans. Keras' own Muon leaves all variables that are not matrices to Adam, including
+    convolution kernels; this one leaves only biases and single filters to it.
     """
 
     def _should_use_adamw(self, variable) -> bool:

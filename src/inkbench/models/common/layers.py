@@ -1,4 +1,4 @@
-"""Keras layers that the families share; registered, so `safe_mode` loading knows them."""
+"""Keras layers that the families share, registered for loading with `safe_mode`."""
 
 import keras
 from keras import ops
@@ -8,12 +8,12 @@ _register = keras.saving.register_keras_serializable(package="inkbench")
 
 @_register
 class Ink(keras.layers.Layer):
-    """Scale uint8 images to [0, 1], so that arrays stay uint8 up to the model's door.
+    """Scale uint8 images to [0, 1] inside the model, so that all arrays outside stay uint8.
 
     Parameters
     ----------
     binarise
-        Cut the scaled pixels at 0.5, to exactly 0 or 1.
+        Binarise the scaled pixels at 0.5, to exactly 0 or 1.
     """
 
     def __init__(self, binarise: bool = False, **kwargs) -> None:
@@ -46,7 +46,7 @@ class PageChannels(keras.layers.Layer):
 
 @_register
 class GaussianCode(keras.layers.Layer):
-    """Sample a code from N(mean, exp(log_var)) while training; pass the mean on otherwise.
+    """Sample a code from N(mean, exp(log_var)) in training; return the mean in inference.
 
     Adds the Kullback-Leibler divergence to N(0, I) to the loss, in nats, averaged over the batch
     (Kingma & Welling, *Auto-Encoding Variational Bayes*, 2014, appendix B).
@@ -71,10 +71,10 @@ class GaussianCode(keras.layers.Layer):
 
 @_register
 class ClipToUnit(keras.layers.Layer):
-    """Clip to [0, 1], but not while training, where a clipped pixel would have no gradient.
+    """Clip to [0, 1] in inference only: in training, a clipped pixel would have no gradient.
 
-    A sigmoid in its place collapses to an all-white page: nine pixels in ten are white, and once
-    it is saturated nothing pulls it back.
+    A sigmoid instead collapses to an all-white page: nine pixels in ten are white, and a saturated
+    sigmoid has no gradient that would bring it back.
     """
 
     def call(self, outputs, training=False):

@@ -1,7 +1,7 @@
-"""Models on disk: a ``.keras`` archive with the same bytes for the same model.
+"""Models on disk: ``.keras`` archives with the same bytes for the same model.
 
-Keras writes the time of saving, the ids of Python objects and zip timestamps into the archive;
-here they are made constant, so that DVC sees a change only where there is one.
+Keras stores the time of saving, ids of Python objects and zip timestamps in the archive. We make
+them constant, so that DVC only sees real changes.
 """
 
 import json
@@ -16,16 +16,16 @@ from inkbench.training import runtime
 if TYPE_CHECKING:
     import keras
 
-_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip member can carry
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest timestamp in a zip file
 
 
 def save(model: "keras.Model", path: Path) -> None:
-    """Write a model canonically: temporary file first, then renamed.
+    """Write a model atomically, in canonical form.
 
     Parameters
     ----------
     model
-        Best without a compiled optimiser: its state would be shipped too.
+        Not compiled, or its optimiser's state is saved too.
     path
         The ``.keras`` file to write.
     """
@@ -42,15 +42,15 @@ def save(model: "keras.Model", path: Path) -> None:
 
 
 def load(path: Path) -> "keras.Model":
-    """Read a model; nothing in the file can run code (`safe_mode`).
+    """Load a model with `safe_mode`: nothing in the file can run code.
 
     Raises
     ------
     InkbenchError
-        When the file is missing or is no Keras model.
+        If the file is missing or not a Keras model.
     """
     if not path.is_file():
-        raise InkbenchError(f"{path}: no such model; train it with `dvc repro`")
+        raise InkbenchError(f"{path}: no such model; train it: `dvc repro`")
     if not zipfile.is_zipfile(path):
         raise InkbenchError(f"{path}: not a readable Keras model (damaged); train it again")
     runtime.start_tensorflow()
@@ -60,7 +60,7 @@ def load(path: Path) -> "keras.Model":
 
     try:
         return keras.saving.load_model(path, compile=False, safe_mode=True)
-    except Exception as error:  # Keras raises whatever its deserialiser meets
+    except Exception as error:  # Keras raises many kinds of error on a damaged file
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise InkbenchError(
             f"{path}: not a readable Keras model ({reason}); train it again"

@@ -1,0 +1,189 @@
+"""DVC sees every change of code that can change a stage's outputs."""
+
+import ast
+import functools
+import shutil
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from helpers import ROOT
+
+PACKAGE = "src/inkbench"
+
+# Code that stages reach by import and that cannot change their outputs.
+NOT_A_DEP = {
+    "layout": "paths only; dvc.yaml names the outputs",
+    "errors": "messages and exit codes",
+    "disk": "replaces files atomically; the bytes are the caller's",
+    "tracking": "reports to MLflow, writes no output",
+    "datasets/__init__": "imports dataset modules by name; those are deps",
+    "models/__init__": "imports model families by name; those are deps",
+    "published/__init__": "imports published results by name; those are deps",
+}
+
+
+@functools.cache
+def imported_files(file: Path) -> frozenset[Path]:
+    """Files of ours that a file imports, also inside functions, but not for types only."""
+    files = set()
+    nodes: list[ast.AST] = [ast.parse(file.read_text(encoding="utf-8"))]
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            continue
+        nodes += ast.iter_child_nodes(node)
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        else:
+            continue
+        for name in names:
+            parts = name.split(".")
+            for length in range(1, len(parts) + 1):
+                path = ROOT / "src" / "/".join(parts[:length])
+                files |= {path.with_suffix(".py"), path / "__init__.py"}
+    return frozenset(path for path in files if path.is_file())
+
+
+def reached(*starts: Path) -> set[str]:
+    """Files that scripts reach by import, directly or not, relative to the root."""
+    seen: set[Path] = set()
+    todo = [*starts]
+    while todo:
+        file = todo.pop()
+        if file not in seen and not is_left_out(file.relative_to(ROOT).as_posix()):
+            seen.add(file)
+            todo += imported_files(file)
+    return {file.relative_to(ROOT).as_posix() for file in seen}
+
+
+def is_left_out(file: str) -> bool:
+    """Whether a file is in NOT_A_DEP or holds nothing but a docstring."""
+    named = any(
+        file == f"{PACKAGE}/{name}.py" or file.startswith(f"{PACKAGE}/{name}/")
+        for name in NOT_A_DEP
+    )
+    return named or len(ast.parse((ROOT / file).read_text(encoding="utf-8")).body) < 2
+
+
+def loaded_by_name(stage: str, deps: Iterable[str]) -> list[Path]:
+    """Modules that a stage imports by a name from params.yaml, which no import statement shows."""
+    kind, _, key = stage.partition("@")
+    names = {
+        "download": [f"datasets/{key}"],
+        "preprocess": [f"datasets/{key}"],
+        "published": [f"published/{key.replace('-', '_')}"],
+    }.get(kind, [])
+    families = [dep for dep in deps if dep.startswith(f"{PACKAGE}/models/") and dep.endswith(".py")]
+    return [*(ROOT / PACKAGE / f"{name}.py" for name in names), *(ROOT / dep for dep in families)]
+
+
+def missing_deps(stage: str, script: str, deps: Iterable[str]) -> list[str]:
+    """Files that a stage reaches and that are not among its deps."""
+    files = reached(ROOT / script, *loaded_by_name(stage, deps))
+    return sorted(
+        file for file in files if not any(file == dep or file.startswith(f"{dep}/") for dep in deps)
+    )
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory) -> Path:
+    """A copy of the repository's files as they are now."""
+    folder = tmp_path_factory.mktemp("tree")
+    listed = subprocess.run(
+        ["git", "ls-files", "-coz", "--exclude-standard"], cwd=ROOT, capture_output=True, check=True
+    )
+    for name in filter(None, listed.stdout.decode().split("\0")):
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
+    subprocess.run(["git", "init", "--quiet", folder], check=True)
+    return folder
+
+
+def code_deps(tree: Path) -> dict[str, dict[str, str]]:
+    """Stage → code it depends on → hash, as DVC sees them."""
+    from dvc.repo import Repo
+
+    with Repo(str(tree)) as repo:
+        return {
+            stage.name: {
+                dep.def_path: dep.get_hash().value
+                for dep in stage.deps
+                if dep.def_path.startswith(("src/", "stages/"))
+            }
+            for stage in repo.index.stages
+        }
+
+
+def test_every_stage_depends_on_all_code_that_it_reaches(tree: Path) -> None:
+    holes = {}
+    for stage, deps in code_deps(tree).items():
+        script = f"stages/{stage.partition('@')[0]}.py"
+        if missing := missing_deps(stage, script, deps):
+            holes[stage] = missing
+    assert holes == {}, "add them to dvc.yaml, or to NOT_A_DEP with a reason"
+
+
+def test_no_stage_depends_on_code_that_it_does_not_reach(tree: Path) -> None:
+    idle = {}
+    for stage, deps in code_deps(tree).items():
+        script = f"stages/{stage.partition('@')[0]}.py"
+        files = reached(ROOT / script, *loaded_by_name(stage, deps))
+        unused = [
+            dep for dep in deps if not any(f == dep or f.startswith(f"{dep}/") for f in files)
+        ]
+        if unused:
+            idle[stage] = unused
+    assert idle == {}
+
+
+def test_a_missing_dep_is_named(tree: Path) -> None:
+    deps = code_deps(tree)["train@mnist-vae"]
+    deps.pop(f"{PACKAGE}/models/common")
+    missing = missing_deps("train@mnist-vae", "stages/train.py", deps)
+    assert f"{PACKAGE}/models/common/layers.py" in missing
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "kinds"),
+    [
+        (
+            "models/common/layers.py",
+            "ops.clip(outputs, 0, 1)",
+            "ops.clip(outputs, 0, 2)",
+            {"train", "evaluate", "submission", "published"},
+        ),
+        (
+            "datasets/common/store.py",
+            "key=lambda page: (len(page.name), page.name)",
+            "key=lambda page: page.name",
+            {"train", "evaluate", "submission"},
+        ),
+        (
+            "training/runtime.py",
+            "THREADS = 2",
+            "THREADS = 3",
+            {"train", "evaluate", "submission", "published"},
+        ),
+    ],
+    ids=["inference of a layer", "order of pages", "threads"],
+)
+def test_an_edit_makes_every_stage_stale_whose_outputs_it_can_change(
+    tree: Path, file: str, old: str, new: str, kinds: set[str]
+) -> None:
+    before = code_deps(tree)
+    path = tree / PACKAGE / file
+    text = path.read_text(encoding="utf-8")
+    assert text.count(old) == 1
+    path.write_text(text.replace(old, new), encoding="utf-8")
+    try:
+        after = code_deps(tree)
+    finally:
+        path.write_text(text, encoding="utf-8")
+    stale = {stage for stage in before if before[stage] != after[stage]}
+    assert stale >= {stage for stage in before if stage.partition("@")[0] in kinds}
