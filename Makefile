@@ -1,4 +1,4 @@
-# Two commands set everything up: `make repro` and `make test`.
+# Two commands are the whole set-up: `make repro` and `make test`.
 
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -12,27 +12,27 @@ MIN_FREE_MB := 6000
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST)
 
-setup: $(INSTALLED) ## only set up the environment; then `. .venv/bin/activate` for dvc and inkbench
+setup: $(INSTALLED) ## set up the environment only; then `. .venv/bin/activate` for dvc and inkbench
 
 repro: $(INSTALLED) ## set up and rebuild whatever is stale: data, models, metrics, figures, report
 	@dvc repro
 
 test: $(INSTALLED) ## set up and run the tests
-	@pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder  # more than two cores: some wait for servers
+	@pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder  # three workers on two cores: some wait for servers
 
 lint: $(INSTALLED) ## check style, formatting and types
 	@ruff check .
 	@ruff format --check .
 	@mypy
 
-format: $(INSTALLED) ## mend style and formatting
+format: $(INSTALLED) ## fix style and formatting
 	@ruff check --fix .
 	@ruff format .
 
 ui: $(INSTALLED) ## open the MLflow UI on loopback (PORT=5000)
 	@inkbench ui --port $(or $(PORT),5000)
 
-bench: $(INSTALLED) ## measure speed, memory and the worth of the synthetic data on real data (INKBENCH_MIRROR)
+bench: $(INSTALLED) ## measure speed, memory and how well synthetic data transfers to real data (INKBENCH_MIRROR)
 	@python benchmarks/preprocess.py
 	@python benchmarks/synthetic.py
 	@python benchmarks/train.py
@@ -42,7 +42,7 @@ bench: $(INSTALLED) ## measure speed, memory and the worth of the synthetic data
 verify-repro: $(INSTALLED) ## train and evaluate VARIANT twice and compare every byte
 	@python benchmarks/verify_repro.py $(or $(VARIANT),notmnist-dense-ae)
 
-clean: ## remove the environment, data (also put there by hand), models, DVC's cache, the MLflow store
+clean: ## delete the environment, all data (also yours), models, the DVC cache and the MLflow store
 	rm -rf .venv .*_cache .hypothesis .checkpoints .tracking .dvc/cache .dvc/tmp dvc_plots mlflow.db* mlartifacts
 	git clean -fdqX data models evaluations plots reports submission
 

@@ -1,4 +1,4 @@
-"""The benchmarked networks as others would write them, layer for layer, in Keras and PyTorch."""
+"""The benchmarked networks in plain Keras and in PyTorch, layer by layer."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ def in_keras(name: str) -> Any:
     def conv(filters: int, activation: str = "relu") -> Any:
         return layers.Conv2D(filters, 3, padding="same", activation=activation)
 
-    def up(filters: int) -> Any:
+    def upsample(filters: int) -> Any:
         return layers.Conv2DTranspose(filters, 3, 2, padding="same", activation="relu")
 
     dense = [
@@ -32,11 +32,15 @@ def in_keras(name: str) -> Any:
         layers.Conv2D(64, 3, 2, activation="relu"),
         *(layers.Flatten(), layers.Dense(128)),
         *(layers.Dense(7 * 7 * 32, "relu"), layers.Reshape((7, 7, 32))),
-        *(up(64), up(32)),
+        *(upsample(64), upsample(32)),
         layers.Conv2DTranspose(1, 3, padding="same", activation="sigmoid"),
     ]
-    of = {"notmnist-dense-ae": dense, "notmnist-conv-ae": convolutional, "mnist-conv-ae": strided}
-    return keras.Sequential([keras.Input((28, 28, 1)), *of[name]])
+    networks = {
+        "notmnist-dense-ae": dense,
+        "notmnist-conv-ae": convolutional,
+        "mnist-conv-ae": strided,
+    }
+    return keras.Sequential([keras.Input((28, 28, 1)), *networks[name]])
 
 
 def in_torch(name: str) -> Any:
@@ -46,7 +50,7 @@ def in_torch(name: str) -> Any:
     def conv(filters: int, *after: Any) -> tuple[Any, ...]:
         return (nn.LazyConv2d(filters, 3, padding=1), nn.ReLU(), *after)
 
-    def up(filters: int) -> tuple[Any, ...]:
+    def upsample(filters: int) -> tuple[Any, ...]:
         doubled = nn.LazyConvTranspose2d(filters, 3, stride=2, padding=1, output_padding=1)
         return doubled, nn.ReLU()
 
@@ -67,8 +71,12 @@ def in_torch(name: str) -> Any:
         *(nn.LazyConv2d(64, 3, stride=2), nn.ReLU()),
         *(nn.Flatten(), nn.LazyLinear(128)),
         *(nn.LazyLinear(7 * 7 * 32), nn.ReLU(), nn.Unflatten(1, (32, 7, 7))),
-        *(*up(64), *up(32)),
+        *(*upsample(64), *upsample(32)),
         nn.LazyConvTranspose2d(1, 3, padding=1),
     ]
-    of = {"notmnist-dense-ae": dense, "notmnist-conv-ae": convolutional, "mnist-conv-ae": strided}
-    return nn.Sequential(*of[name])
+    networks = {
+        "notmnist-dense-ae": dense,
+        "notmnist-conv-ae": convolutional,
+        "mnist-conv-ae": strided,
+    }
+    return nn.Sequential(*networks[name])

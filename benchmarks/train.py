@@ -1,18 +1,18 @@
-"""Images a second in training: this pipeline, the published scripts' way, and PyTorch.
+"""Images per second in training: this pipeline, the published scripts, and PyTorch.
 
     python benchmarks/train.py                               # three networks, about five minutes
     python benchmarks/train.py mnist-conv-ae --rounds 9
     pip install --target /tmp/peer torch==2.13.0 && python benchmarks/train.py --peer /tmp/peer
 
-Every way is a process of its own that builds its network once and then trains an epoch whenever
-its turn comes; the turns go round (A B C A B C …), so that a noisy machine hits all alike; what
-counts is the best turn of each. CPU time an image is that of all threads together: it depends
-little on what else the machine does, so compare that where others use it too.
+Each implementation is a process that builds its network once and then trains one epoch per round.
+Rounds are interleaved (A B C A B C …), so that noise on the machine affects all alike; the best
+round of each counts. CPU time is the sum over all threads. It depends little on other load, so use
+it on a shared machine.
 
-All ways take Adam's steps; what Muon's cost, which most variants take, is a way of its own. The
-published way is `fit` on float arrays with the published batch size, one batch an execution.
-PyTorch is an optional peer, never a dependency: its ways are left out where it is not installed.
-The images are made up, as speed does not depend on what they show.
+All implementations use Adam; the pipeline is also timed with Muon, which most variants use. The
+published scripts call `fit` on float arrays with the published batch size, one batch per execution.
+PyTorch is optional and skipped if it is not installed. The images are random: their content does
+not affect speed.
 """
 
 import argparse
@@ -35,7 +35,7 @@ from inkbench.errors import InkbenchError, one_line_errors
 PUBLISHED_BATCH = {"notmnist-dense-ae": 100, "notmnist-conv-ae": 128, "mnist-conv-ae": 100}
 PIPELINE, MUON, PUBLISHED = "pipeline", "pipeline, Muon", "published"
 TORCH = {"torch": "float32", "torch-last": "channels last", "torch-bf16": "bfloat16"}
-BAR = 1.5  # times the published way, for convolutional networks
+BAR = 1.5  # times the published implementation, for convolutional networks
 
 Epoch = Callable[[], object]
 
@@ -46,10 +46,10 @@ def main() -> None:
     )
     names = list(PUBLISHED_BATCH)
     parser.add_argument("variants", nargs="*", metavar="variant", help=f"of {', '.join(names)}")
-    parser.add_argument("--images", type=int, default=4096, help="in a turn (default: 4096)")
-    parser.add_argument("--rounds", type=int, default=5, help="turns of each way (default: 5)")
+    parser.add_argument("--images", type=int, default=4096, help="images per round (default: 4096)")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds (default: 5)")
     parser.add_argument(
-        "--peer", metavar="FOLDER", help="where PyTorch was installed with --target"
+        "--peer", metavar="FOLDER", help="folder where PyTorch was installed with --target"
     )
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -60,39 +60,50 @@ def main() -> None:
         if options.worker:
             work(options.worker, options.variants[0], options.images, options.peer)
         else:
-            ways = [PIPELINE, MUON, PUBLISHED, *_torch_ways(options.peer)]
+            implementations = [PIPELINE, MUON, PUBLISHED, *_torch_implementations(options.peer)]
             for name in options.variants or names:
-                compare(name, ways, options)
+                compare(name, implementations, options)
 
 
-def compare(name: str, ways: list[str], options: argparse.Namespace) -> None:
-    """Let all ways take their turns, and print what came of it."""
-    workers = {way: Worker(name, way, options) for way in ways}
-    sizes = {way: worker.say()["parameters"] for way, worker in workers.items()}
+def compare(name: str, implementations: list[str], options: argparse.Namespace) -> None:
+    """Time all implementations in interleaved rounds and print the result."""
+    workers = {
+        implementation: Worker(name, implementation, options) for implementation in implementations
+    }
+    sizes = {
+        implementation: worker.say()["parameters"] for implementation, worker in workers.items()
+    }
     if len(set(sizes.values())) > 1:
-        raise InkbenchError(f"{name}: not the same network: parameters {sizes}")
-    best = {way: {"wall": math.inf, "cpu": math.inf} for way in ways}
+        raise InkbenchError(f"{name}: the networks differ: parameters {sizes}")
+    best = {
+        implementation: {"wall": math.inf, "cpu": math.inf} for implementation in implementations
+    }
     for _ in range(options.rounds):
-        for way, worker in workers.items():
+        for implementation, worker in workers.items():
             spent = worker.turn()
-            best[way] = {key: min(spent[key], least) for key, least in best[way].items()}
+            best[implementation] = {
+                key: min(spent[key], least) for key, least in best[implementation].items()
+            }
     for worker in workers.values():
         worker.end()
 
-    print(f"{name}: {sizes[PIPELINE]:,} parameters, best of {options.rounds} turns")
+    print(f"{name}: {sizes[PIPELINE]:,} parameters, best of {options.rounds} rounds")
     print(f"  {'':24}{'images/s':>9}{'µs CPU/image':>14}")
-    for way, spent in best.items():
+    for implementation, spent in best.items():
         speed, cpu = options.images / spent["wall"], 1e6 * spent["cpu"] / options.images
-        print(f"  {way:24}{speed:9,.0f}{cpu:14,.0f}")
+        print(f"  {implementation:24}{speed:9,.0f}{cpu:14,.0f}")
     faster = {
-        way: {key: spent[key] / best[PIPELINE][key] for key in spent} for way, spent in best.items()
+        implementation: {key: spent[key] / best[PIPELINE][key] for key in spent}
+        for implementation, spent in best.items()
     }
     theirs = faster[PUBLISHED]
     bar = f", bar {BAR}: {verdict(theirs['wall'] >= BAR)}" if "conv" in name else ""
-    print(f"  {theirs['wall']:.2f} times the published way ({theirs['cpu']:.2f} in CPU time){bar}")
-    rivals = [way for way in ways if way in TORCH]
+    print(
+        f"  {theirs['wall']:.2f} times the published scripts ({theirs['cpu']:.2f} in CPU time){bar}"
+    )
+    rivals = [implementation for implementation in implementations if implementation in TORCH]
     if rivals:
-        rival = min(rivals, key=lambda way: best[way]["wall"])
+        rival = min(rivals, key=lambda implementation: best[implementation]["wall"])
         theirs = faster[rival]
         print(
             f"  {theirs['wall']:.2f} times PyTorch's best, {TORCH[rival]} "
@@ -102,11 +113,11 @@ def compare(name: str, ways: list[str], options: argparse.Namespace) -> None:
 
 
 class Worker:
-    """A process that trains an epoch when told."""
+    """A process that trains an epoch on request."""
 
-    def __init__(self, name: str, way: str, options: argparse.Namespace) -> None:
-        self._title = f"{name}, {way}"
-        command = [sys.executable, __file__, name, "--worker", way]
+    def __init__(self, name: str, implementation: str, options: argparse.Namespace) -> None:
+        self._title = f"{name}, {implementation}"
+        command = [sys.executable, __file__, name, "--worker", implementation]
         command += ["--images", str(options.images)]
         command += ["--peer", options.peer] if options.peer else []
         self._process = subprocess.Popen(
@@ -114,7 +125,7 @@ class Worker:
         )
 
     def say(self) -> dict[str, Any]:
-        """The next line that it prints."""
+        """The next JSON line that it prints."""
         assert self._process.stdout
         line = self._process.stdout.readline()
         if not line:
@@ -129,23 +140,27 @@ class Worker:
         return self.say()
 
     def end(self) -> None:
-        """Let it go."""
+        """Stop the process."""
         assert self._process.stdin
         self._process.stdin.close()
         self._process.wait()
 
 
-def work(way: str, name: str, images: int, peer: str | None) -> None:
-    """Be a worker: build, warm up, then time an epoch for every line of stdin."""
+def work(implementation: str, name: str, images: int, peer: str | None) -> None:
+    """Run as a worker: build, warm up, then time one epoch per line of stdin."""
     rng = np.random.default_rng(0)
     shape = (images, 28, 28)
-    made = np.where(rng.random(shape) < 0.3, rng.integers(1, 256, shape), 0).astype(np.uint8)
-    if way in (PIPELINE, MUON):
-        parameters, epoch = pipeline(name, made, "adam" if way == PIPELINE else "muon")
-    elif way == PUBLISHED:
-        parameters, epoch = published(name, made)
+    images_array = np.where(rng.random(shape) < 0.3, rng.integers(1, 256, shape), 0).astype(
+        np.uint8
+    )
+    if implementation in (PIPELINE, MUON):
+        parameters, epoch = pipeline(
+            name, images_array, "adam" if implementation == PIPELINE else "muon"
+        )
+    elif implementation == PUBLISHED:
+        parameters, epoch = published(name, images_array)
     else:
-        parameters, epoch = torch_way(way, name, made, peer)
+        parameters, epoch = torch_epoch(implementation, name, images_array, peer)
     epoch()
     print(json.dumps({"parameters": parameters}), flush=True)
     for _ in sys.stdin:
@@ -156,7 +171,7 @@ def work(way: str, name: str, images: int, peer: str | None) -> None:
 
 
 def pipeline(name: str, images: np.ndarray, optimiser: str) -> tuple[int, Epoch]:
-    """An epoch as `loop` trains it, with the other settings of params.yaml."""
+    """An epoch of `inkbench.training.loop`, with all other settings from params.yaml."""
     from inkbench import models
     from inkbench.training import batches, loop, runtime
 
@@ -177,7 +192,7 @@ def pipeline(name: str, images: np.ndarray, optimiser: str) -> tuple[int, Epoch]
 
 
 def published(name: str, images: np.ndarray) -> tuple[int, Epoch]:
-    """An epoch of the same network on floats in memory, by Keras' defaults."""
+    """An epoch of the same network with Keras' defaults, on float arrays."""
     from inkbench.training import runtime
 
     runtime.start_tensorflow()
@@ -188,12 +203,12 @@ def published(name: str, images: np.ndarray) -> tuple[int, Epoch]:
     return model.count_params(), lambda: model.fit(floats, floats, batch_size=batch, verbose=0)
 
 
-def _torch_ways(peer: str | None) -> list[str]:
-    """Names of PyTorch's ways; none, and a note, where it is not installed."""
+def _torch_implementations(peer: str | None) -> list[str]:
+    """Names of the PyTorch implementations; none, with a note, if it is not installed."""
     probe = [sys.executable, "-c", "import torch; print(torch.__version__)"]
     found = subprocess.run(probe, env=_with(peer), capture_output=True, text=True, check=False)
     if found.returncode:
-        print("PyTorch is not installed: its ways are left out (see --help)")
+        print("PyTorch is not installed: skipped (see --help)")
         return []
     print(f"PyTorch {found.stdout.strip()}")
     return list(TORCH)
@@ -203,8 +218,10 @@ def _with(peer: str | None) -> dict[str, str]:
     return os.environ | ({"PYTHONPATH": peer} if peer else {})
 
 
-def torch_way(way: str, name: str, images: np.ndarray, peer: str | None) -> tuple[int, Epoch]:
-    """An epoch of the same network in PyTorch, eager, with this machine's threads."""
+def torch_epoch(
+    implementation: str, name: str, images: np.ndarray, peer: str | None
+) -> tuple[int, Epoch]:
+    """An epoch of the same network in eager PyTorch, on all cores."""
     if peer:
         sys.path.append(peer)
     import torch
@@ -214,8 +231,8 @@ def torch_way(way: str, name: str, images: np.ndarray, peer: str | None) -> tupl
     torch.set_num_threads(len(os.sched_getaffinity(0)))
     network = peers.in_torch(name)
     inputs = torch.from_numpy(images)
-    network(inputs[:2, None] / 255)  # tells lazy layers their sizes
-    layout = torch.channels_last if way == "torch-last" else torch.contiguous_format
+    network(inputs[:2, None] / 255)  # initialises the lazy layers
+    layout = torch.channels_last if implementation == "torch-last" else torch.contiguous_format
     network = network.to(memory_format=layout)
     optimiser = torch.optim.Adam(network.parameters(), variant.learning_rate)
     measure = torch.nn.BCEWithLogitsLoss()
@@ -225,7 +242,7 @@ def torch_way(way: str, name: str, images: np.ndarray, peer: str | None) -> tupl
             shown = (inputs[chosen, None] / 255).contiguous(memory_format=layout)
             targets = (shown >= 0.5).float() if variant.binarise else shown
             optimiser.zero_grad(set_to_none=True)
-            with torch.autocast("cpu", torch.bfloat16, enabled=way == "torch-bf16"):
+            with torch.autocast("cpu", torch.bfloat16, enabled=implementation == "torch-bf16"):
                 outputs = network(targets if variant.binarise else shown)
             measure(outputs.float().reshape(targets.shape), targets).backward()
             optimiser.step()

@@ -1,10 +1,9 @@
-"""Is a training repeatable? Train and evaluate a variant twice and compare every byte.
+"""Train and evaluate a variant twice and compare every byte.
 
     python benchmarks/verify_repro.py notmnist-dense-ae      # or: make verify-repro VARIANT=…
 
-Both times in a temporary folder, with the settings and the processed data of this clone, which
-stays as it is. Takes twice as long as the two stages. Prints one line; exit code 1 and the name of
-the first file that differs if there is one.
+Both runs use a temporary folder, and the settings and processed data of this clone, which is not
+changed. Prints one line. If a file differs, it is named and the exit code is 1.
 """
 
 import argparse
@@ -40,7 +39,7 @@ def main() -> None:
 
 
 def make(variant: str, folder: Path) -> None:
-    """Run both stages in a folder that shares this clone's data; exit as they do if one fails."""
+    """Run both stages in a folder that shares this clone's data; exit with a failure's code."""
     shutil.copy(layout.PARAMS, folder)
     (folder / "data").mkdir()
     (folder / layout.processed("")).symlink_to(layout.processed("").resolve())
@@ -53,14 +52,14 @@ def make(variant: str, folder: Path) -> None:
 
 
 def outputs(folder: Path) -> dict[str, bytes]:
-    """Content of every file that the stages have made, by path."""
-    made = (layout.model_folder(""), layout.evaluation(""), layout.METRICS)
-    files = sorted(file for top in made for file in (folder / top).rglob("*") if file.is_file())
+    """Content of every output file of the stages, by path."""
+    folders = (layout.model_folder(""), layout.evaluation(""), layout.METRICS)
+    files = sorted(file for top in folders for file in (folder / top).rglob("*") if file.is_file())
     return {str(file.relative_to(folder)): file.read_bytes() for file in files}
 
 
 def verdict(variant: str, first: dict[str, bytes], second: dict[str, bytes]) -> int:
-    """Say whether both are the same; the exit code."""
+    """Print whether both runs are equal; return the exit code."""
     for path in sorted(first.keys() | second.keys()):
         if first.get(path) != second.get(path):
             print(f"{variant}: not repeatable: {path} differs between two runs", file=sys.stderr)

@@ -1,6 +1,6 @@
 """Measure a trained variant on its test data: models/VARIANT → metrics/VARIANT.json, evaluations/.
 
-What each metric means is in docs/metrics.md.
+docs/metrics.md defines the metrics.
 """
 
 from inkbench import layout
@@ -8,7 +8,7 @@ from inkbench.errors import run_stage
 
 
 def evaluate(variant: str) -> None:
-    """Evaluate one variant and record it."""
+    """Evaluate one variant and track it."""
     from inkbench import tracking
     from inkbench.evaluation import suite
     from inkbench.prediction import Predictor
@@ -16,7 +16,7 @@ def evaluate(variant: str) -> None:
 
     settings, card = suite.load_training_card(variant)
     with tracking.stage_run("evaluate", variant=variant, dataset=settings.dataset) as run:
-        runtime.set_up("float32", seed=0)  # repeatable to the last bit
+        runtime.set_up("float32", seed=0)  # repeatable to the bit
         model = Predictor.load(layout.model(variant))
         steps = {
             path.stem: Predictor.load(path)

@@ -5,7 +5,7 @@ from inkbench.errors import run_stage
 
 
 def plot(variant: str) -> None:
-    """Draw all figures of one variant and record them."""
+    """Draw all figures of one variant and track them."""
     from inkbench import tracking
     from inkbench.figures.variant import write
     from inkbench.figures.work import open_work
@@ -13,8 +13,8 @@ def plot(variant: str) -> None:
     work = open_work(variant)
     folder = layout.plots(variant)
     with tracking.stage_run("plot", variant=variant, dataset=work.card["dataset"]) as run:
-        with disk.new_version(folder) as fresh:
-            drawn = [path.name for path in write(work, fresh)]
+        with disk.new_version(folder) as scratch:
+            drawn = [path.name for path in write(work, scratch)]
         for file in drawn:
             run.log_artifact(folder / file, folder="figures")
     print(f"{folder}: {len(drawn)} figures")

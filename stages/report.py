@@ -5,13 +5,13 @@ from inkbench.errors import run_stage
 
 
 def report() -> None:
-    """Render all pages and record them."""
+    """Render all pages and track them."""
     from inkbench import tracking
     from inkbench.reporting import site
 
     with tracking.stage_run("report") as run:
-        with disk.new_version(layout.REPORTS) as fresh:
-            pages = site.render(fresh)
+        with disk.new_version(layout.REPORTS) as scratch:
+            pages = site.render(scratch)
         run.log_artifact(layout.REPORTS)
         run.sync()
     print(f"{layout.REPORTS / 'index.html'}: {len(pages)} pages")

@@ -1,6 +1,6 @@
 """Train one variant: data/processed/<dataset> → models/<variant>.
 
-A training that was stopped goes on where it left off; checkpoints are in .checkpoints/.
+A stopped training resumes after its last epoch; checkpoints are in .checkpoints/.
 """
 
 from inkbench import layout, params
@@ -8,7 +8,7 @@ from inkbench.errors import run_stage
 
 
 def train(variant: str) -> None:
-    """Train one variant and record it."""
+    """Train one variant and track it."""
     settings = params.load().variant(variant)
 
     from inkbench import tracking
