@@ -18,7 +18,13 @@ def writing(target: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise InkbenchError(_reason(target, error)) from None
+        if error.errno in _FULL:
+            folder = next(path for path in (target, *target.parents, Path()) if path.is_dir())
+            free = shutil.disk_usage(folder).free // 10**6
+            reason = f"no room to write it ({free} MB free); free some space and rerun"
+        else:
+            reason = f"cannot be written: {error.strerror or error}; fix the cause and rerun"
+        raise InkbenchError(f"{target}: {reason}") from None
 
 
 def empty_folder(folder: Path) -> None:
@@ -74,11 +80,3 @@ def write_text(path: Path, text: str) -> None:
     """Write a UTF-8 text file atomically; raises the errors of `new_file`."""
     with new_file(path) as scratch:
         scratch.write_text(text, encoding="utf-8")
-
-
-def _reason(target: Path, error: OSError) -> str:
-    if error.errno in _FULL:
-        folder = next(path for path in (target, *target.parents, Path()) if path.is_dir())
-        free = shutil.disk_usage(folder).free // 10**6
-        return f"{target}: no room to write it ({free} MB free); free some space and rerun"
-    return f"{target}: cannot be written: {error.strerror or error}; fix the cause and rerun"

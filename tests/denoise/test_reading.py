@@ -159,7 +159,7 @@ def test_unreadable_file_gives_the_reason(tmp_path: Path, monkeypatch: pytest.Mo
 
     path = save(tmp_path / "a.png", Image.fromarray(GREYS))
     monkeypatch.setattr(Path, "open", denied)
-    assert error(path) == "Permission denied"
+    assert "Permission denied" in error(path)
 
 
 def test_mpo_preview_is_skipped(tmp_path: Path) -> None:

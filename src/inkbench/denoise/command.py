@@ -133,13 +133,7 @@ def clean_file(model: "keras.Model", task: Task, settings: Settings) -> str:
 
 
 class LockedModel:
-    """A model for several threads: one predicts at a time, so its memory is needed once.
-
-    Parameters
-    ----------
-    model
-        A Keras model.
-    """
+    """A Keras model for several threads: one predicts at a time, which bounds memory."""
 
     def __init__(self, model: "keras.Model") -> None:
         self.layers = model.layers

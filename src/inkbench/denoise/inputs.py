@@ -132,8 +132,12 @@ def _in_folder(folder: Path, out: Path | None) -> Iterator[tuple[Path, Path]]:
     empty = True
     for root, folders, names in os.walk(folder):
         parent = Path(root)
-        kept = [n for n in folders if not n.startswith(".") and not _same(parent / n, out)]
-        folders[:] = sorted(kept)
+        folders[:] = sorted(
+            name
+            for name in folders
+            if not name.startswith(".")
+            and not (out and out.exists() and out.samefile(parent / name))
+        )
         for name in sorted(names):
             path = parent / name
             if path.suffix.lower() in READABLE and not name.startswith("."):
@@ -141,10 +145,6 @@ def _in_folder(folder: Path, out: Path | None) -> Iterator[tuple[Path, Path]]:
                 yield path, path.relative_to(folder).with_name(_target_name(path))
     if empty:
         raise InkbenchError(f"{shown(folder)}: no images in this folder")
-
-
-def _same(folder: Path, out: Path | None) -> bool:
-    return out is not None and out.exists() and os.path.samefile(folder, out)
 
 
 def _target_name(source: Path) -> str:

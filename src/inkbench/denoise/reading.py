@@ -74,16 +74,10 @@ def read(path: Path, pdf_dpi: int = 300, max_pixels: int = MAX_PIXELS) -> Iterat
         raise InkbenchError(f"{shown(path)}: {error}") from None
     except MemoryError:
         raise InkbenchError(f"{shown(path)}: too large for this machine's memory") from None
-    except OSError as error:
-        reason = error.strerror or _reason(error)
-        raise InkbenchError(f"{shown(path)}: {reason}") from None
     except Exception as error:  # decoders raise undocumented errors for damaged files
-        raise InkbenchError(f"{shown(path)}: damaged ({_reason(error)})") from None
-
-
-def _reason(error: Exception) -> str:
-    lines = str(error).splitlines()
-    return lines[0][:120] if lines else type(error).__name__
+        lines = str(error).splitlines() or [type(error).__name__]
+        reason = getattr(error, "strerror", None) or lines[0][:120]
+        raise InkbenchError(f"{shown(path)}: cannot be read ({reason})") from None
 
 
 def _start(path: Path) -> bytes:

@@ -2,9 +2,8 @@
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 from PIL import Image, PngImagePlugin, TiffImagePlugin
@@ -23,14 +22,8 @@ _KEPT = (0x010D, 0x010E, 0x010F, 0x0110, 0x011D, 0x0132, 0x013B, 0x8298)
 _EXIF_IFD, _KEPT_EXIF = 0x8769, (0x9003, 0x9004, 0x9010, 0x9011)
 
 
-class Pages(Protocol):
-    """Writer for the cleaned pages of one file."""
-
-    def add(self, page: np.ndarray, scan: Scan) -> None: ...
-
-
 @contextlib.contextmanager
-def writing(target: Path, force: bool) -> Iterator[Pages]:
+def writing(target: Path, force: bool) -> Iterator["PageWriter"]:
     """Write a file page by page; it appears if the block succeeds.
 
     Parameters
@@ -49,7 +42,7 @@ def writing(target: Path, force: bool) -> Iterator[Pages]:
     with disk.writing(target):
         target.parent.mkdir(parents=True, exist_ok=True)
     with disk.new_file(target) as scratch:
-        yield _WRITERS[target.suffix.lower()](scratch, target)
+        yield PageWriter(scratch, target)
         _refuse_existing(target, force)
 
 
@@ -60,58 +53,46 @@ def _refuse_existing(target: Path, force: bool) -> None:
         raise InkbenchError(f"{shown(target)}: exists; use --force to overwrite it")
 
 
-class _Single:
+class PageWriter:
+    """Append pages to a file; `writing` creates it.
+
+    Parameters
+    ----------
+    file
+        File to write.
+    target
+        Its final path: the suffix decides the format, the name is the title of a PDF.
+    """
+
     def __init__(self, file: Path, target: Path) -> None:
-        self._file, self._target, self._full = file, target, False
+        self._file, self._target = file, target
+        self._count = 0
 
     def add(self, page: np.ndarray, scan: Scan) -> None:
-        if self._full:
+        """Append a page: uint8 ``[h, w]`` or ``[h, w, 3]``, with the metadata of its scan."""
+        image, exif, suffix = Image.fromarray(page), _kept(scan.exif), self._target.suffix.lower()
+        append = self._count > 0
+        self._count += 1
+        if suffix in (".tif", ".tiff"):
+            with self._file.open("r+b" if append else "w+b") as stream:
+                tiff = TiffImagePlugin.AppendingTiffWriter(stream)
+                image.save(tiff, "TIFF", compression="tiff_lzw", exif=exif, dpi=scan.dpi)
+                tiff.newFrame()
+                del tiff  # its finaliser seeks: on Python 3.13, a closed file would cause a warning
+        elif suffix == ".pdf":
+            title, dpi = None if append else shown(self._target.stem), scan.dpi or (150, 150)
+            image.save(self._file, "PDF", append=append, dpi=dpi, quality=_QUALITY, title=title)
+        elif append:
             raise InkbenchError(
                 f"{shown(self._target)}: this format holds one page, but the input has several; "
                 "choose .tif or .pdf"
             )
-        self._full = True
-        image, exif = Image.fromarray(page), _kept(scan.exif) or b""
-        if self._target.suffix.lower() == ".png":
+        elif suffix == ".png":
             chunks = _chunks(scan.text)
-            image.save(self._file, "PNG", pnginfo=chunks, dpi=scan.dpi, exif=exif)
+            image.save(self._file, "PNG", pnginfo=chunks, dpi=scan.dpi, exif=exif or b"")
         else:
-            dpi = scan.dpi or (0, 0)
-            image.save(self._file, "JPEG", quality=_QUALITY, subsampling=0, dpi=dpi, exif=exif)
-
-
-class _Tiff:
-    def __init__(self, file: Path, target: Path) -> None:
-        self._file = file
-
-    def add(self, page: np.ndarray, scan: Scan) -> None:
-        image, exif = Image.fromarray(page), _kept(scan.exif)
-        with self._file.open("r+b" if self._file.exists() else "w+b") as stream:
-            tiff = TiffImagePlugin.AppendingTiffWriter(stream)
-            image.save(tiff, "TIFF", compression="tiff_lzw", exif=exif, dpi=scan.dpi)
-            tiff.newFrame()
-            del tiff  # its finaliser seeks: on Python 3.13, a closed file would cause a warning
-
-
-class _Pdf:
-    def __init__(self, file: Path, target: Path) -> None:
-        self._file, self._title = file, shown(target.stem)
-
-    def add(self, page: np.ndarray, scan: Scan) -> None:
-        append = self._file.exists()
-        title, dpi = None if append else self._title, scan.dpi or (150, 150)
-        image = Image.fromarray(page)
-        image.save(self._file, "PDF", append=append, dpi=dpi, quality=_QUALITY, title=title)
-
-
-_WRITERS: dict[str, Callable[[Path, Path], Pages]] = {
-    ".png": _Single,
-    ".jpg": _Single,
-    ".jpeg": _Single,
-    ".tif": _Tiff,
-    ".tiff": _Tiff,
-    ".pdf": _Pdf,
-}
+            options = {"quality": _QUALITY, "subsampling": 0, "dpi": scan.dpi or (0, 0)}
+            image.save(self._file, "JPEG", exif=exif or b"", **options)
 
 
 def _kept(exif: Image.Exif) -> Image.Exif:
