@@ -1,7 +1,6 @@
 """Classify letters or digits in images: `inkbench classify`."""
 
 import contextlib
-import math
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -134,16 +133,13 @@ def _scattered(page: np.ndarray, settings: Settings) -> Iterator[tuple[str, np.n
     boxes = [box for box, area in zip(boxes, areas, strict=True) if area >= _MIN_AREA]
     if not boxes:
         raise InkbenchError("no letters on this sheet")
-    height = np.median([box[0].stop - box[0].start for box in boxes])
-    boxes.sort(key=lambda box: (box[0].start + box[0].stop) / 2)
-    line, last, lines = 0, -math.inf, []
-    for box in boxes:
-        middle = (box[0].start + box[0].stop) / 2
-        line += middle - last > 0.6 * height
-        last = middle
-        lines.append(line)
-    order = sorted(range(len(boxes)), key=lambda i: (lines[i], boxes[i][1].start))
-    for number, i in enumerate(order, 1):
+    boxes.sort(key=lambda box: box[0].start + box[0].stop)
+    top, bottom, left = np.array(
+        [(rows.start, rows.stop, columns.start) for rows, columns in boxes]
+    ).T
+    centre = (top + bottom) / 2
+    lines = np.cumsum(np.diff(centre, prepend=-np.inf) > 0.6 * np.median(bottom - top))
+    for number, i in enumerate(np.lexsort((left, lines)), 1):
         yield f"[{number}]", _framed(light[boxes[i]], _FILL[settings.dataset])
 
 
