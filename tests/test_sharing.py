@@ -130,12 +130,10 @@ def _publish(shell: Shell, owner: Path) -> Team:
 def test_new_seed_reruns_preprocess_and_uploads_only_changed_files(team: Team) -> None:
     assert re.findall(r"Running stage '(.+)'", team.output["v2"]) == ["preprocess@notmnist"]
     assert team.versions["v1"]["test.npz"] != team.versions["v2"]["test.npz"]
-
     pushed = re.search(r"(\d+) files? pushed", team.output["v2"])
     assert pushed is not None
-    assert (
-        int(pushed[1]) == len(team.versions["v2"]) + 1
-    )  # plus the folder listing, without the raw archive
+    # The folder listing is one more file; the raw archive is not uploaded again.
+    assert int(pushed[1]) == len(team.versions["v2"]) + 1
 
 
 def test_git_stores_the_remote_without_keys(team: Team) -> None:
