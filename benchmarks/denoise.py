@@ -1,11 +1,11 @@
-"""What `inkbench denoise` takes for an A4 page at 300 dpi: peak memory and time.
+"""Measure time and peak memory of `inkbench denoise` for A4 pages at 300 dpi.
 
     python benchmarks/denoise.py [--model models/documents-unet/model.keras] [--pages N] [--jobs N]
 
-Draws pages of 2480×3508 pixels with text of 11 points on stained paper, cleans them with the
-command in a process of its own, once one page and once all, and prints the difference too: start-up
-(ten seconds, mostly TensorFlow) is paid once. `--colour` measures coloured pages with
---keep-colour, the dearest way.
+Draws pages of 2480×3508 pixels with 11-point text on stained paper and runs the command in a
+separate process, first for one page, then for all. The difference gives the time per further page
+without start-up (ten seconds, mostly TensorFlow). `--colour` measures colour pages with
+--keep-colour, the slowest option.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from inkbench.datasets.synthetic import paper, prose
 SIZE = (2480, 3508)  # pixels
 DPI = 300
 POINTS = 11
-SHRUNK = 4  # paper is drawn so much smaller: stains are smooth
+PAPER_SCALE = 4  # paper is drawn at a quarter of the size: stains are smooth
 INK = 12  # grey level
 
 
@@ -47,21 +47,21 @@ def main() -> None:
             (page.convert("RGB") if options.colour else page).save(pages[-1], dpi=(DPI, DPI))
         extra = ["--model", str(options.model), "--jobs", str(options.jobs)]
         extra += ["--keep-colour"] if options.colour else []
-        one, one_peak = run(pages[:1], Path(folder) / "one", extra)
-        print(f"1 page: {one:.1f} s, peak memory {one_peak:.0f} MB")
+        first, peak = run(pages[:1], Path(folder) / "one", extra)
+        print(f"1 page: {first:.1f} s, peak memory {peak:.0f} MB")
         if options.pages > 1:
-            many, peak = run(pages, Path(folder) / "all", extra)
-            print(f"{options.pages} pages: {many:.1f} s, peak memory {peak:.0f} MB")
-            each = (many - one) / (options.pages - 1)
+            total, peak = run(pages, Path(folder) / "all", extra)
+            print(f"{options.pages} pages: {total:.1f} s, peak memory {peak:.0f} MB")
+            each = (total - first) / (options.pages - 1)
             print(f"each further page: {each:.1f} s, {SIZE[0] * SIZE[1] / 1e6 / each:.2f} Mpixel/s")
 
 
 def draw(seed: int) -> Image.Image:
-    """A page of text on paper that was folded, crumpled, trodden on or stained."""
+    """Draw a page of text on folded, wrinkled, stepped-on or stained paper."""
     random = np.random.default_rng(seed)
     page = Image.new("L", SIZE, 255)
-    face = font_source_sans_pro.font_files_ttf["SourceSansPro"]
-    font = ImageFont.truetype(face, round(POINTS / 72 * DPI))
+    path = font_source_sans_pro.font_files_ttf["SourceSansPro"]
+    font = ImageFont.truetype(path, round(POINTS / 72 * DPI))
     pen, top, margin = ImageDraw.Draw(page), 200, 200
     for words in prose.paragraphs(random):
         line = ""
@@ -75,14 +75,14 @@ def draw(seed: int) -> Image.Image:
         if top > SIZE[1] - 300:
             break
     noise = list(paper.NOISES.values())[seed % len(paper.NOISES)]
-    sheet = noise((SIZE[1] // SHRUNK, SIZE[0] // SHRUNK), random).astype(np.float32)
+    sheet = noise((SIZE[1] // PAPER_SCALE, SIZE[0] // PAPER_SCALE), random).astype(np.float32)
     sheet = np.asarray(Image.fromarray(sheet).resize(SIZE, Image.Resampling.BICUBIC))
     ink = 1 - np.asarray(page) / np.float32(255)
     return Image.fromarray((sheet + ink * (INK - sheet)).clip(0, 255).astype(np.uint8))
 
 
 def run(pages: list[Path], out: Path, extra: list[str]) -> tuple[float, float]:
-    """Wall seconds and peak megabytes of the command."""
+    """Run the command; returns wall time in seconds and peak memory in MB."""
     command = [sys.executable, "-m", "inkbench.cli", "denoise", *map(str, pages), "-o", str(out)]
     started = time.perf_counter()
     process = subprocess.Popen([*command, *extra], stdout=subprocess.DEVNULL)

@@ -1,11 +1,11 @@
-"""How well Tesseract reads pages before and after they are cleaned.
+"""Measure Tesseract's character error rate on noisy and restored pages.
 
     python benchmarks/ocr.py [--model models/documents-unet/model.keras] [--pages N]
 
-On the page-disjoint test pages; the truth is what Tesseract reads on the clean twin of a page. A
-character error rate is the edit distance to that text over its length, pooled over all pages.
-Needs the program `tesseract` (Debian: apt-get install tesseract-ocr) and data/processed/documents;
-without the former it says so and ends well. A few minutes.
+Uses the page-disjoint test pages. The reference text is Tesseract's output for the clean twin of a
+page. The character error rate is the edit distance to that text divided by its length, pooled over
+all pages. Needs the program `tesseract` (Debian: apt-get install tesseract-ocr) and
+data/processed/documents; skips the benchmark without Tesseract. Takes a few minutes.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from inkbench.datasets.common.background import without_background
 from inkbench.errors import one_line_errors
 from inkbench.prediction import Predictor
 
-ENLARGED = 2  # times: Tesseract wants letters of twenty to thirty pixels, these have about twelve
+ENLARGED = 2  # Tesseract works best for letters of 20 to 30 pixels; these have about 12
 Counts = dict[str, list[int]]  # edits and characters, by kind of page
 
 
@@ -44,36 +44,36 @@ def main() -> None:
 
 
 def measure(pages: list[store.Page], model: Predictor) -> Counts:
-    """Edits and characters for the pages as they are, without their paper, and restored."""
-    truths: dict[int, str] = {}
+    """Count edits and characters of noisy, background-divided and restored pages."""
+    references: dict[int, str] = {}
     counts: Counts = {}
     for page in tqdm(pages, "reading", unit="page", disable=None):
-        if page.group not in truths:
-            truths[page.group] = text_of(page.clean)
-        truth = truths[page.group]
+        if page.group not in references:
+            references[page.group] = text_of(page.clean)
+        reference = references[page.group]
         for kind, image in (
             ("noisy", page.noisy),
-            ("divided by its paper", as_bytes(without_background(page.noisy))),
+            ("background division", as_bytes(without_background(page.noisy))),
             ("restored", as_bytes(model.restore(page.noisy))),
         ):
-            edits = distance(text_of(image), truth)
+            edits = distance(text_of(image), reference)
             for key in (kind, f"{kind}, {page.noise}"):
-                found = counts.setdefault(key, [0, 0])
-                found[0] += edits
-                found[1] += len(truth)
+                total = counts.setdefault(key, [0, 0])
+                total[0] += edits
+                total[1] += len(reference)
     return counts
 
 
 def report(counts: Counts) -> None:
-    """Print the error rates, and how much of the gap is closed."""
+    """Print the error rates, and by how much restoration reduces them."""
     for key, (edits, characters) in sorted(counts.items()):
         print(f"{key:34} {edits / characters:7.2%}  ({edits:,} of {characters:,} characters)")
-    closed = 1 - counts["restored"][0] / counts["noisy"][0]
-    print(f"gap between noisy and clean closed: {closed:.1%}")
+    reduction = 1 - counts["restored"][0] / counts["noisy"][0]
+    print(f"errors removed by restoration: {reduction:.1%}")
 
 
 def text_of(page: np.ndarray) -> str:
-    """What Tesseract reads on a page, with single spaces."""
+    """Tesseract's output for a page, with single spaces."""
     size = [ENLARGED * side for side in reversed(page.shape)]
     image = Image.fromarray(page).resize(size, Image.Resampling.LANCZOS)
     command = ["tesseract", "stdin", "stdout", "--psm", "6", "--dpi", "300", "-l", "eng"]
@@ -88,16 +88,16 @@ def text_of(page: np.ndarray) -> str:
 
 
 def as_bytes(page: np.ndarray) -> np.ndarray:
-    """Greys in [0, 1] as uint8."""
+    """Convert greys in [0, 1] to uint8."""
     return np.rint(page.clip(0, 1) * 255).astype(np.uint8)
 
 
-def distance(one: str, other: str) -> int:
-    """Fewest insertions, deletions and replacements from one to the other (Levenshtein, 1966)."""
-    letters = np.array(list(other))
-    steps = np.arange(len(other) + 1)
+def distance(source: str, target: str) -> int:
+    """Edit distance: insertions, deletions and substitutions (Levenshtein, 1966)."""
+    letters = np.array(list(target))
+    steps = np.arange(len(target) + 1)
     row = steps.copy()
-    for letter in one:
+    for letter in source:
         best = np.minimum(row[1:] + 1, row[:-1] + (letters != letter))
         below = np.concatenate([[row[0] + 1], best])
         row = np.minimum.accumulate(below - steps) + steps  # insertions, from the left

@@ -1,4 +1,4 @@
-"""Restore Kaggle's pages without answers: models/VARIANT → submission/submission.csv.gz.
+"""Restore Kaggle's test pages with models/VARIANT and write submission/submission.csv.gz.
 
 Upload it: `kaggle competitions submit -c denoising-dirty-documents -f FILE -m NOTE`.
 """
@@ -8,18 +8,18 @@ from inkbench.errors import run_stage
 
 
 def submit(variant: str) -> None:
-    """Write the submission of one variant and record it."""
+    """Write the submission of one variant and track it."""
     from inkbench import submission, tracking
     from inkbench.training import runtime
 
     with tracking.stage_run("submission", variant=variant, dataset="documents") as run:
-        runtime.set_up("float32", seed=0)  # repeatable to the last bit
-        with disk.new_version(layout.SUBMISSION) as fresh:
-            card = submission.make(variant, fresh)
+        runtime.set_up("float32", seed=0)  # reproducible bytes
+        with disk.new_version(layout.SUBMISSION) as folder:
+            card = submission.make(variant, folder)
         run.set_tags({"data_source": card["data_source"]})
         run.log_metrics(card)
         run.log_artifact(layout.SUBMISSION_CARD)
-    print(submission.told(card, layout.SUBMISSION))
+    print(submission.summary(card, layout.SUBMISSION))
 
 
 if __name__ == "__main__":

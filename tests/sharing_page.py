@@ -1,4 +1,4 @@
-"""The commands of docs/sharing.md, and a shell to run them in temporary repositories."""
+"""Read the commands of docs/sharing.md and run them in temporary repositories."""
 
 import os
 import re
@@ -12,19 +12,19 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "sharing.md"
 
-# What the page calls them.
+# Placeholders of the page.
 GIT = "https://example.org/our/inkbench"
 FOLDER = "/srv/inkbench"
 BUCKET = "s3://our-bucket/inkbench"
 ENDPOINT = "https://s3.example.org"
 KEY, SECRET = "our-key", "our-secret"
 
-_KEPT = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH")  # nobody's keys, remotes or proxies
+_KEPT = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH")  # no keys, remotes or proxies of this machine
 _BLOCK = re.compile(r"^### ([^\n]+)\n(?:(?!#|```)[^\n]*\n)*```(sh|python)\n(.*?)^```", re.M | re.S)
 
 
 def recipes() -> dict[str, str]:
-    """Commands of the page, as shell scripts, by the heading that they stand under."""
+    """The code blocks of the page as shell scripts, by heading."""
     blocks = _BLOCK.findall(PAGE.read_text(encoding="utf-8"))
     return {
         title: f"python - <<'END'\n{text}END\n" if language == "python" else text
@@ -33,7 +33,7 @@ def recipes() -> dict[str, str]:
 
 
 def copy(folder: Path, *names: str) -> None:
-    """Copy what a fresh clone of the working tree would hold of some files and folders."""
+    """Copy files and folders as a fresh clone of the working tree would hold them."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", *names],
         cwd=ROOT,
@@ -48,41 +48,41 @@ def copy(folder: Path, *names: str) -> None:
 
 @dataclass(frozen=True)
 class Shell:
-    """A person's shell: no settings of this machine, the page's names stand for made places.
+    """Shell of a user, without this machine's settings.
 
     Attributes
     ----------
     home
         Folder for settings and temporary files.
-    places
-        What stands for the names that the page uses.
+    values
+        Replacements for the page's placeholders.
     keys
-        Whether the environment has the keys of the S3 server, as the page says.
+        Whether to set the S3 keys in the environment, as the page describes.
     """
 
     home: Path
-    places: Mapping[str, str]
+    values: Mapping[str, str]
     keys: bool = False
 
     def recipe(self, folder: Path, title: str) -> str:
-        """Run the commands under a heading; returns what they print."""
+        """Run the commands under a heading and return their output."""
         return self.run(folder, recipes()[title])
 
     def run(self, folder: Path, script: str) -> str:
-        """Run a script in a folder; it has to succeed."""
+        """Run a script that must succeed, and return its output."""
         if self.keys:
             script = recipes()["Keys in the environment"] + script
-        for name, place in self.places.items():
-            script = script.replace(name, place)
-        ran = subprocess.run(
+        for placeholder, value in self.values.items():
+            script = script.replace(placeholder, value)
+        done = subprocess.run(
             ["sh", "-eu", "-c", script],
             cwd=folder,
             env=self._environment(),
             capture_output=True,
             text=True,
         )
-        assert ran.returncode == 0, f"{script}\n{ran.stdout}\n{ran.stderr}"
-        return ran.stdout
+        assert done.returncode == 0, f"{script}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
 
     def _environment(self) -> dict[str, str]:
         temporary = self.home / "tmp"

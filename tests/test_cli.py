@@ -1,4 +1,4 @@
-"""The command `inkbench`."""
+"""The command `inkbench`: its arguments, exit codes and one-line errors."""
 
 import resource
 import socket
@@ -11,99 +11,101 @@ import pytest
 from inkbench import cli
 
 
-def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """Run a command that must fail with exit code 2 and one line; return its stderr."""
     with pytest.raises(SystemExit) as stopped:
         cli.main(list(arguments))
-    return int(stopped.value.code or 0), capsys.readouterr().err
+    assert stopped.value.code == 2
+    return capsys.readouterr().err
 
 
-def test_help_answers_at_once_and_names_the_commands() -> None:
-    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
-    command = [sys.executable, "-m", "inkbench.cli", "--help"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before < 1  # 0.1 s
-    commands = {"ui", "sync", "rollback", "readme", "denoise", "classify", "submission", "grade"}
-    assert commands <= set(done.stdout.split())
-
-
-def test_outside_of_the_repository_is_one_clear_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    code, said = run(capsys, "sync")
-    assert code == 2
-    assert "no dvc.yaml here or above" in said
-
-
-@pytest.mark.parametrize("port", ["0", "-1", "65536", "http", ""])
-def test_an_impossible_port_is_refused(port: str, capsys: pytest.CaptureFixture[str]) -> None:
-    code, said = run(capsys, "ui", f"--port={port}")
-    assert code == 2
-    assert "is not a port" in said
-
-
-def test_ui_does_not_pose_as_the_page_of_a_server(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (tmp_path / "dvc.yaml").touch()
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://user:secret@example.org")
-    code, said = run(capsys, "ui")
-    assert code == 2
-    assert "not a local SQLite store" in said
-    assert "secret" not in said
-
-
-def test_without_a_variant_for_kaggle_one_must_be_named(
-    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (tmp_path / "dvc.yaml").touch()
-    text = (root / "params.yaml").read_text()
-    (tmp_path / "params.yaml").write_text(text.replace("submission: [documents-unet]", ""))
-    monkeypatch.chdir(tmp_path)
-    assert run(capsys, "submission") == (
-        2,
-        "inkbench: error: params.yaml: submission: [] names no variant; use --variant\n",
-    )
-
-
-def test_a_port_that_is_taken_is_one_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (tmp_path / "dvc.yaml").touch()
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        code, said = run(capsys, "ui", f"--port={port}")
-    assert code == 2
-    assert said == f"inkbench: error: --port {port}: Address already in use; choose another\n"
-
-
-def test_a_rollback_without_a_store_makes_none(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working directory with an empty dvc.yaml and the default tracking store."""
     (tmp_path / "dvc.yaml").touch()
     monkeypatch.chdir(tmp_path)
     for name in ("DVC_ROOT", "MLFLOW_TRACKING_URI"):
         monkeypatch.delenv(name, raising=False)
-    code, said = run(capsys, "rollback", "documents-restorer")
-    assert code == 2
-    assert "no store yet; `dvc repro` makes it" in said
-    assert [path.name for path in tmp_path.iterdir()] == ["dvc.yaml"]
+    return tmp_path
 
 
-def test_only_a_restorer_can_be_submitted(
+def test_help_is_fast_and_lists_the_commands() -> None:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+    command = [sys.executable, "-m", "inkbench.cli", "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before < 1  # measured: 0.1 s
+    commands = {"ui", "sync", "rollback", "readme", "denoise", "classify", "submission", "grade"}
+    assert commands <= set(done.stdout.split())
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *(["ui", f"--port={port}"] for port in ("0", "-1", "65536", "http", "")),
+        *(["classify", "a", f"--sheet={grid}"] for grid in ("0x3", "3", "axb", "²x2", "9999x2")),
+        *(["denoise", "a", "-o=b", f"--scale={factor}"] for factor in ("nan", "0", "5", "x")),
+        *(["denoise", "a", "-o=b", limit] for limit in ("--jobs=0", "--dpi=9999")),
+    ],
+    ids=" ".join,
+)
+def test_invalid_argument_names_option_and_value(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    option, _, value = arguments[-1].partition("=")
+    error = run(capsys, *arguments)
+    assert option in error and repr(value) in error and "expected" in error
+
+
+def test_outside_a_repository_the_folder_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    error = run(capsys, "sync")
+    assert str(tmp_path) in error and "dvc.yaml" in error
+
+
+def test_ui_refuses_a_remote_server_without_showing_its_password(
+    repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://user:secret@example.org")
+    error = run(capsys, "ui")
+    assert "MLFLOW_TRACKING_URI" in error and "example.org" in error
+    assert "secret" not in error
+
+
+def test_ui_names_a_port_in_use(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        error = run(capsys, "ui", f"--port={port}")
+    assert f"--port {port}: Address already in use" in error
+    assert error.count("\n") == 1
+
+
+def test_rollback_creates_no_store(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "`dvc repro`" in run(capsys, "rollback", "documents-restorer")
+    assert [path.name for path in repository.iterdir()] == ["dvc.yaml"]
+
+
+def test_submission_needs_a_variant(
+    root: Path, repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (root / "params.yaml").read_text()
+    (repository / "params.yaml").write_text(text.replace("submission: [documents-unet]", ""))
+    error = run(capsys, "submission")
+    assert "params.yaml" in error and "--variant" in error
+    assert error.count("\n") == 1
+
+
+def test_submission_needs_a_restoration_variant(
     root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     monkeypatch.chdir(root)
-    code, said = run(capsys, "submission", "--variant", "mnist-vae", "-o", str(tmp_path / "new"))
-    assert code == 2
-    assert "its task is reconstruction; name a restorer" in said
+    error = run(capsys, "submission", "--variant", "mnist-vae", "-o", str(tmp_path / "new"))
+    assert "mnist-vae" in error and "reconstruction" in error
     assert not (tmp_path / "new").exists()
 
 
-def test_a_reader_that_leaves_is_no_error() -> None:
+def test_broken_pipe_prints_no_error() -> None:
     script = "from inkbench.errors import one_line_errors\n"
     script += "with one_line_errors():\n    for _ in range(100_000): print('a line')"
     pipe = f'"{sys.executable}" -c "{script}" | head -1'

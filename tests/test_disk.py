@@ -1,3 +1,4 @@
+import errno
 import os
 from pathlib import Path
 
@@ -9,88 +10,74 @@ from inkbench.errors import InkbenchError
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder with something good in it."""
-    made = tmp_path / "good"
-    with disk.new_version(made) as scratch:
-        (scratch / "kept.txt").write_text("good")
-    return made
+    """A folder that holds ``kept.txt``, written by `disk.new_version`."""
+    folder = tmp_path / "results"
+    with disk.new_version(folder) as scratch:
+        (scratch / "kept.txt").write_text("old")
+    return folder
 
 
 def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_a_new_version_takes_the_place_of_the_old_one_whole(folder: Path) -> None:
+def test_new_version_replaces_the_whole_folder(folder: Path) -> None:
     with disk.new_version(folder) as scratch:
-        (scratch / "other.txt").write_text("better")
+        (scratch / "other.txt").write_text("new")
     assert names(folder) == ["other.txt"]
 
 
-def test_an_error_while_writing_leaves_the_old_version(folder: Path) -> None:
+def test_new_version_keeps_the_old_folder_after_an_error(folder: Path) -> None:
     with pytest.raises(ZeroDivisionError), disk.new_version(folder) as scratch:
-        (scratch / "half.txt").write_text("half")
+        (scratch / "partial.txt").write_text("partial")
         raise ZeroDivisionError
     assert names(folder) == ["kept.txt"]
-    assert names(folder.parent) == ["good"]
+    assert names(folder.parent) == ["results"]
 
 
-def test_what_a_killed_run_left_is_swept_up(folder: Path) -> None:
-    scratch = folder.with_name(".good.new")
-    scratch.mkdir()
-    (scratch / "half.txt").write_text("half")
-    with disk.new_version(folder) as again:
-        (again / "kept.txt").write_text("good")
+def test_new_version_removes_leftovers_of_a_killed_run(folder: Path) -> None:
+    leftover = folder.with_name(".results.new")
+    leftover.mkdir()
+    (leftover / "partial.txt").write_text("partial")
+    with disk.new_version(folder) as scratch:
+        (scratch / "kept.txt").write_text("new")
     assert names(folder) == ["kept.txt"]
 
 
-def test_a_new_file_takes_its_name_when_it_is_whole(folder: Path) -> None:
+def test_new_file_appears_only_when_complete(folder: Path) -> None:
     path = folder / "kept.txt"
     with disk.new_file(path) as scratch:
-        scratch.write_text("better")
-        assert scratch.suffix == ".txt", "some writers go by the suffix"
-        assert path.read_text() == "good"
-    assert path.read_text() == "better"
+        scratch.write_text("new")
+        assert scratch.suffix == ".txt", "some writers choose the format by the suffix"
+        assert path.read_text() == "old"
+    assert path.read_text() == "new"
     assert names(folder) == ["kept.txt"]
 
 
-def test_two_processes_do_not_write_into_the_same_scratch(
+def test_new_file_keeps_concurrent_processes_apart(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with disk.new_file(folder / "kept.txt") as mine:
+    with disk.new_file(folder / "kept.txt") as first:
         monkeypatch.setattr(os, "getpid", lambda: -1)
-        with disk.new_file(folder / "kept.txt") as theirs:
-            assert theirs != mine
-            theirs.write_text("theirs")
-        mine.write_text("mine")
-    assert (folder / "kept.txt").read_text() == "mine"
+        with disk.new_file(folder / "kept.txt") as second:
+            assert second != first
+            second.write_text("second")
+        first.write_text("first")
+    assert (folder / "kept.txt").read_text() == "first"
     assert names(folder) == ["kept.txt"]
 
 
-def test_a_file_that_fails_leaves_the_one_that_was_there(folder: Path) -> None:
+def test_new_file_keeps_the_old_file_after_an_error(folder: Path) -> None:
     with pytest.raises(ZeroDivisionError), disk.new_file(folder / "kept.txt") as scratch:
-        scratch.write_text("half")
+        scratch.write_text("partial")
         raise ZeroDivisionError
     assert names(folder) == ["kept.txt"]
-    assert (folder / "kept.txt").read_text() == "good"
+    assert (folder / "kept.txt").read_text() == "old"
 
 
-def test_no_room_is_one_line_that_names_the_file(folder: Path) -> None:
+def test_full_disk_error_names_the_file_and_the_free_space(folder: Path) -> None:
     with (
-        pytest.raises(InkbenchError, match=r"kept\.txt: no room to write it \(\d+ MB free"),
+        pytest.raises(InkbenchError, match=r"kept\.txt: .*\d+ MB free"),
         disk.new_file(folder / "kept.txt"),
     ):
-        raise OSError(28, os.strerror(28))
-
-
-def test_a_card_has_the_same_bytes_for_the_same_content(tmp_path: Path) -> None:
-    one, other = tmp_path / "one.json", tmp_path / "other.json"
-    disk.write_json(one, {"b": "σ", "a": 1})
-    disk.write_json(other, {"a": 1, "b": "σ"})
-    assert one.read_bytes() == other.read_bytes()
-    assert one.read_text("utf-8") == '{\n  "a": 1,\n  "b": "σ"\n}\n'
-
-
-def test_a_card_holds_no_number_that_json_does_not_know(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="not JSON compliant"):
-        disk.write_json(tmp_path / "card.json", {"loss": float("nan")})
-    assert names(tmp_path) == []
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

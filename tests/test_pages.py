@@ -1,4 +1,4 @@
-"""Every command and link of the pages is one that works (others tests run many of them)."""
+"""Commands and links in the documentation are valid (other tests run many of the commands)."""
 
 import re
 import shlex
@@ -13,7 +13,7 @@ PAGES += [ROOT / "CONTRIBUTING.md", ROOT / "benchmarks/README.md"]
 
 
 def commands(page: Path) -> list[list[str]]:
-    """Words of all commands in a page's shell blocks."""
+    """The commands in a page's shell blocks, split into words."""
     text = page.read_text("utf-8")
     lines = "".join(re.findall(r"^```sh\n(.*?)^```", text, re.M | re.S)).splitlines()
     lines += re.findall(r"^\$ (.*)$", text, re.M)
@@ -24,32 +24,32 @@ def commands(page: Path) -> list[list[str]]:
 ALL = [words for page in PAGES for words in commands(page)]
 
 
-def of(tool: str) -> list[list[str]]:
-    """Arguments of the commands that start with this word."""
-    found = [words[1:] for words in ALL if words[0] == tool]
-    assert found
-    return found
+def arguments_of(tool: str) -> list[list[str]]:
+    """Arguments of the documented commands of a tool."""
+    commands = [words[1:] for words in ALL if words[0] == tool]
+    assert commands
+    return commands
 
 
-def test_the_pages_have_no_other_tools() -> None:
+def test_documentation_uses_only_known_tools() -> None:
     assert {words[0] for words in ALL} == {
         *(".", "cd", "cp", "curl", "export", "git", "mkdir"),
         *("dvc", "inkbench", "kaggle", "make", "mlflow"),
     }
 
 
-def test_inkbench_takes_its_commands() -> None:
+def test_inkbench_commands_parse() -> None:
     from inkbench import cli
 
-    for arguments in of("inkbench"):
+    for arguments in arguments_of("inkbench"):
         assert cli._parser().parse_args(arguments).run
 
 
-def test_mlflow_takes_its_commands() -> None:
+def test_mlflow_commands_parse() -> None:
     import click
     from mlflow.cli import cli
 
-    for arguments in of("mlflow"):
+    for arguments in arguments_of("mlflow"):
         command, context = cli, None
         while isinstance(command, click.Group):
             context = command.make_context(command.name, arguments, context)
@@ -59,12 +59,12 @@ def test_mlflow_takes_its_commands() -> None:
         assert command.make_context(command.name, arguments, context).params
 
 
-def test_dvc_takes_its_commands_and_what_they_name_exists() -> None:
+def test_dvc_commands_parse_and_name_existing_stages_and_params() -> None:
     from dvc.cli import parse_args
 
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
     stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
-    for arguments in of("dvc"):
+    for arguments in arguments_of("dvc"):
         options = parse_args(arguments)
         for change in getattr(options, "set_param", None) or ():
             value = params
@@ -76,14 +76,14 @@ def test_dvc_takes_its_commands_and_what_they_name_exists() -> None:
             assert not key or key in params[each[2:-1]], target
 
 
-def test_make_has_the_targets() -> None:
+def test_make_targets_exist() -> None:
     makefile = (ROOT / "Makefile").read_text()
-    for (target,) in of("make"):
+    for (target,) in arguments_of("make"):
         assert f"\n{target}:" in makefile
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_links_lead_somewhere(page: Path) -> None:
+def test_links_resolve(page: Path) -> None:
     for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text("utf-8")):
         if "://" in link:
             continue

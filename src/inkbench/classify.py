@@ -1,7 +1,6 @@
-"""Name the letters in images: `inkbench classify`."""
+"""Classify letters or digits in images: `inkbench classify`."""
 
 import contextlib
-import math
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,32 +13,32 @@ from PIL import Image
 from inkbench.datasets import mnist, notmnist
 from inkbench.denoise import inputs, reading
 from inkbench.denoise.inputs import shown
-from inkbench.errors import InkbenchError, complain
+from inkbench.errors import InkbenchError, print_error
 
 if TYPE_CHECKING:
     import keras
 
 CLASSES = {dataset.NAME: dataset.CLASSES for dataset in (notmnist, mnist)}
-SIZE = mnist.SHAPE[0]  # pixels a side, as the networks know them
+SIZE = mnist.SHAPE[0]  # side of the networks' input in pixels
 
 Ink = Literal["auto", "dark", "light"]
-_FEWEST_PIXELS = 12  # of a sheet's letter; less is a speck
-_FILL = {"notmnist": 28, "mnist": 20}  # pixels of the longer side of a letter, as the data has it
+_MIN_AREA = 12  # pixels of a letter on a sheet; smaller components are specks
+_FILL = {"notmnist": 28, "mnist": 20}  # longer side of a letter in pixels, as in the dataset
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How to look at an image.
+    """How to find the letters of an image.
 
     Attributes
     ----------
     dataset
         ``notmnist`` (letters) or ``mnist`` (digits).
     sheet
-        None: an image is one letter. ``(0, 0)``: it holds several, with paper between them.
-        Otherwise rows and columns of a grid of equal cells.
+        None: an image is one letter. ``(0, 0)``: it holds several, separated by paper.
+        Otherwise the rows and columns of a grid of equal cells.
     ink
-        Whether letters are darker or lighter than their ground; ``auto`` looks at the border.
+        Whether letters are darker or lighter than the background; ``auto`` inspects the border.
     """
 
     dataset: str = "notmnist"
@@ -48,7 +47,7 @@ class Settings:
 
 
 def run(arguments: Sequence[str], model_file: Path | None, settings: Settings) -> bool:
-    """Print a line for every letter of every image: where, label, probability.
+    """Print file and position, label and probability of every letter, one per line.
 
     Returns
     -------
@@ -58,47 +57,47 @@ def run(arguments: Sequence[str], model_file: Path | None, settings: Settings) -
     Raises
     ------
     InkbenchError
-        If there is no model for it.
+        If there is no suitable model.
     """
     from inkbench import chosen
 
-    files, unusable = inputs.sources(arguments)
-    for error in unusable:
-        complain(error)
+    files, errors = inputs.sources(arguments)
+    for error in errors:
+        print_error(error)
     if not files:
         return False
-    model, whence = chosen.model(settings.dataset, "classification", model_file)
-    print(whence, file=sys.stderr)
-    sound = not unusable
+    model, source = chosen.model(settings.dataset, "classification", model_file)
+    print(source, file=sys.stderr)
+    complete = not errors
     with reading.silenced_decoders():
         for path in files:
             try:
                 for number, page in enumerate(reading.read(path), 1):
-                    where = f"{shown(path)}{f'#{number}' if number > 1 else ''}"
-                    for place, label, probability in _named(model, page.pixels, settings):
-                        print(f"{where}{place}\t{label}\t{probability:.3f}")
+                    prefix = f"{shown(path)}{f'#{number}' if number > 1 else ''}"
+                    for place, label, probability in _predict(model, page.pixels, settings):
+                        print(f"{prefix}{place}\t{label}\t{probability:.3f}")
             except InkbenchError as error:
-                sound = False
-                text = str(error)
-                complain(error if text.startswith(shown(path)) else f"{shown(path)}: {text}")
-    return sound
+                complete = False
+                message = str(error).removeprefix(f"{shown(path)}: ")
+                print_error(f"{shown(path)}: {message}")
+    return complete
 
 
 def cut(page: np.ndarray, settings: Settings) -> Iterator[tuple[str, np.ndarray]]:
-    """Find the letters of an image.
+    """Cut an image into letters.
 
     Parameters
     ----------
     page
         uint8 ``[h, w]``.
     settings
-        What to expect.
+        How to find the letters.
 
     Yields
     ------
     place, letter
-        ``""`` or such as ``[2,3]`` (row and column, or ``[5]`` for the fifth one), and uint8
-        ``[28, 28]``, ink white as in the datasets.
+        ``""`` for a single letter, ``[2,3]`` for a row and column, or ``[5]`` for the fifth letter;
+        and uint8 ``[28, 28]`` with white ink, as in the datasets.
     """
     if settings.sheet is None:
         yield "", fitted(page, settings)
@@ -109,7 +108,7 @@ def cut(page: np.ndarray, settings: Settings) -> Iterator[tuple[str, np.ndarray]
         return
     if rows > page.shape[0] or columns > page.shape[1]:
         raise InkbenchError(
-            f"{page.shape[1]}×{page.shape[0]} pixels cannot hold {rows}×{columns} letters"
+            f"{page.shape[1]}×{page.shape[0]} pixels are too few for a {rows}x{columns} grid"
         )
     blank = True
     for row, band in enumerate(np.array_split(page, rows), 1):
@@ -123,37 +122,31 @@ def cut(page: np.ndarray, settings: Settings) -> Iterator[tuple[str, np.ndarray]
 
 
 def _scattered(page: np.ndarray, settings: Settings) -> Iterator[tuple[str, np.ndarray]]:
-    """Letters with paper between them, in reading order: rows first."""
+    """Letters separated by paper, in reading order."""
     from scipy import ndimage
 
     light = _light_ink(page, settings.ink)
     ink = light > _threshold(light)
-    found, _ = ndimage.label(ink, np.ones((3, 3)))
-    area = np.bincount(found.ravel())[1:]
-    boxes = [
-        box
-        for box, size in zip(ndimage.find_objects(found), area, strict=True)
-        if size >= _FEWEST_PIXELS
-    ]
+    components, _ = ndimage.label(ink, np.ones((3, 3)))
+    areas = np.bincount(components.ravel())[1:]
+    boxes = ndimage.find_objects(components)
+    boxes = [box for box, area in zip(boxes, areas, strict=True) if area >= _MIN_AREA]
     if not boxes:
         raise InkbenchError("no letters on this sheet")
-    height = np.median([box[0].stop - box[0].start for box in boxes])
-    boxes.sort(key=lambda box: (box[0].start + box[0].stop) / 2)
-    line, last, lines = 0, -math.inf, []
-    for box in boxes:
-        middle = (box[0].start + box[0].stop) / 2
-        line += middle - last > 0.6 * height
-        last = middle
-        lines.append(line)
-    order = sorted(range(len(boxes)), key=lambda i: (lines[i], boxes[i][1].start))
-    for number, i in enumerate(order, 1):
+    boxes.sort(key=lambda box: box[0].start + box[0].stop)
+    top, bottom, left = np.array(
+        [(rows.start, rows.stop, columns.start) for rows, columns in boxes]
+    ).T
+    centre = (top + bottom) / 2
+    lines = np.cumsum(np.diff(centre, prepend=-np.inf) > 0.6 * np.median(bottom - top))
+    for number, i in enumerate(np.lexsort((left, lines)), 1):
         yield f"[{number}]", _framed(light[boxes[i]], _FILL[settings.dataset])
 
 
 def fitted(letter: np.ndarray, settings: Settings) -> np.ndarray:
-    """Bring an image of one letter into the datasets' form: uint8 ``[28, 28]``, ink white.
+    """Crop and resize an image of one letter as in the datasets: uint8 ``[28, 28]``, white ink.
 
-    An image that has that size already is taken as it is, unless its ink is said to be dark.
+    An image of that size is used unchanged, or inverted if ``settings.ink`` is ``dark``.
     """
     if letter.shape == (SIZE, SIZE):
         return 255 - letter if settings.ink == "dark" else letter
@@ -161,13 +154,13 @@ def fitted(letter: np.ndarray, settings: Settings) -> np.ndarray:
     ink = light > _threshold(light)
     rows, columns = np.flatnonzero(ink.any(1)), np.flatnonzero(ink.any(0))
     if not len(rows):
-        raise InkbenchError("an empty image: there is no letter on it")
+        raise InkbenchError("no letter in this image")
     box = light[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     return _framed(box, _FILL[settings.dataset])
 
 
 def _framed(box: np.ndarray, longest: int) -> np.ndarray:
-    """A letter's box, enlarged to touch the frame as those of the dataset do, on black."""
+    """Resize a letter to its size in the dataset, centred on black."""
     scale = longest / max(box.shape)
     size = [max(1, round(side * scale)) for side in reversed(box.shape)]
     letter = Image.fromarray(box).resize(size, Image.Resampling.LANCZOS)
@@ -177,12 +170,12 @@ def _framed(box: np.ndarray, longest: int) -> np.ndarray:
 
 
 def _light_ink(page: np.ndarray, ink: Ink) -> np.ndarray:
-    """The page with its ink white and its ground black."""
+    """The page with white ink on black, its contrast stretched."""
     border = np.concatenate([page[0], page[-1], page[:, 0], page[:, -1]])
     dark = ink == "dark" or (ink == "auto" and np.median(border) > 127)
     light = (255 - page if dark else page).astype(np.float32)
     low, high = np.percentile(light, (2, 99.5))
-    spread = max(high - low, 64)  # little more than that may be noise on an empty page
+    spread = max(high - low, 64)  # a smaller range may be noise on an empty page
     return np.rint(((light - low) / spread).clip(0, 1) * 255).astype(np.uint8)
 
 
@@ -192,10 +185,10 @@ def _threshold(light: np.ndarray) -> float:
     return max(float(threshold_otsu(light)), 64.0) if light.min() < light.max() else 255.0
 
 
-def _named(
+def _predict(
     model: "keras.Model", pixels: np.ndarray, settings: Settings
 ) -> Iterator[tuple[str, str, float]]:
-    """Place, label and probability of every letter on a page."""
+    """Position, label and probability of every letter on a page."""
     grey = np.asarray(Image.fromarray(pixels).convert("L"))
     places, letters = zip(*cut(grey, settings), strict=True)
     probabilities = np.asarray(model.predict_on_batch(np.stack(letters)))

@@ -1,16 +1,21 @@
-"""The command `inkbench`: what people use beside the pipeline.
+"""The command `inkbench`.
 
-A subcommand is one function and one block of `_parser`; whatever is heavy is imported inside.
+Each subcommand is a function and a block in `_parser`. Functions import heavy packages themselves.
 """
 
 import argparse
+import contextlib
 import os
+import re
 import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from inkbench.errors import InkbenchError, one_line_errors
+
+T = TypeVar("T", int, float)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -19,7 +24,7 @@ def main(arguments: list[str] | None = None) -> None:
     Parameters
     ----------
     arguments
-        Those of the process by default.
+        Defaults to the arguments of the process.
     """
     options = _parser().parse_args(arguments)
     with one_line_errors(options.debug):
@@ -35,7 +40,7 @@ def ui(options: argparse.Namespace) -> None:
     if file is None:
         raise InkbenchError(
             f"MLFLOW_TRACKING_URI: {store.public(store.uri())} is not a local SQLite store; open "
-            "that server's own page, or unset it"
+            "that server's own UI, or unset the variable"
         )
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -46,9 +51,9 @@ def ui(options: argparse.Namespace) -> None:
                 f"--port {options.port}: {error.strerror}; choose another"
             ) from None
     store.set_environment()
-    os.environ.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")  # nothing here needs it
-    page = "#/experiments?workflowType=machine_learning"  # it opens on language models otherwise
-    print(f"MLflow UI: http://127.0.0.1:{options.port}/{page}  (Ctrl-C ends it)", flush=True)
+    os.environ.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")  # unused
+    page = "#/experiments?workflowType=machine_learning"  # the default is MLflow's GenAI view
+    print(f"MLflow UI: http://127.0.0.1:{options.port}/{page}  (Ctrl-C stops it)", flush=True)
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1"]
     command += ["--port", str(options.port), "--workers", "1"]
     command += ["--backend-store-uri", store.uri()]
@@ -57,7 +62,7 @@ def ui(options: argparse.Namespace) -> None:
 
 
 def sync(options: argparse.Namespace) -> None:
-    """Complete the MLflow store."""
+    """Upload runs that the MLflow store lacks."""
     from inkbench.tracking import syncing
 
     _go_to_root()
@@ -76,14 +81,14 @@ def rollback(options: argparse.Namespace) -> None:
     try:
         store = Store.open(create=False)
         if store.client is None:
-            raise InkbenchError(f"{public(uri())}: no store yet; `dvc repro` makes it")
+            raise InkbenchError(f"{public(uri())}: no store yet; `dvc repro` creates it")
         print(registry.roll_back(store, options.model, options.to))
     except MlflowException as error:
         raise InkbenchError(public(error)) from None
 
 
 def readme(options: argparse.Namespace) -> None:
-    """Write the numbers of metrics/ into README.md, and its picture where asked."""
+    """Update the result tables of README.md, and its figure if requested."""
     from inkbench.reporting import picture, readme
 
     _go_to_root()
@@ -93,7 +98,7 @@ def readme(options: argparse.Namespace) -> None:
 
 
 def denoise(options: argparse.Namespace) -> None:
-    """Clean scans."""
+    """Clean scanned pages."""
     from inkbench.denoise import command
 
     settings = command.Settings(
@@ -109,7 +114,7 @@ def denoise(options: argparse.Namespace) -> None:
 
 
 def classify(options: argparse.Namespace) -> None:
-    """Name letters."""
+    """Classify letters or digits."""
     from inkbench import classify
 
     dataset = "mnist" if options.digits else "notmnist"
@@ -119,7 +124,7 @@ def classify(options: argparse.Namespace) -> None:
 
 
 def submission(options: argparse.Namespace) -> None:
-    """Write a submission for Kaggle, or one whose answers are known."""
+    """Write a Kaggle submission, or one for the test pages of a variant's split."""
     from inkbench import disk, layout, params, submission
     from inkbench.training import runtime
 
@@ -127,19 +132,23 @@ def submission(options: argparse.Namespace) -> None:
     _go_to_root()
     settings = params.load()
     if not (options.variant or settings.submission):
-        raise InkbenchError(f"{layout.PARAMS}: submission: [] names no variant; use --variant")
+        raise InkbenchError(
+            f"{layout.PARAMS}: submission: lists no variant; add one or use --variant"
+        )
     name = options.variant or settings.submission[0]
     variant = settings.variant(name)
     if variant.task != "restoration":
-        raise InkbenchError(f"--variant {name}: its task is {variant.task}; name a restorer")
-    runtime.set_up("float32", seed=0)  # the bits of stages/submission.py
+        raise InkbenchError(
+            f"--variant {name}: its task is {variant.task}; choose a restoration variant"
+        )
+    runtime.set_up("float32", seed=0)  # as stages/submission.py, for the same bytes
     with disk.writing(out):
         out.mkdir(parents=True, exist_ok=True)
         if options.rehearse:
-            told = submission.rehearse(name, variant.split, out)
+            message = submission.rehearse(name, variant.split, out)
         else:
-            told = submission.told(submission.make(name, out), options.out)
-    print(told)
+            message = submission.summary(submission.make(name, out), options.out)
+    print(message)
 
 
 def grade(options: argparse.Namespace) -> None:
@@ -151,130 +160,116 @@ def grade(options: argparse.Namespace) -> None:
 
 
 def _go_to_root() -> None:
-    """All paths are relative to the repository's root."""
-    here = Path.cwd()
-    for folder in (here, *here.parents):
+    """Change to the repository's root, to which all paths are relative."""
+    current = Path.cwd()
+    for folder in (current, *current.parents):
         if (folder / "dvc.yaml").is_file():
             os.chdir(folder)
             return
-    raise InkbenchError(f"{here}: no dvc.yaml here or above; run this inside the repository")
+    raise InkbenchError(
+        f"{current}: no dvc.yaml here or in a parent folder; run this inside the repository"
+    )
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="inkbench", description="Ink images: compare what the pipeline has built, and use it."
+        prog="inkbench", description="Use what the pipeline built, and browse its MLflow runs."
     )
-    parser.add_argument("--debug", action="store_true", help="show tracebacks of bad input")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
-    command = commands.add_parser("ui", help="open MLflow's UI on the local store (loopback only)")
-    command.add_argument("--port", type=_port, default=5000, help="default: 5000")
-    command.set_defaults(run=ui)
+    def add(run: Callable[[argparse.Namespace], None], text: str) -> argparse.ArgumentParser:
+        description = f"{text[0].upper()}{text[1:]}."
+        command = commands.add_parser(run.__name__, help=text, description=description)
+        command.set_defaults(run=run)
+        return command
 
-    command = commands.add_parser(
-        "sync", help="bring every run that MLflow lacks: waiting, linked, or backfilled from DVC"
+    def add_images(command: argparse.ArgumentParser) -> None:
+        text = "a .keras file (default: the registered champion, else the pipeline's best model)"
+        command.add_argument("--model", type=Path, metavar="FILE", help=text)
+        text = "file, folder or glob pattern"
+        command.add_argument("inputs", nargs="+", metavar="INPUT", help=text)
+
+    command = add(ui, "open MLflow's UI on the local store (loopback only)")
+    command.add_argument("--port", type=_port, default=5000, help="default: 5000")
+
+    command = add(
+        sync, "upload every run that MLflow lacks: pending, linked or backfilled from DVC"
     )
     command.add_argument("--rev", metavar="REVISION", help="a git revision or a DVC experiment")
-    command.add_argument("--dry-run", action="store_true", help="only say what would be done")
-    command.set_defaults(run=sync)
+    command.add_argument("--dry-run", action="store_true", help="only print what would be uploaded")
 
-    command = commands.add_parser(
-        "rollback", help="give the alias `champion` of a registered model to an earlier version"
-    )
-    command.add_argument("model", help="for example documents-restorer")
-    command.add_argument("--to", metavar="VERSION", help="default: the version before")
-    command.set_defaults(run=rollback)
+    command = add(rollback, "move the alias `champion` of a registered model to an earlier version")
+    command.add_argument("model", help="registered model, for example documents-restorer")
+    command.add_argument("--to", metavar="VERSION", help="default: the version before the champion")
 
-    command = commands.add_parser("denoise", help="clean scans and photographs of pages")
-    command.add_argument("inputs", nargs="+", metavar="INPUT", help="file, folder or pattern")
-    command.add_argument(
-        "-o", "--out", type=Path, required=True, help="folder, or a file in .png .jpg .tif .pdf"
-    )
-    command.add_argument("--model", type=Path, metavar="FILE", help="default: the champion")
-    command.add_argument("--keep-colour", action="store_true", help="otherwise pages turn grey")
-    command.add_argument("--compare", action="store_true", help="write before/after sheets too")
-    command.add_argument("--force", action="store_true", help="write over earlier results")
-    command.add_argument(
-        "--jobs", type=_count, default=1, metavar="N", help="files in work at a time (default: 1)"
-    )
-    command.add_argument(
-        "--scale", type=_scale, metavar="F", help="show the network the page F times its size"
-    )
-    command.add_argument(
-        "--dpi", type=_dpi, default=300, help="at which pages of a PDF are drawn (default: 300)"
-    )
-    command.set_defaults(run=denoise)
+    command = add(denoise, "clean scans and photographs of pages")
+    add_images(command)
+    text = "output folder, or an output file that ends in .png, .jpg, .tif or .pdf"
+    command.add_argument("-o", "--out", type=Path, required=True, help=text)
+    text = "keep the colours of a page (default: the output is grey)"
+    command.add_argument("--keep-colour", action="store_true", help=text)
+    command.add_argument("--compare", action="store_true", help="also write before/after images")
+    command.add_argument("--force", action="store_true", help="overwrite existing results")
+    text = "files processed in parallel (default: 1)"
+    command.add_argument("--jobs", type=_count, default=1, metavar="N", help=text)
+    text = "resize pages by FACTOR for the network (default: measured from the letters)"
+    command.add_argument("--scale", type=_factor, metavar="FACTOR", help=text)
+    text = "resolution at which PDF pages are rendered (default: 300)"
+    command.add_argument("--dpi", type=_dpi, default=300, help=text)
 
-    command = commands.add_parser("classify", help="name the letters (A to J) in images")
-    command.add_argument("inputs", nargs="+", metavar="INPUT", help="file, folder or pattern")
-    command.add_argument("--digits", action="store_true", help="they are digits, not letters")
+    command = add(classify, "classify letters (A to J) or digits in images")
+    add_images(command)
+    command.add_argument("--digits", action="store_true", help="classify digits, not letters")
+    text = "images hold several letters: in a grid of equal cells, or (without a value) anywhere"
     command.add_argument(
-        "--sheet",
-        type=_grid,
-        nargs="?",
-        const=(0, 0),
-        metavar="ROWSxCOLUMNS",
-        help="images hold many letters: in a grid of equal cells, or anywhere",
+        "--sheet", type=_grid, nargs="?", const=(0, 0), metavar="ROWSxCOLUMNS", help=text
     )
-    command.add_argument("--ink", choices=["auto", "dark", "light"], default="auto")
-    command.add_argument("--model", type=Path, metavar="FILE", help="default: the champion")
-    command.set_defaults(run=classify)
+    text = "brightness of the ink relative to the paper (default: auto)"
+    command.add_argument("--ink", choices=["auto", "dark", "light"], default="auto", help=text)
 
-    command = commands.add_parser("submission", help="restore Kaggle's test pages for a submission")
-    command.add_argument("--variant", help="default: params.yaml's `submission`")
-    command.add_argument(
-        "-o", "--out", type=Path, default=Path(), metavar="FOLDER", help="default: this one"
-    )
-    command.add_argument(
-        "--rehearse",
-        action="store_true",
-        help="instead, the test pages of the variant's split, and their answers for `grade`",
-    )
-    command.set_defaults(run=submission)
+    command = add(submission, "restore Kaggle's test pages and write a submission")
+    command.add_argument("--variant", help="default: the first under `submission` in params.yaml")
+    text = "output folder (default: the current one)"
+    command.add_argument("-o", "--out", type=Path, default=Path(), metavar="FOLDER", help=text)
+    text = "use the test pages of the variant's split, and write their answers for `grade`"
+    command.add_argument("--rehearse", action="store_true", help=text)
 
-    command = commands.add_parser("grade", help="score a submission as MLE-bench does")
-    command.add_argument("submission", type=Path, help="CSV, plain, .gz or .zip")
-    command.add_argument("answers", type=Path, help="CSV with the true pixels")
-    command.set_defaults(run=grade)
+    command = add(grade, "score a submission as MLE-bench does")
+    command.add_argument("submission", type=Path, help="CSV file, plain, .gz or .zip")
+    command.add_argument("answers", type=Path, help="CSV file with the true pixel values")
 
-    command = commands.add_parser("readme", help="write the numbers of metrics/ into README.md")
-    command.add_argument("--check", action="store_true", help="fail if it would change something")
-    command.add_argument("--picture", action="store_true", help="draw docs/results.png as well")
-    command.set_defaults(run=readme)
+    command = add(readme, "update the result tables of README.md from metrics/")
+    command.add_argument("--check", action="store_true", help="fail if the tables are out of date")
+    command.add_argument("--picture", action="store_true", help="also draw docs/results.png")
 
     return parser
 
 
-def _whole(what: str, low: int, high: int) -> Callable[[str], int]:
-    """Type of an argument: a whole number in a range."""
+def _number(convert: Callable[[str], T], name: str, low: float, high: float) -> Callable[[str], T]:
+    """Argument type: a number in a range."""
 
-    def read(text: str) -> int:
-        if not text.isdecimal() or not low <= int(text) <= high:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a {what}; allowed: {low} to {high}")
-        return int(text)
+    def parse(text: str) -> T:
+        with contextlib.suppress(ValueError):
+            value = convert(text)
+            if low <= value <= high:
+                return value
+        raise argparse.ArgumentTypeError(f"invalid {name} {text!r}; expected {low} to {high}")
 
-    return read
+    return parse
 
 
-_port, _count, _dpi = _whole("port", 1, 65535), _whole("count", 1, 64), _whole("dpi", 36, 1200)
-
-
-def _scale(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0.02 <= value <= 4:
-        raise argparse.ArgumentTypeError(f"{text!r} is no factor; allowed: 0.02 to 4")
-    return value
+_port, _count = _number(int, "port", 1, 65535), _number(int, "count", 1, 64)
+_dpi, _factor = _number(int, "resolution", 36, 1200), _number(float, "factor", 0.02, 4)
 
 
 def _grid(text: str) -> tuple[int, int]:
-    rows, _, columns = text.partition("x")
-    sizes = [int(n) if n.isdecimal() else 0 for n in (rows, columns)]
-    if not all(0 < size <= 1000 for size in sizes):
-        raise argparse.ArgumentTypeError(f"{text!r} is no grid; say for example 8x10")
-    return sizes[0], sizes[1]
+    match = re.fullmatch(r"([1-9]\d{0,2})x([1-9]\d{0,2})", text)
+    if match is None:
+        raise argparse.ArgumentTypeError(
+            f"invalid grid {text!r}; expected ROWSxCOLUMNS, for example 8x10"
+        )
+    return int(match[1]), int(match[2])
 
 
 if __name__ == "__main__":

@@ -1,13 +1,11 @@
-"""Writing files so that a full disk costs one line, not the good state that was there before."""
+"""Replace files and folders atomically; a failure leaves the previous version in place."""
 
 import contextlib
 import errno
-import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from inkbench.errors import InkbenchError
 
@@ -16,15 +14,21 @@ _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 @contextlib.contextmanager
 def writing(target: Path) -> Iterator[None]:
-    """Turn a failure to write a file or folder into the one line that says what to do."""
+    """Turn an OSError while writing ``target`` into an `InkbenchError`."""
     try:
         yield
     except OSError as error:
-        raise InkbenchError(_reason(target, error)) from None
+        if error.errno in _FULL:
+            folder = next(path for path in (target, *target.parents, Path()) if path.is_dir())
+            free = shutil.disk_usage(folder).free // 10**6
+            reason = f"no room to write it ({free} MB free); free some space and rerun"
+        else:
+            reason = f"cannot be written: {error.strerror or error}; fix the cause and rerun"
+        raise InkbenchError(f"{target}: {reason}") from None
 
 
 def empty_folder(folder: Path) -> None:
-    """Make a folder, without what a killed run may have left in it."""
+    """Create an empty folder, removing leftovers of a killed run."""
     with writing(folder):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
@@ -32,12 +36,12 @@ def empty_folder(folder: Path) -> None:
 
 @contextlib.contextmanager
 def new_version(folder: Path) -> Iterator[Path]:
-    """A scratch folder that takes the place of ``folder`` when the block ends without an error.
+    """Yield a scratch folder that replaces ``folder`` if the block succeeds.
 
     Raises
     ------
     InkbenchError
-        If the disk is full or not writable; ``folder`` is then as it was.
+        If the disk is full or not writable; ``folder`` is then unchanged.
     """
     scratch, old = (folder.with_name(f".{folder.name}.{suffix}") for suffix in ("new", "old"))
     try:
@@ -55,14 +59,14 @@ def new_version(folder: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def new_file(path: Path) -> Iterator[Path]:
-    """A name beside ``path`` to write; takes its place when the block ends without an error.
+    """Yield a scratch path that replaces ``path`` if the block succeeds.
 
     Raises
     ------
     InkbenchError
-        If the disk is full or not writable; ``path`` is then as it was.
+        If the disk is full or not writable; ``path`` is then unchanged.
     """
-    # Of this process: two that write the same file do not meet before one takes the place.
+    # The process id keeps concurrent writers of the same file apart.
     scratch = path.with_name(f".{path.stem}.{os.getpid()}.new{path.suffix}")
     try:
         with writing(path):
@@ -73,28 +77,6 @@ def new_file(path: Path) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file whole or not at all; errors as `new_file`."""
+    """Write a UTF-8 text file atomically; raises the errors of `new_file`."""
     with new_file(path) as scratch:
         scratch.write_text(text, encoding="utf-8")
-
-
-def write_json(path: Path, tree: Mapping[str, Any]) -> None:
-    """Write a card that people and ``git diff`` can read: the same bytes for the same content.
-
-    Raises
-    ------
-    InkbenchError
-        As `new_file`.
-    ValueError
-        If a number is not finite: JSON has no such thing.
-    """
-    text = json.dumps(tree, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
-    write_text(path, text + "\n")
-
-
-def _reason(target: Path, error: OSError) -> str:
-    if error.errno in _FULL:
-        folder = next(path for path in (target, *target.parents, Path()) if path.is_dir())
-        free = shutil.disk_usage(folder).free // 10**6
-        return f"{target}: no room to write it ({free} MB free there); free some and run again"
-    return f"{target}: cannot be written: {error.strerror or error}; mend that and run again"

@@ -1,4 +1,4 @@
-"""The one kind of error that is a person's to mend, and how a command shows it."""
+"""Errors that the user can fix, shown as one line on stderr."""
 
 import argparse
 import contextlib
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 
 class InkbenchError(Exception):
-    """Bad input: one line that names the file, the value and the way out (exit code 2)."""
+    """Bad input. The message names the file, the value and the remedy; the exit code is 2."""
 
 
 @contextlib.contextmanager
@@ -18,14 +18,14 @@ def one_line_errors(debug: bool = False) -> Iterator[None]:
     Parameters
     ----------
     debug
-        Let the traceback through instead.
+        Let the exception through, with its traceback.
     """
     try:
         yield
     except InkbenchError as error:
         if debug:
             raise
-        complain(error)
+        print_error(error)
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)
@@ -34,29 +34,29 @@ def one_line_errors(debug: bool = False) -> Iterator[None]:
         sys.exit(141)
 
 
-def complain(error: object) -> None:
-    """Say on stderr, in one line, what is wrong."""
+def print_error(error: object) -> None:
+    """Print an error on stderr, as one line."""
     print(f"inkbench: error: {' '.join(str(error).split())}", file=sys.stderr)
 
 
 def run_stage(work: Callable[..., None], description: str | None, *subjects: str) -> None:
-    """Command line of a script in ``stages/``: parse, work, say errors in one line.
+    """Run the command line of a script in ``stages/``.
 
     Parameters
     ----------
     work
-        Called with the subjects by name.
+        Function to call; receives the positional arguments by name.
     description
-        The script's docstring; it becomes the ``--help`` text.
+        The script's docstring, which becomes the ``--help`` text.
     subjects
-        Names of positional arguments: ``"dataset"``, ``"variant"`` or ``"claim"``.
+        Names of the positional arguments: ``"dataset"``, ``"variant"`` or ``"claim"``.
     """
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     for subject in subjects:
-        parser.add_argument(subject, help=f"a {subject} of params.yaml")
-    parser.add_argument("--debug", action="store_true", help="show tracebacks of bad input")
-    given = vars(parser.parse_args())
-    with one_line_errors(given.pop("debug")):
-        work(**given)
+        parser.add_argument(subject, help=f"name of a {subject} in params.yaml")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    options = vars(parser.parse_args())
+    with one_line_errors(options.pop("debug")):
+        work(**options)

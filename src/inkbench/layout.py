@@ -1,7 +1,6 @@
-"""Where everything is that stages read and write: the one place that spells those paths.
+"""Paths of everything that stages read and write, relative to the repository's root.
 
-Paths are relative to the repository's root, which is the working directory of every stage
-(DVC sees to that; by hand, run stages from the root).
+DVC runs every stage from the root; do the same when you run one by hand.
 """
 
 from pathlib import Path
@@ -13,17 +12,17 @@ CHECKPOINTS = Path(".checkpoints")
 SUBMISSION = Path("submission")
 SUBMISSION_CARD = SUBMISSION / "submission.json"
 README = Path("README.md")
-PICTURE = Path("docs/results.png")  # of the README
-COSTS = Path("benchmarks/costs.csv")  # committed, so that all clones write the same report
+PICTURE = Path("docs/results.png")  # shown in the README
+COSTS = Path("benchmarks/costs.csv")  # committed: every clone writes the same report
 
 
 def raw(dataset: str) -> Path:
-    """Folder of a dataset's archives as fetched, with ``provenance.json``."""
+    """Folder of a dataset's archives as downloaded, with ``provenance.json``."""
     return Path("data/raw") / dataset
 
 
 def provenance(dataset: str) -> Path:
-    """Where a dataset's raw files came from (see ``datasets.fetch``)."""
+    """Sources and checksums of a dataset's raw files (see ``datasets.fetch``)."""
     return raw(dataset) / "provenance.json"
 
 
@@ -38,27 +37,27 @@ def dataset_card(dataset: str) -> Path:
 
 
 def model_folder(variant: str) -> Path:
-    """Everything that training a variant leaves."""
+    """Folder of all outputs of a training."""
     return Path("models") / variant
 
 
 def model(variant: str) -> Path:
-    """The trained Keras model, written canonically."""
+    """The trained Keras model, in canonical bytes."""
     return model_folder(variant) / "model.keras"
 
 
 def steps(variant: str) -> Path:
-    """Models that a training passed through on its way, one ``.keras`` file a step."""
+    """Intermediate models of a training in several steps, one ``.keras`` file per step."""
     return model_folder(variant) / "steps"
 
 
 def history(variant: str) -> Path:
-    """Training curves, one row an epoch."""
+    """Training curves, one row per epoch."""
     return model_folder(variant) / "history.csv"
 
 
 def training_card(variant: str) -> Path:
-    """Settings of a training, what it was made of, precision and threads."""
+    """Settings of a training, and its data source, precision and threads."""
     return model_folder(variant) / "train.json"
 
 
@@ -68,7 +67,7 @@ def snapshots(variant: str) -> Path:
 
 
 def metrics(variant: str) -> Path:
-    """Flat test metrics of a variant (git-tracked)."""
+    """Flat test metrics of a variant (tracked by git)."""
     return METRICS / f"{variant}.json"
 
 
@@ -83,5 +82,5 @@ def plots(variant: str) -> Path:
 
 
 def claim(name: str) -> str:
-    """Where a published claim is filed among `metrics` and `evaluation`: beside the variants."""
+    """Name of a published claim, for use with `metrics` and `evaluation`."""
     return f"published/{name}"

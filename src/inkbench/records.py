@@ -1,30 +1,33 @@
-"""Reading what earlier stages left, with one clear line for whatever is missing or broken."""
+"""Read and write JSON, CSV and ``.npz`` records, with one-line errors that name the file."""
 
+import contextlib
 import csv
 import json
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from inkbench import disk
 from inkbench.errors import InkbenchError
 
 
 def rerun_command(stage: str, name: str) -> str:
-    """Command that runs one stage again and nothing before it, for error messages."""
+    """Command that reruns one stage but not its dependencies, for error messages."""
     return f"dvc repro --force --single-item {stage}@{name}"
 
 
 def arrays(path: Path, rerun: str) -> dict[str, np.ndarray]:
-    """Every array of an ``.npz`` file.
+    """Read all arrays of an ``.npz`` file.
 
     Parameters
     ----------
     path
         The file.
-    again
-        Command that makes it anew, for the error message.
+    rerun
+        Command that recreates the file, for the error message.
 
     Raises
     ------
@@ -33,34 +36,34 @@ def arrays(path: Path, rerun: str) -> dict[str, np.ndarray]:
     """
     try:
         with np.load(path, allow_pickle=False) as archive:
-            found = {name: archive[name] for name in archive.files}
+            result = {name: archive[name] for name in archive.files}
     except FileNotFoundError:
         raise missing(path, rerun) from None
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, AttributeError) as error:
         raise corrupt(path, error, rerun) from None
-    for name, values in found.items():
+    for name, values in result.items():
         if values.dtype.kind == "f" and not np.isfinite(values).all():
             raise InkbenchError(
-                f"{path}: {name} holds NaN or infinite numbers; the model is broken, train it again"
+                f"{path}: {name} holds NaN or infinite numbers; the training diverged, retrain it"
             )
-    return found
+    return result
 
 
-def take(found: dict[str, np.ndarray], path: Path, rerun: str, *names: str) -> list[np.ndarray]:
-    """Some arrays of `arrays` by name; `InkbenchError` if one is not there."""
-    absent = [name for name in names if name not in found]
-    if absent:
-        raise InkbenchError(f"{path} has no array {absent[0]!r}; run `{rerun}`")
-    return [found[name] for name in names]
+def take(loaded: dict[str, np.ndarray], path: Path, rerun: str, *names: str) -> list[np.ndarray]:
+    """Select arrays from the result of `arrays`; `InkbenchError` if one is missing."""
+    for name in names:
+        if name not in loaded:
+            raise InkbenchError(f"{path} has no array {name!r}; run `{rerun}`")
+    return [loaded[name] for name in names]
 
 
 def table(path: Path, rerun: str) -> dict[str, list[str]]:
-    """Columns of a CSV file as text, by name.
+    """Read the columns of a CSV file as text.
 
     Raises
     ------
     InkbenchError
-        If the file is missing, has no rows, or a row of another length.
+        If the file is missing, has no rows, or has rows of unequal length.
     """
     try:
         with path.open(encoding="utf-8", newline="") as file:
@@ -75,46 +78,53 @@ def table(path: Path, rerun: str) -> dict[str, list[str]]:
 
 
 def numbers(path: Path, rerun: str) -> dict[str, np.ndarray]:
-    """Columns of a CSV file as float64, NaN where a cell is empty.
+    """Read the numeric columns of a CSV file as float64; an empty cell becomes NaN.
 
-    Columns of text are left out. Errors as `table`.
+    Raises the errors of `table`.
     """
-    return {
-        name: np.array(values, np.float64)
-        for name, column in table(path, rerun).items()
-        if (values := _floats(column)) is not None
-    }
+    columns = {}
+    for name, cells in table(path, rerun).items():
+        with contextlib.suppress(ValueError):  # a column of text
+            columns[name] = np.array([cell or "nan" for cell in cells], np.float64)
+    return columns
 
 
 def column(columns: dict[str, Any], path: Path, rerun: str, name: str) -> Any:
-    """One column of `table` or `numbers`; `InkbenchError` if it is not there."""
+    """Select a column from the result of `table` or `numbers`; `InkbenchError` if missing."""
     if name not in columns:
         raise InkbenchError(f"{path} has no (readable) column {name!r}; run `{rerun}`")
     return columns[name]
 
 
-def _floats(column: list[str]) -> list[float] | None:
-    try:
-        return [float(cell) if cell else float("nan") for cell in column]
-    except ValueError:
-        return None
-
-
 def record(path: Path, rerun: str) -> dict[str, Any]:
-    """A JSON object; `InkbenchError` if it is missing or is none."""
+    """Read a JSON object; `InkbenchError` if the file is missing or holds something else."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise missing(path, rerun) from None
     except (OSError, ValueError) as error:
         raise corrupt(path, error, rerun) from None
-    if not isinstance(found, dict):
+    if not isinstance(content, dict):
         raise corrupt(path, ValueError("not a JSON object"), rerun)
-    return found
+    return content
+
+
+def write_json(path: Path, tree: Mapping[str, Any]) -> None:
+    """Write a readable JSON object with sorted keys: equal content gives equal bytes.
+
+    Raises
+    ------
+    InkbenchError
+        If the disk is full or not writable (see `disk.new_file`).
+    ValueError
+        If a number is NaN or infinite, which JSON cannot represent.
+    """
+    text = json.dumps(tree, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    disk.write_text(path, text + "\n")
 
 
 def missing(path: Path, rerun: str) -> InkbenchError:
-    """Error for a file that is not there."""
+    """Error for a missing file."""
     return InkbenchError(f"{path} not found; run `{rerun}`")
 
 

@@ -1,7 +1,7 @@
-"""A submission to Kaggle's competition *Denoising Dirty Documents*: the 72 pages without answers.
+"""Submissions to Kaggle's *Denoising Dirty Documents*: restore its 72 test pages, write the CSV.
 
-One row a pixel, ``image_row_col,value``, counted from 1, values in [0, 1]. The pages keep the size
-at which the competition hands them out.
+One row per pixel: ``image_row_col,value``, with rows and columns counted from 1 and values in
+[0, 1]. Pages keep the size that the competition gives them.
 """
 
 import gzip
@@ -13,20 +13,20 @@ from typing import Any
 
 import numpy as np
 
-from inkbench import disk, layout
+from inkbench import disk, layout, records
 from inkbench.data_source import REAL
 from inkbench.datasets.common import store
 from inkbench.datasets.common.store import Page
-from inkbench.grade import HEADER
 
 _FILE = "submission.csv.gz"
 _ANSWERS = "answers.csv.gz"
-_STEPS = 10_000  # values have four decimals: an error of 0.00003, far below any restorer's
-_LEVEL = 6  # of gzip
+_STEPS = 10_000  # four decimals: the rounding error, 0.00003 RMSE, is negligible
+_VALUES = [f"{step / _STEPS:.4f}".rstrip("0").rstrip(".") for step in range(_STEPS + 1)]
+_GZIP_LEVEL = 6
 
 
 def make(variant: str, folder: Path) -> dict[str, Any]:
-    """Restore the pages and write ``submission.csv.gz`` and ``submission.json``.
+    """Restore the test pages and write ``submission.csv.gz`` and ``submission.json``.
 
     Parameters
     ----------
@@ -38,9 +38,9 @@ def make(variant: str, folder: Path) -> dict[str, Any]:
     Returns
     -------
     dict
-        What ``submission.json`` says: ``data_source``, ``variant``, ``pages``, ``rows``. Made from
-        synthetic pages, it is not for Kaggle, and the compressed file's inner name says so too.
-        Where the data has no pages without answers, there are 0 rows, and no other file.
+        The content of ``submission.json``: ``data_source``, ``variant``, ``pages``, ``rows``.
+        Without Kaggle's test pages, ``rows`` is 0 and there is no CSV file. For synthetic pages,
+        the name inside the gzip file says ``synthetic``.
 
     Raises
     ------
@@ -48,29 +48,30 @@ def make(variant: str, folder: Path) -> dict[str, Any]:
         If the dataset or the model is missing.
     """
     source = store.load_card("documents")["data_source"]
-    pages, rows = _pages(), 0
+    pages = _test_pages()
+    rows = 0
     if pages:
         name = "submission.csv" if source == REAL else "submission-of-synthetic-data.csv"
-        rows = _restored(variant, pages, folder, name)
+        rows = _restore(variant, pages, folder, name)
     card = {"data_source": source, "pages": len(pages), "rows": rows, "variant": variant}
-    disk.write_json(folder / layout.SUBMISSION_CARD.name, card)
+    records.write_json(folder / layout.SUBMISSION_CARD.name, card)
     return card
 
 
 def rehearse(variant: str, split: str, folder: Path) -> str:
-    """Submit the test pages of a variant's own split, with their answers for `inkbench grade`.
+    """Write a submission for the test pages of a variant's split, and the answers to grade it.
 
     Parameters
     ----------
     variant, split
-        A trained restorer of ``params.yaml`` and the split that it was trained on.
+        A trained restorer of ``params.yaml`` and the split it was trained on.
     folder
-        Existing folder; gets ``submission.csv.gz`` and ``answers.csv.gz``.
+        Existing folder for ``submission.csv.gz`` and ``answers.csv.gz``.
 
     Returns
     -------
     str
-        A line about what was made.
+        A one-line summary.
 
     Raises
     ------
@@ -80,33 +81,15 @@ def rehearse(variant: str, split: str, folder: Path) -> str:
     pages = store.load_pages("documents", "test", split)
     clean = [replace(page, noisy=page.clean) for page in pages if page.clean is not None]
     write(folder / _ANSWERS, clean, lambda page: page / 255, "answers.csv")
-    rows = _restored(variant, pages, folder)
+    rows = _restore(variant, pages, folder)
     source = store.load_card("documents")["data_source"]
     return f"{folder}: {_FILE} and {_ANSWERS}, {rows:,} rows of {len(pages)} {source} pages"
 
 
-def _restored(variant: str, pages: list[Page], folder: Path, name: str = "submission.csv") -> int:
-    """Write the submission of restored pages; gives its rows."""
-    from tqdm import tqdm
-
-    from inkbench.models.common import storage
-    from inkbench.restore import restore
-
-    model = storage.load(layout.model(variant))
-    bar = tqdm(pages, "restoring", unit="page", delay=2, leave=False, disable=None)
-    return write(folder / _FILE, bar, lambda page: restore(model, page), name)
-
-
-def _pages() -> list[Page]:
-    if not (layout.processed("documents") / f"{store.UNLABELLED}.npz").exists():
-        return []
-    return store.load_pages("documents", store.UNLABELLED)
-
-
-def told(card: dict[str, Any], folder: Path) -> str:
-    """A line about what was made."""
+def summary(card: dict[str, Any], folder: Path) -> str:
+    """Summarise the result of `make` in one line."""
     if not card["rows"]:
-        return "no submission: the data has no pages without answers (Kaggle's test.zip)"
+        return "no submission: the data lacks Kaggle's test pages (test.zip)"
     label = "" if card["data_source"] == REAL else ", SYNTHETIC DATA: not for Kaggle"
     return f"{folder / _FILE}: {card['rows']:,} rows of {card['pages']} pages{label}"
 
@@ -117,55 +100,61 @@ def write(
     restore: Callable[[np.ndarray], np.ndarray],
     name: str = "submission.csv",
 ) -> int:
-    """Write a submission page by page: the same bytes for the same pages.
+    """Write a submission page by page; equal pages give equal bytes.
 
     Parameters
     ----------
     target
-        The file; it appears when it is complete.
+        The gzip file, which appears only when complete.
     pages
-        Their names are the numbers that Kaggle gave them.
+        Pages whose names are Kaggle's page numbers.
     restore
-        uint8 ``[h, w]`` → float ``[h, w]`` in [0, 1].
+        uint8 ``[h, w]`` → float ``[h, w]``, clipped to [0, 1].
     name
-        Of the uncompressed file, kept inside.
+        File name stored inside the gzip file.
 
     Returns
     -------
     int
-        Rows written.
+        Number of rows.
     """
     count = 0
     with (
         disk.new_file(target) as scratch,
         scratch.open("wb") as raw,
-        gzip.GzipFile(name, "wb", _LEVEL, raw, mtime=0) as packed,
+        gzip.GzipFile(name, "wb", _GZIP_LEVEL, raw, mtime=0) as packed,
         io.BufferedWriter(packed, 1 << 20) as file,
     ):
-        file.write(f"{HEADER}\n".encode())
+        file.write(b"id,value\n")
         for page in pages:
             count += page.noisy.size
-            for line in rows(page.name, restore(page.noisy)):
-                file.write(line)
+            file.writelines(_lines(page.name, restore(page.noisy)))
     return count
 
 
-def rows(name: str, restored: np.ndarray) -> Iterator[bytes]:
-    """Lines of a page, one block of bytes a row of pixels.
+def _restore(variant: str, pages: list[Page], folder: Path, name: str = "submission.csv") -> int:
+    """Write the submission of a variant; return its number of rows."""
+    from tqdm import tqdm
 
-    Parameters
-    ----------
-    name
-        Number of the page.
-    restored
-        Float ``[h, w]``; clipped to [0, 1].
-    """
+    from inkbench.models.common import storage
+    from inkbench.restore import restore
+
+    model = storage.load(layout.model(variant))
+    progress = tqdm(pages, "restoring", unit="page", delay=2, leave=False, disable=None)
+    return write(folder / _FILE, progress, lambda page: restore(model, page), name)
+
+
+def _test_pages() -> list[Page]:
+    if not (layout.processed("documents") / f"{store.UNLABELLED}.npz").exists():
+        return []
+    return store.load_pages("documents", store.UNLABELLED)
+
+
+def _lines(name: str, restored: np.ndarray) -> Iterator[bytes]:
+    """CSV lines of a page, one block of bytes for each pixel row."""
     steps = np.rint(restored.clip(0, 1) * _STEPS).astype(int)
     columns = [f"_{column}," for column in range(1, restored.shape[1] + 1)]
     for number, row in enumerate(steps.tolist(), 1):
         start = f"{name}_{number}"
         cells = [f"{start}{c}{_VALUES[v]}\n" for c, v in zip(columns, row, strict=True)]
         yield "".join(cells).encode()
-
-
-_VALUES = [f"{step / _STEPS:.4f}".rstrip("0").rstrip(".") for step in range(_STEPS + 1)]

@@ -1,23 +1,23 @@
-"""A working directory, a page and a restorer for all tests of `inkbench denoise`."""
+"""Fixtures for `inkbench denoise`: a working directory, a page and a restorer."""
 
 from pathlib import Path
 
 import pytest
-from drawn_pages import Flattener, letter_page
+from drawn_pages import BackgroundDivision, letter_page
 from PIL import Image
 
 from inkbench import chosen
 
 
 @pytest.fixture
-def model() -> Flattener:
-    return Flattener()
+def model() -> BackgroundDivision:
+    return BackgroundDivision()
 
 
 @pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every command gets that restorer, without looking for a champion."""
-    monkeypatch.setattr(chosen, "model", lambda *_: (Flattener(), "model: the tests' own"))
+def without_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands use that restorer instead of the champion."""
+    monkeypatch.setattr(chosen, "model", lambda *_: (BackgroundDivision(), "model: for tests"))
 
 
 @pytest.fixture(scope="session")

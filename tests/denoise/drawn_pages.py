@@ -1,21 +1,21 @@
-"""Pages of text, drawn; and a restorer that needs no network."""
+"""Drawn pages of text, and a restorer without a network."""
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 
-class Flattener:
-    """Restores by dividing a page by its paper: quick, and right about clean ink."""
+class BackgroundDivision:
+    """A fast restorer that divides a page by its background; correct for clean ink."""
 
     layers = ()
 
     def predict_on_batch(self, batch: np.ndarray) -> np.ndarray:
-        page, paper = np.moveaxis(batch.astype(np.float32), -1, 0)
-        return np.clip(2 * page / np.maximum(paper, 1) - 0.95, 0, 1)[..., None]
+        page, background = np.moveaxis(batch.astype(np.float32), -1, 0)
+        return np.clip(2 * page / np.maximum(background, 1) - 0.95, 0, 1)[..., None]
 
 
 def letter_page(height: int = 420, width: int = 540, size: int = 20) -> Image.Image:
-    """Black text of `size` pixels an em on light grey paper, darker to the right."""
+    """Black text of `size` pixels per em on light grey paper that darkens to the right."""
     paper = np.tile(np.linspace(235, 190, width), (height, 1)).astype(np.uint8)
     page = Image.fromarray(paper)
     draw = ImageDraw.Draw(page)

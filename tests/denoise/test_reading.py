@@ -1,4 +1,4 @@
-"""Files of every make become pages, or one line that says what is wrong."""
+"""`reading.read` turns image and PDF files into pages, or gives one error that names the file."""
 
 import errno
 import io
@@ -19,26 +19,26 @@ from inkbench.errors import InkbenchError
 GREYS = np.arange(0, 240, dtype=np.uint8).reshape(12, 20)
 
 
-def only(path: Path) -> Scan:
+def read_one(path: Path) -> Scan:
     (scan,) = read(path)
     return scan
 
 
-def saved(path: Path, image: Image.Image, **options: object) -> Path:
+def save(path: Path, image: Image.Image, **options: object) -> Path:
     image.save(path, **options)
     return path
 
 
-def complaint(path: Path, **limits: int) -> str:
+def error(path: Path, **limits: int) -> str:
     with pytest.raises(InkbenchError) as raised:
         list(read(path, **limits))
-    text = str(raised.value)
-    assert text.startswith(f"{path}: ") and "\n" not in text
-    return text.removeprefix(f"{path}: ")
+    message = str(raised.value)
+    assert message.startswith(f"{path}: ") and "\n" not in message
+    return message.removeprefix(f"{path}: ")
 
 
 def png(width: int, height: int, mode: int = 0) -> bytes:
-    """A PNG that claims a size and holds next to nothing."""
+    """A PNG whose header declares a size, with almost no data."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         body = kind + data
@@ -51,79 +51,70 @@ def png(width: int, height: int, mode: int = 0) -> bytes:
 
 
 @pytest.mark.parametrize("suffix", ["png", "tif", "bmp", "webp", "pgm"])
-def test_grey_images_come_through_unchanged(suffix: str, tmp_path: Path) -> None:
-    path = saved(tmp_path / f"a.{suffix}", Image.fromarray(GREYS), lossless=True)
-    pixels = only(path).pixels
-    grey = pixels if pixels.ndim == 2 else pixels[..., 0]  # WebP knows no grey
+def test_grey_images_are_read_unchanged(suffix: str, tmp_path: Path) -> None:
+    path = save(tmp_path / f"a.{suffix}", Image.fromarray(GREYS), lossless=True)
+    pixels = read_one(path).pixels
+    grey = pixels if pixels.ndim == 2 else pixels[..., 0]  # WebP has no grey mode
     assert np.array_equal(grey, GREYS)
 
 
-def test_the_content_counts_and_not_the_name(tmp_path: Path) -> None:
+def test_format_is_detected_from_the_content(tmp_path: Path) -> None:
     path = tmp_path / "really-a-png.jpg"
     Image.fromarray(GREYS).save(path, "PNG")
-    assert np.array_equal(only(path).pixels, GREYS)
+    assert np.array_equal(read_one(path).pixels, GREYS)
 
 
-@pytest.mark.parametrize(("white", "kind"), [(65535, np.uint16), (4095, np.uint16)])
-def test_sixteen_bits_are_scaled_by_what_is_white(white: int, kind: type, tmp_path: Path) -> None:
-    deep = (GREYS / 239 * white).astype(kind)
+@pytest.mark.parametrize("white", [65535, 4095])
+def test_16_bit_greys_are_scaled_to_8_bits(white: int, tmp_path: Path) -> None:
+    deep = (GREYS / 239 * white).astype(np.uint16)
     for suffix in ("png", "tif"):
-        pixels = only(saved(tmp_path / f"a.{suffix}", Image.fromarray(deep))).pixels
+        pixels = read_one(save(tmp_path / f"a.{suffix}", Image.fromarray(deep))).pixels
         assert np.abs(pixels - GREYS / 239 * 255).max() <= 1
 
 
-def test_floating_greys_are_read(tmp_path: Path) -> None:
-    path = saved(tmp_path / "a.tif", Image.fromarray(GREYS / np.float32(239)))
-    assert np.abs(only(path).pixels - GREYS / 239 * 255).max() <= 1
+def test_float_greys_are_scaled_to_8_bits(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.tif", Image.fromarray(GREYS / np.float32(239)))
+    assert np.abs(read_one(path).pixels - GREYS / 239 * 255).max() <= 1
 
 
 @pytest.mark.parametrize(
-    ("wrong", "why"),
-    [
-        (np.nan, "not numbers"),
-        (np.inf, "not numbers"),
-        (-5, "pixel values from"),
-        (1e9, "pixel values from"),
-    ],
+    ("value", "fact"), [(np.nan, "NaN"), (np.inf, "infinite"), (-5, "-5"), (1e9, "1e+09")]
 )
-def test_numbers_that_are_no_greys_are_refused(wrong: float, why: str, tmp_path: Path) -> None:
+def test_invalid_pixel_values_are_named(value: float, fact: str, tmp_path: Path) -> None:
     values = GREYS.astype(np.float32)
-    values[3, 4] = wrong
-    path = saved(tmp_path / "a.tif", Image.fromarray(values))
-    assert why in complaint(path)
+    values[3, 4] = value
+    assert fact in error(save(tmp_path / "a.tif", Image.fromarray(values)))
 
 
-def test_transparent_pixels_show_white_paper(tmp_path: Path) -> None:
+def test_transparency_shows_white(tmp_path: Path) -> None:
     clear = Image.new("RGBA", (3, 2), (0, 0, 0, 0))
     faint = Image.new("LA", (3, 2), (0, 51))
-    assert (only(saved(tmp_path / "a.png", clear)).pixels == 255).all()
-    assert (only(saved(tmp_path / "b.png", faint)).pixels == 204).all()
+    assert (read_one(save(tmp_path / "a.png", clear)).pixels == 255).all()
+    assert (read_one(save(tmp_path / "b.png", faint)).pixels == 204).all()
 
 
-def test_palettes_and_bits_and_inks_become_plain(tmp_path: Path) -> None:
+def test_palette_bilevel_and_cmyk_are_converted(tmp_path: Path) -> None:
     red = Image.new("RGB", (4, 4), (255, 0, 0))
-    palette = only(saved(tmp_path / "a.png", red.convert("P", palette=Image.Palette.ADAPTIVE)))
+    palette = read_one(save(tmp_path / "a.png", red.convert("P", palette=Image.Palette.ADAPTIVE)))
     assert palette.pixels[0, 0].tolist() == [255, 0, 0]
-    cmyk = only(saved(tmp_path / "a.tif", red.convert("CMYK")))
+    cmyk = read_one(save(tmp_path / "a.tif", red.convert("CMYK")))
     assert cmyk.pixels[0, 0].tolist() == [255, 0, 0]
-    assert (
-        only(saved(tmp_path / "b.tif", Image.new("1", (4, 4), 1))).pixels.tolist()
-        == [[255] * 4] * 4
-    )
+    bilevel = read_one(save(tmp_path / "b.tif", Image.new("1", (4, 4), 1)))
+    assert bilevel.pixels.tolist() == [[255] * 4] * 4
 
 
-def test_a_photograph_is_turned_upright_with_its_resolution(tmp_path: Path) -> None:
+def test_exif_orientation_turns_pixels_and_resolution(tmp_path: Path) -> None:
     exif = Image.Exif()
-    exif[0x0112] = 6  # the top is on the right
+    exif[0x0112] = 6  # stored with its top on the right
     path = tmp_path / "a.jpg"
     Image.fromarray(GREYS).save(path, exif=exif, dpi=(300, 200))
-    scan = only(path)
+    scan = read_one(path)
     assert scan.pixels.shape == (20, 12)
     assert scan.dpi == (200, 300)
     assert scan.pixels[0].mean() < scan.pixels[-1].mean()  # columns became rows
 
 
-def test_all_pages_of_a_tiff_come_without_its_thumbnails(tmp_path: Path) -> None:
+def test_tiff_thumbnails_are_skipped(tmp_path: Path) -> None:
     path = tmp_path / "a.tif"
     with TiffImagePlugin.AppendingTiffWriter(path) as tiff:
         for grey, subfile in [(10, 0), (20, 1), (30, 0)]:
@@ -133,8 +124,8 @@ def test_all_pages_of_a_tiff_come_without_its_thumbnails(tmp_path: Path) -> None
     assert [scan.pixels[0, 0] for scan in read(path)] == [10, 30]
 
 
-def test_pages_of_a_tiff_that_follow_each_other_in_a_circle_end(tmp_path: Path) -> None:
-    path = saved(tmp_path / "a.tif", Image.fromarray(GREYS))
+def test_tiff_page_cycle_ends(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.tif", Image.fromarray(GREYS))
     content = bytearray(path.read_bytes())
     (first,) = struct.unpack_from("<I", content, 4)
     (count,) = struct.unpack_from("<H", content, first)
@@ -144,64 +135,64 @@ def test_pages_of_a_tiff_that_follow_each_other_in_a_circle_end(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("suffix", ["png", "jpg", "tif", "bmp", "webp"])
-def test_a_truncated_file_is_one_line(suffix: str, tmp_path: Path) -> None:
+def test_truncated_file_is_an_error(suffix: str, tmp_path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (64, 64), np.uint8)
-    whole = saved(tmp_path / f"a.{suffix}", Image.fromarray(noise)).read_bytes()
+    content = save(tmp_path / f"a.{suffix}", Image.fromarray(noise)).read_bytes()
     for part in (0.1, 0.6, 0.9):
         path = tmp_path / f"b.{suffix}"
-        path.write_bytes(whole[: int(len(whole) * part)])
-        assert complaint(path)
+        path.write_bytes(content[: int(len(content) * part)])
+        assert error(path)
 
 
-def test_an_empty_file_a_text_and_a_pipe_are_named_for_what_they_are(tmp_path: Path) -> None:
+def test_empty_text_and_pipe_are_errors(tmp_path: Path) -> None:
     (tmp_path / "a.png").touch()
-    (tmp_path / "b.png").write_text("not a picture at all\n" * 50)
+    (tmp_path / "b.png").write_text("text\n" * 50)
     os.mkfifo(tmp_path / "c.png")
-    assert complaint(tmp_path / "a.png") == "empty file"
-    assert complaint(tmp_path / "b.png").startswith("not an image that can be read")
-    assert complaint(tmp_path / "c.png") == "not a file"
+    assert "empty" in error(tmp_path / "a.png")
+    assert "PNG, JPEG, TIFF" in error(tmp_path / "b.png")
+    assert "regular file" in error(tmp_path / "c.png")
 
 
-def test_a_file_that_may_not_be_read_says_so(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def denied(*_: object) -> None:  # an administrator, who may run this, may read everything
+def test_unreadable_file_gives_the_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(*_: object) -> None:  # root can read every file
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
-    path = saved(tmp_path / "a.png", Image.fromarray(GREYS))
+    path = save(tmp_path / "a.png", Image.fromarray(GREYS))
     monkeypatch.setattr(Path, "open", denied)
-    assert complaint(path) == "Permission denied"
+    assert "Permission denied" in error(path)
 
 
-def test_a_phones_photograph_with_a_preview_is_one_page(tmp_path: Path) -> None:
+def test_mpo_preview_is_skipped(tmp_path: Path) -> None:
     large, preview = Image.new("L", (40, 30), 90), Image.new("L", (8, 6), 90)
     path = tmp_path / "a.jpg"
     large.save(path, "MPO", save_all=True, append_images=[preview])
-    assert only(path).pixels.shape[:2] == (30, 40)
+    assert read_one(path).pixels.shape[:2] == (30, 40)
 
 
-def test_animations_are_not_pages(tmp_path: Path) -> None:
+def test_animation_is_an_error(tmp_path: Path) -> None:
     frames = [Image.fromarray(GREYS), Image.fromarray(255 - GREYS)]
     for suffix in ("gif", "png", "webp"):
         path = tmp_path / f"a.{suffix}"
         frames[0].save(path, save_all=True, append_images=frames[1:])
-        assert "animated (2 pictures)" in complaint(path)
+        assert "2 frames" in error(path)
 
 
 @pytest.mark.parametrize("sides", [(60_000, 60_000), (12_000, 10_000)])
-def test_a_bomb_is_refused_by_its_header(sides: tuple[int, int], tmp_path: Path) -> None:
+def test_decompression_bomb_is_refused_by_its_header(
+    sides: tuple[int, int], tmp_path: Path
+) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(png(*sides))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        assert "lower resolution" in complaint(path)
+        assert "lower resolution" in error(path)
 
 
-def test_a_single_pixel_is_a_page(tmp_path: Path) -> None:
-    assert only(saved(tmp_path / "a.png", Image.new("L", (1, 1), 7))).pixels.tolist() == [[7]]
+def test_single_pixel_is_a_page(tmp_path: Path) -> None:
+    assert read_one(save(tmp_path / "a.png", Image.new("L", (1, 1), 7))).pixels.tolist() == [[7]]
 
 
-def test_a_pdf_is_drawn_page_by_page(tmp_path: Path) -> None:
+def test_pdf_pages_are_rendered_at_the_given_resolution(tmp_path: Path) -> None:
     path = tmp_path / "a.pdf"
     pages = [Image.new("L", (144, 72), grey) for grey in (0, 200)]
     pages[0].save(path, save_all=True, append_images=pages[1:], resolution=72)
@@ -209,13 +200,13 @@ def test_a_pdf_is_drawn_page_by_page(tmp_path: Path) -> None:
     assert [scan.pixels.shape for scan in scans] == [(144, 288, 3)] * 2
     assert [int(scan.pixels.mean()) for scan in scans] == [0, 200]
     assert scans[0].dpi == (144, 144)
-    assert "choose a lower --dpi" in complaint(path, most_pixels=10_000)
+    assert "--dpi" in error(path, max_pixels=10_000)
     path.write_bytes(path.read_bytes()[:300])
-    assert complaint(path) == "a damaged PDF"
+    assert "damaged PDF" in error(path)
 
 
-# RC4 with 40 bits, user password "x": enough of a PDF to be asked for it.
-LOCKED = (
+# A minimal PDF that asks for a password (RC4 with 40 bits).
+ENCRYPTED = (
     b"%%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n"
     b"2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n"
     b"3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]>>endobj\n"
@@ -228,14 +219,14 @@ LOCKED = (
 ) % (b"00" * 32, b"11" * 32)
 
 
-def test_a_locked_pdf_says_what_to_do(tmp_path: Path) -> None:
+def test_encrypted_pdf_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "a.pdf"
-    path.write_bytes(LOCKED)
-    assert complaint(path) == "locked with a password; save a copy without one"
+    path.write_bytes(ENCRYPTED)
+    assert "password" in error(path)
 
 
 def seeds() -> list[bytes]:
-    """Small files of every format."""
+    """Small valid files of every format."""
     files = []
     noise = np.random.default_rng(0).integers(0, 256, (24, 31, 3), np.uint8)
     colour, exif = Image.fromarray(noise), Image.Exif()
@@ -262,41 +253,43 @@ def seeds() -> list[bytes]:
     return files
 
 
-def mutated(content: bytes, dice: random.Random) -> bytes:
-    """A file with something wrong in it: bits, lengths, order, end."""
+def mutated(content: bytes, generator: random.Random) -> bytes:
+    """A damaged file: changed, deleted, inserted or truncated bytes."""
     damaged = bytearray(content)
-    for _ in range(dice.choice([1, 1, 2, 5, 20])):
-        at = dice.randrange(len(damaged) or 1)
-        match dice.randrange(6):
+    for _ in range(generator.choice([1, 1, 2, 5, 20])):
+        at = generator.randrange(len(damaged) or 1)
+        match generator.randrange(6):
             case 0:
-                damaged[at : at + 1] = bytes([dice.randrange(256)])
+                damaged[at : at + 1] = bytes([generator.randrange(256)])
             case 1:
-                damaged[at : at + 4] = dice.choice([b"\xff" * 4, bytes(4), b"\x7f\xff\xff\xff"])
+                damaged[at : at + 4] = generator.choice(
+                    [b"\xff" * 4, bytes(4), b"\x7f\xff\xff\xff"]
+                )
             case 2:
-                del damaged[at : at + dice.randrange(1, 40)]
+                del damaged[at : at + generator.randrange(1, 40)]
             case 3:
-                damaged[at:at] = damaged[: dice.randrange(1, 60)]
+                damaged[at:at] = damaged[: generator.randrange(1, 60)]
             case 4:
                 damaged[at : at + 1] = bytes(
-                    b ^ 1 << dice.randrange(8) for b in damaged[at : at + 1]
+                    b ^ 1 << generator.randrange(8) for b in damaged[at : at + 1]
                 )
-            case 5 if dice.random() < 0.3:
+            case 5 if generator.random() < 0.3:
                 del damaged[at:]
     return bytes(damaged)
 
 
-def test_no_damage_gets_past_the_reader(tmp_path: Path) -> None:
-    """Set INKBENCH_FUZZ to the number of damaged files; ten thousand take some ten seconds."""
+def test_damaged_files_raise_only_inkbench_errors(tmp_path: Path) -> None:
+    """INKBENCH_FUZZ sets the number of damaged files; 10,000 take about ten seconds."""
     warnings.simplefilter("ignore")
-    files, dice, path = seeds(), random.Random(0), tmp_path / "damaged"
+    files, generator, path = seeds(), random.Random(0), tmp_path / "damaged"
     outcomes = {"read": 0, "refused": 0}
     for number in range(int(os.environ.get("INKBENCH_FUZZ", "1000"))):
-        path.write_bytes(mutated(files[number % len(files)], dice))
+        path.write_bytes(mutated(files[number % len(files)], generator))
         try:
-            for scan in read(path, most_pixels=1_000_000):
+            for scan in read(path, max_pixels=1_000_000):
                 assert scan.pixels.dtype == np.uint8 and scan.pixels.size
             outcomes["read"] += 1
-        except InkbenchError as error:
-            assert "\n" not in str(error)
+        except InkbenchError as exception:
+            assert "\n" not in str(exception)
             outcomes["refused"] += 1
-    assert min(outcomes.values()) > 50  # damaged enough, and not beyond recognition
+    assert min(outcomes.values()) > 50  # both outcomes are tested

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from inkbench import disk, layout
+from inkbench import disk, layout, records
 from inkbench.data_source import SYNTHETIC
 from inkbench.datasets import archives, catalogue, kaggle, transfer
 from inkbench.datasets.catalogue import Archive
@@ -265,7 +265,7 @@ def _put_in_place(folder: Path, scratch: Path, provenance: dict[str, Any]) -> No
     before = {file["name"] for file in (_recorded(folder) or {"files": []})["files"]}
     with disk.writing(folder):
         written = scratch / layout.provenance("").name
-        disk.write_json(written, provenance)
+        records.write_json(written, provenance)
         for path in sorted(scratch.iterdir(), key=lambda path: path == written):
             os.replace(path, folder / path.name)
         for path in folder.iterdir():

@@ -1,7 +1,6 @@
-"""`inkbench denoise`: clean the scans and photographs of people.
+"""`inkbench denoise`: clean scans and photographs of pages.
 
-``inputs`` finds the files and where their results go, ``reading`` opens them (``pdf`` those that
-need a library of their own), ``scale`` tells how large their letters are, ``page`` cleans one page
-(``detail`` brings it back to its size, ``colour`` to its colours), ``writing`` keeps the result,
-and ``command`` does so for all.
+`inputs` finds the files and names their outputs, `reading` decodes them (`pdf` renders PDF pages),
+`scale` measures the letters, `page` cleans a page (`detail` restores its full size, `colour` its
+colours), `writing` saves it, and `command` runs all of this for many files.
 """

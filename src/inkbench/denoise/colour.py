@@ -1,4 +1,4 @@
-"""Colours of a page whose luminance was restored."""
+"""Restore the colours of a page from its restored luminance."""
 
 import numpy as np
 from PIL import Image
@@ -6,17 +6,17 @@ from PIL import Image
 from inkbench.datasets.common.background import estimate
 
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, Pillow's conversion to grey
-_STRETCH = 3  # more would make colours of the faint noise beside dark ink
-_STRIP = 256  # rows worked on at a time
+_STRETCH = 3  # a larger factor would turn faint noise beside dark ink into colours
+_STRIP = 256  # rows processed at a time
 
 
 def tint(page: np.ndarray, restored: np.ndarray, factor: float) -> np.ndarray:
     """Give a restored grey page the hues of its original.
 
-    Every channel is divided by its paper, which takes away the tint of paper, stains and light.
-    The distance from white is then stretched until the luminance is the restored one, which leaves
-    the hue alone; what would be darker than black is paled at the same luminance. Restorers make
-    all ink black, so ink is darkened the less the more colourful it is.
+    Division by the background removes the tint of paper, stains and light from each channel.
+    Scaling the distance from white then sets the restored luminance and keeps the hue; colours
+    outside of the RGB range are desaturated at equal luminance. Restorers make all ink black, so
+    saturated ink keeps more of its own luminance.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ def tint(page: np.ndarray, restored: np.ndarray, factor: float) -> np.ndarray:
     restored
         uint8 ``[h, w]``.
     factor
-        By which the page was enlarged for the network: its paper is estimated at that size.
+        Scale of the network's input; the background is estimated at this scale.
 
     Returns
     -------
@@ -48,7 +48,7 @@ def tint(page: np.ndarray, restored: np.ndarray, factor: float) -> np.ndarray:
 
 
 def _with_luminance(colours: np.ndarray, restored: np.ndarray) -> np.ndarray:
-    """Move colours in [0, 1] along lines through white and along the greys: neither turns a hue."""
+    """Change the luminance of colours in [0, 1] at constant hue."""
     own = colours @ _LUMA[:, None]
     highest = colours.max(-1, keepdims=True)
     saturation = 1 - colours.min(-1, keepdims=True) / np.maximum(highest, 1e-3)

@@ -1,9 +1,9 @@
-"""The command: every file in turn, whatever happens to one of them."""
+"""Clean many files; an error in one file does not stop the others."""
 
 import contextlib
+import functools
 import sys
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ from inkbench.denoise import inputs, reading, writing
 from inkbench.denoise.inputs import Task, shown
 from inkbench.denoise.page import clean
 from inkbench.denoise.reading import Scan
-from inkbench.errors import InkbenchError, complain
+from inkbench.errors import InkbenchError, print_error
 
 if TYPE_CHECKING:
     import keras
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Settings:
-    """What may be asked for beside the files (see ``inkbench denoise --help``)."""
+    """Options of ``inkbench denoise`` (see its ``--help``)."""
 
     keep_colour: bool = False
     force: bool = False
@@ -33,96 +33,86 @@ class Settings:
 
 
 def run(arguments: list[str], out: Path, model_file: Path | None, settings: Settings) -> bool:
-    """Clean files.
+    """Clean files and print one line for each.
 
     Parameters
     ----------
     arguments
-        Files, folders and patterns.
+        Files, folders and glob patterns.
     out
-        Folder or file for the results.
+        Output folder or file.
     model_file
-        A restorer; by default the champion, or what the pipeline has built.
+        A restorer; default: the champion, else the pipeline's best model.
     settings
-        The rest.
+        Other options.
 
     Returns
     -------
     bool
-        Whether all of them were cleaned.
+        Whether all files were cleaned.
 
     Raises
     ------
     InkbenchError
-        If nothing could be started.
-    """
-    from inkbench import chosen
-
-    with disk.writing(out):
-        tasks, unusable = inputs.find(arguments, out, settings.compare)
-    for error in unusable:
-        complain(error)
-    if not tasks:
-        return False
-    model, whence = chosen.model("documents", "restoration", model_file)
-    print(whence, file=sys.stderr)
-    wanted = len(tasks) + len(unusable)
-    with reading.silenced_decoders():
-        done = sum(clean_all(OneAtATime(model), tasks, settings))
-    print(f"{done} of {wanted} cleaned")
-    return done == wanted
-
-
-def clean_all(model: "keras.Model", tasks: list[Task], settings: Settings) -> Iterator[bool]:
-    """Clean the files of all tasks, ``settings.jobs`` at a time; say which and how.
-
-    Yields
-    ------
-    bool
-        For every task, whether it was done.
+        If the output or the model is unusable.
     """
     from tqdm import tqdm
 
-    def attempt(task: Task) -> str | InkbenchError:
-        try:
-            return clean_file(model, task, settings)
-        except InkbenchError as error:
-            return error
-        except MemoryError:
-            return InkbenchError(f"{shown(task.source)}: too large for this machine's memory")
-        except Exception as error:  # whatever a library makes of an odd file; the others go on
-            said = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
-            return InkbenchError(f"{shown(task.source)}: {said}")
+    from inkbench import chosen
 
-    with ThreadPoolExecutor(settings.jobs) as pool:
+    with disk.writing(out):
+        tasks, errors = inputs.find(arguments, out, settings.compare)
+    for error in errors:
+        print_error(error)
+    if not tasks:
+        return False
+    model, source = chosen.model("documents", "restoration", model_file)
+    print(source, file=sys.stderr)
+    attempt = functools.partial(_attempt, LockedModel(model), settings)
+    cleaned = 0
+    with reading.silenced_decoders(), ThreadPoolExecutor(settings.jobs) as pool:
         results = pool.map(attempt, tasks)
-        bar = tqdm(results, "cleaning", len(tasks), unit="file", leave=False, disable=None)
+        progress = tqdm(results, "cleaning", len(tasks), unit="file", leave=False, disable=None)
         try:
-            for result in bar:
-                with bar.external_write_mode():
-                    print(result) if isinstance(result, str) else complain(result)
-                yield isinstance(result, str)
+            for result in progress:
+                with progress.external_write_mode():
+                    print(result) if isinstance(result, str) else print_error(result)
+                cleaned += isinstance(result, str)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+    total = len(tasks) + len(errors)
+    print(f"{cleaned} of {total} cleaned")
+    return cleaned == total
+
+
+def _attempt(model: "keras.Model", settings: Settings, task: Task) -> str | InkbenchError:
+    """Clean a file; returns the summary or the error."""
+    try:
+        return clean_file(model, task, settings)
+    except InkbenchError as error:
+        return error
+    except Exception as error:  # any library error: the other files must go on
+        reason = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
+        return InkbenchError(f"{shown(task.source)}: {reason}")
 
 
 def clean_file(model: "keras.Model", task: Task, settings: Settings) -> str:
-    """Clean the pages of one file.
+    """Clean all pages of one file.
 
     Returns
     -------
     str
-        What was done.
+        A one-line summary.
 
     Raises
     ------
     InkbenchError
-        If it cannot be read or written; there is then no result.
+        If the file cannot be read or written; no output is left then.
     """
     factors = []
-    with contextlib.ExitStack() as whole:  # result and sheets: all or nothing
-        file = whole.enter_context(writing.writing(task.target, settings.force))
+    with contextlib.ExitStack() as outputs:  # cleaned file and comparisons: all or nothing
+        file = outputs.enter_context(writing.writing(task.target, settings.force))
         for number, scan in enumerate(reading.read(task.source, settings.dpi), 1):
             cleaned, factor = clean(
                 model,
@@ -135,28 +125,22 @@ def clean_file(model: "keras.Model", task: Task, settings: Settings) -> str:
             factors.append(factor)
             if settings.compare:
                 path = inputs.comparison(task.target, number)
-                sheet = whole.enter_context(writing.writing(path, settings.force))
-                sheet.add(writing.side_by_side(scan.pixels, cleaned), Scan(scan.pixels))
+                comparison = outputs.enter_context(writing.writing(path, settings.force))
+                comparison.add(writing.side_by_side(scan.pixels, cleaned), Scan(scan.pixels))
     pages = "1 page" if len(factors) == 1 else f"{len(factors)} pages"
-    seen = ", ".join(sorted({f"{factor:.0%}" for factor in factors}))
-    return f"{shown(task.source)} → {shown(task.target)} ({pages}, seen at {seen} of its size)"
+    scales = ", ".join(sorted({f"{factor:.0%}" for factor in factors}))
+    return f"{shown(task.source)} → {shown(task.target)} ({pages}, network input at {scales})"
 
 
-class OneAtATime:
-    """A model that threads share: reading and writing overlap, its memory is needed once.
-
-    Parameters
-    ----------
-    model
-        A Keras model.
-    """
+class LockedModel:
+    """A Keras model for several threads: one predicts at a time, which bounds memory."""
 
     def __init__(self, model: "keras.Model") -> None:
         self.layers = model.layers
         self._model = model
-        self._turn = threading.Lock()
+        self._lock = threading.Lock()
 
     def predict_on_batch(self, batch):
         """As `keras.Model.predict_on_batch`."""
-        with self._turn:
+        with self._lock:
             return self._model.predict_on_batch(batch)

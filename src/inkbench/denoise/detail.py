@@ -1,19 +1,19 @@
-"""Back to full size: a page that was restored small, as sharp as its original.
+"""Enlarge a page that was restored at low resolution, with edges as sharp as in its original.
 
-The guided filter of He, Sun & Tang (*Guided Image Filtering*, 2013), in its fast form (He & Sun,
-*Fast Guided Filter*, 2015): around every pixel the restored page is taken to be a linear function
-of the original. Where that function is found in the small page and applied to the large one, edges
-come from the scan itself, and paper, where the function is the constant 1, stays white. Beside a
-letter, where one line cannot fit both, the small page's word that there is paper counts.
+This is a fast guided filter (He, Sun & Tang, *Guided Image Filtering*, 2013; He & Sun, *Fast Guided
+Filter*, 2015). Around each pixel, it models the restored page as a linear function of the original,
+fits that function at low resolution and applies it at full resolution. Edges then come from the
+original, and paper, where the function is the constant 1, stays white. Beside letters, where a
+single linear function cannot fit ink and paper, the enlarged restored page decides what is paper.
 """
 
 import numpy as np
 from PIL import Image
 
-_RADIUS = 2  # pixels of the small page, about a stroke
-_FLATNESS = 2e-4  # variance, pixels in [0, 1], below which there is no edge to follow
-_PAPER = 0.8  # from here to 1, the small page is believed more and more to show paper
-_STRIP = 256  # rows worked on at a time
+_RADIUS = 2  # low-resolution pixels, about the width of a stroke
+_EPSILON = 2e-4  # regularisation: variance of pixels in [0, 1] that counts as flat
+_PAPER = 0.8  # restored values from here to 1 count increasingly as paper
+_STRIP = 256  # rows processed at a time
 
 
 def enlarge(page: np.ndarray, small: np.ndarray, restored: np.ndarray) -> np.ndarray:
@@ -24,9 +24,9 @@ def enlarge(page: np.ndarray, small: np.ndarray, restored: np.ndarray) -> np.nda
     page
         The original, uint8 ``[h, w]``.
     small
-        The original as the network saw it, uint8 ``[a, b]``.
+        The original at the network's scale, uint8 ``[a, b]``.
     restored
-        The network's answer, float32 ``[a, b]`` in [0, 1].
+        The network's output, float32 ``[a, b]`` in [0, 1].
 
     Returns
     -------
@@ -45,22 +45,22 @@ def enlarge(page: np.ndarray, small: np.ndarray, restored: np.ndarray) -> np.nda
             np.asarray(plane.resize(size, Image.Resampling.BILINEAR, box)) for plane in planes
         )
         guided = (slope * (rows / np.float32(255)) + offset).clip(0, 1)
-        belief = ((paper - _PAPER) / (1 - _PAPER)).clip(0, 1)
-        guided += belief * np.maximum(paper - guided, 0)
+        weight = ((paper - _PAPER) / (1 - _PAPER)).clip(0, 1)
+        guided += weight * np.maximum(paper - guided, 0)
         result[top : top + _STRIP] = np.rint(guided.clip(0, 1) * 255)
     return result
 
 
 def _linear(small: np.ndarray, restored: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Slope and offset of restored over small around each pixel, float32 ``[a, b]`` each."""
+    """Local slope and offset of ``restored`` as a function of ``small``, float32 ``[a, b]``."""
     from scipy.ndimage import uniform_filter
 
     def mean(values: np.ndarray) -> np.ndarray:
         return uniform_filter(values, 2 * _RADIUS + 1, mode="nearest")
 
     guide = small / np.float32(255)
-    centre, answer = mean(guide), mean(restored)
-    covariance = mean(guide * restored) - centre * answer
-    variance = mean(guide * guide) - centre * centre
-    slope = covariance / (np.maximum(variance, 0) + np.float32(_FLATNESS))
-    return mean(slope), mean(answer - slope * centre)
+    mean_guide, mean_restored = mean(guide), mean(restored)
+    covariance = mean(guide * restored) - mean_guide * mean_restored
+    variance = mean(guide * guide) - mean_guide * mean_guide
+    slope = covariance / (np.maximum(variance, 0) + np.float32(_EPSILON))
+    return mean(slope), mean(mean_restored - slope * mean_guide)

@@ -1,4 +1,4 @@
-"""Which files to clean, and where the result of each goes."""
+"""Find the files to clean, and name the output of each."""
 
 import glob
 import os
@@ -9,20 +9,20 @@ from pathlib import Path
 from inkbench.errors import InkbenchError
 
 WRITABLE = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".pdf"}
-# What is taken from a folder; a file that is named itself may be called anything.
+# Suffixes to look for in a folder. A file that the user names may have any suffix.
 READABLE = WRITABLE | {".webp", ".bmp", ".pgm", ".ppm", ".pbm"}
 
 
 @dataclass(frozen=True)
 class Task:
-    """A file to read, and the one to write."""
+    """A file to read and the file to write."""
 
     source: Path
     target: Path
 
 
 def shown(path: Path | str) -> str:
-    """A path in one printable line, whatever its name holds."""
+    """A path as one printable line, with other characters escaped."""
     text = os.fsencode(path).decode("utf-8", "backslashreplace")
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
@@ -30,128 +30,123 @@ def shown(path: Path | str) -> str:
 def sources(
     inputs: Sequence[str], out: Path | None = None
 ) -> tuple[dict[Path, Path], list[InkbenchError]]:
-    """Files that are asked for.
+    """Find the input files.
 
     Parameters
     ----------
     inputs
-        Files, folders and glob patterns (``**`` too). Links to folders are not followed.
+        Files, folders and glob patterns (with ``**``). Links to folders are not followed.
     out
-        A folder that is not looked into.
+        A folder to skip.
 
     Returns
     -------
-    found, unusable
-        File → its place in a folder of results; and a complaint for every input that gives none.
+    files, errors
+        Each file with its path relative to an output folder, and an error for each unusable input.
     """
-    found: dict[Path, Path] = {}
-    unusable: list[InkbenchError] = []
+    files: dict[Path, Path] = {}
+    errors: list[InkbenchError] = []
     for text in inputs:
         try:
             for source, place in _files(text, out):
-                found.setdefault(source, place)
+                files.setdefault(source, place)
         except InkbenchError as error:
-            unusable.append(error)
+            errors.append(error)
         except OSError as error:
-            unusable.append(InkbenchError(f"{shown(text)}: {error.strerror or error}"))
-    return found, unusable
+            errors.append(InkbenchError(f"{shown(text)}: {error.strerror or error}"))
+    return files, errors
 
 
 def find(
     inputs: Sequence[str], out: Path, compare: bool = False
 ) -> tuple[list[Task], list[InkbenchError]]:
-    """Turn what was asked for into tasks.
+    """Find the input files and name their outputs.
 
     Parameters
     ----------
     inputs
         See `sources`.
     out
-        A folder, or a file if its name ends in one of `WRITABLE` and there is one input file.
+        A folder; or a file, if its suffix is in `WRITABLE` and there is one input file.
     compare
-        Whether there will be before/after sheets beside the results.
+        Whether before/after images are written beside the results.
 
     Returns
     -------
-    tasks, unusable
-        Tasks in order, each file once, and a complaint for every input that gives none.
+    tasks, errors
+        Tasks in order, each file once, and an error for each unusable input.
 
     Raises
     ------
     InkbenchError
-        If several files would go into one.
+        If ``out`` is one file for several inputs, or neither a folder nor a writable format.
     """
-    found, unusable = sources(inputs, out)
-    one = out.suffix.lower() in WRITABLE and not out.is_dir()
-    if one and len(found) > 1:
+    files, errors = sources(inputs, out)
+    into_file = out.suffix.lower() in WRITABLE and not out.is_dir()
+    if into_file and len(files) > 1:
         raise InkbenchError(
-            f"{shown(out)}: {len(found)} files do not fit into one; give -o a folder"
+            f"{shown(out)}: one output file for {len(files)} inputs; choose a folder for -o"
         )
-    if out.exists() and not out.is_dir() and not one:
-        raise InkbenchError(
-            f"{shown(out)}: neither a folder nor a name in {', '.join(sorted(WRITABLE))}"
-        )
-    originals = {os.path.realpath(source) for source in found}
-    taken: dict[Path, Path] = {}
+    if out.exists() and not out.is_dir() and not into_file:
+        formats = ", ".join(sorted(WRITABLE))
+        raise InkbenchError(f"{shown(out)}: neither a folder nor a file in {formats}")
+    originals = {os.path.realpath(source) for source in files}
+    planned: dict[Path, Path] = {}  # output → input
     tasks = []
-    for source, place in found.items():
-        target = out if one else out / place
-        written = [target, comparison(target, 1)] if compare else [target]
-        if lost := [path for path in written if os.path.realpath(path) in originals]:
-            why = f"{shown(lost[0])} is an input and would be replaced; choose another -o"
-            unusable.append(InkbenchError(f"{shown(source)}: {why}"))
-        elif twice := [path for path in written if path in taken]:
-            why = f"its result would be {shown(twice[0])}, as that of {shown(taken[twice[0]])}"
-            unusable.append(InkbenchError(f"{shown(source)}: {why}; clean them one by one"))
+    for source, place in files.items():
+        target = out if into_file else out / place
+        outputs = [target, comparison(target, 1)] if compare else [target]
+        if overwritten := [path for path in outputs if os.path.realpath(path) in originals]:
+            reason = f"would overwrite the input {shown(overwritten[0])}; choose another -o"
+            errors.append(InkbenchError(f"{shown(source)}: {reason}"))
+        elif shared := [path for path in outputs if path in planned]:
+            reason = f"has the same output, {shown(shared[0])}, as {shown(planned[shared[0]])}"
+            errors.append(InkbenchError(f"{shown(source)}: {reason}; clean them separately"))
         else:
-            taken |= dict.fromkeys(written, source)
+            planned |= dict.fromkeys(outputs, source)
             tasks.append(Task(source, target))
-    return tasks, unusable
+    return tasks, errors
 
 
 def comparison(target: Path, number: int) -> Path:
-    """Where the before/after sheet of a page goes: beside the result."""
+    """Path of the before/after image of a page, beside the result."""
     page = "" if number == 1 else f"-{number}"
     return target.with_name(f"{target.stem}-compare{page}.png")
 
 
 def _files(text: str, out: Path | None) -> Iterator[tuple[Path, Path]]:
-    path = Path(text)
-    if path.is_dir():
-        yield from _in_folder(path, out)
-        return
     matches = [text]
-    if glob.has_magic(text) and not os.path.lexists(path):
+    if glob.has_magic(text) and not os.path.lexists(text):
         matches = sorted(glob.glob(text, recursive=True))
         if not matches:
             raise InkbenchError(f"{shown(text)}: matches no file")
-    for match in map(Path, matches):
-        if match.is_dir():
-            yield from _in_folder(match, out)
+    for path in map(Path, matches):
+        if path.is_dir():
+            yield from _in_folder(path, out)
         else:
-            match.stat()  # a missing file, or a link that leads in a circle, is said here
-            yield match, Path(_target_name(match))
+            path.stat()  # raises for a missing file or a link cycle
+            yield path, Path(_target_name(path))
 
 
 def _in_folder(folder: Path, out: Path | None) -> Iterator[tuple[Path, Path]]:
-    count = 0
-    for place, folders, names in os.walk(folder):
-        here = Path(place)
-        kept = [n for n in folders if not n.startswith(".") and not _same(here / n, out)]
-        folders[:] = sorted(kept)
+    empty = True
+    for root, folders, names in os.walk(folder):
+        parent = Path(root)
+        folders[:] = sorted(
+            name
+            for name in folders
+            if not name.startswith(".")
+            and not (out and out.exists() and out.samefile(parent / name))
+        )
         for name in sorted(names):
-            path = here / name
+            path = parent / name
             if path.suffix.lower() in READABLE and not name.startswith("."):
-                count += 1
+                empty = False
                 yield path, path.relative_to(folder).with_name(_target_name(path))
-    if not count:
+    if empty:
         raise InkbenchError(f"{shown(folder)}: no images in this folder")
 
 
-def _same(one: Path, other: Path | None) -> bool:
-    return other is not None and other.exists() and os.path.samefile(one, other)
-
-
 def _target_name(source: Path) -> str:
-    """The same name, in a format that is written."""
+    """The file name, with the suffix .png if its format cannot be written."""
     return source.name if source.suffix.lower() in WRITABLE else f"{source.stem}.png"

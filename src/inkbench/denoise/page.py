@@ -1,4 +1,4 @@
-"""One page, cleaned."""
+"""Clean one page."""
 
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ from inkbench.restore import restore
 if TYPE_CHECKING:
     import keras
 
-_MOST_SHOWN = 20_000_000  # pixels that the network sees of a page: they bound memory
+_MAX_INPUT = 20_000_000  # pixels of a page at the network's scale; bounds memory
 
 
 def clean(
@@ -35,27 +35,23 @@ def clean(
     dpi
         Resolution, if known.
     factor
-        Enlarge the page by so much for the network; None measures its letters.
+        Resize the page by this factor for the network; None measures its letters.
     keep_colour
-        Whether a coloured page stays coloured.
+        Whether a colour page stays in colour.
 
     Returns
     -------
     cleaned, factor
-        uint8 of the page's size, ``[h, w]`` or, with its colours, ``[h, w, 3]``; and the factor.
+        uint8 ``[h, w]``, or ``[h, w, 3]`` in colour, and the factor used.
     """
     coloured = pixels.ndim == 3
     grey = np.asarray(Image.fromarray(pixels).convert("L")) if coloured else pixels
-    factor = min(factor or scale.factor(grey, dpi), (_MOST_SHOWN / grey.size) ** 0.5)
-    small = _resized(grey, factor)
+    factor = min(factor or scale.factor(grey, dpi), (_MAX_INPUT / grey.size) ** 0.5)
+    size = [max(1, round(side * factor)) for side in reversed(grey.shape)]
+    small = np.asarray(Image.fromarray(grey).resize(size, Image.Resampling.LANCZOS))
     restored = restore(model, small)
     if small.shape == grey.shape:
         cleaned = np.rint(restored.clip(0, 1) * 255).astype(np.uint8)
     else:
         cleaned = enlarge(grey, small, restored)
     return (tint(pixels, cleaned, factor) if coloured and keep_colour else cleaned), factor
-
-
-def _resized(page: np.ndarray, factor: float) -> np.ndarray:
-    size = [max(1, round(side * factor)) for side in reversed(page.shape)]
-    return np.asarray(Image.fromarray(page).resize(size, Image.Resampling.LANCZOS))

@@ -1,4 +1,4 @@
-"""Pages of a PDF file, drawn by PDFium."""
+"""Render the pages of a PDF file with PDFium."""
 
 import threading
 from collections.abc import Iterator
@@ -8,12 +8,12 @@ from PIL import Image
 
 from inkbench.errors import InkbenchError
 
-_POINTS = 72  # an inch
-_pdfium = threading.Lock()  # the library knows no threads
+_POINTS = 72  # per inch
+_pdfium = threading.Lock()  # PDFium is not thread-safe
 
 
-def pages(path: Path, dpi: int, most_pixels: int) -> Iterator[Image.Image]:
-    """Draw the pages of a PDF, one at a time.
+def pages(path: Path, dpi: int, max_pixels: int) -> Iterator[Image.Image]:
+    """Render the pages of a PDF, one at a time.
 
     Parameters
     ----------
@@ -21,23 +21,23 @@ def pages(path: Path, dpi: int, most_pixels: int) -> Iterator[Image.Image]:
         The file.
     dpi
         Resolution.
-    most_pixels
-        A page that would have more is refused.
+    max_pixels
+        Largest page to render.
 
     Raises
     ------
     InkbenchError
-        If the file is damaged or locked, or a page too large.
+        If the file is damaged or encrypted, or a page is too large.
     """
     with _pdfium:
-        document = _opened(path)
+        document = _open(path)
         count = len(document)
     try:
         if not count:
             raise InkbenchError("a PDF without pages")
         for number in range(count):
             with _pdfium:
-                image = _drawn(document, number, dpi / _POINTS, most_pixels)
+                image = _render(document, number, dpi / _POINTS, max_pixels)
             image.info["dpi"] = (dpi, dpi)
             yield image
     finally:
@@ -45,24 +45,24 @@ def pages(path: Path, dpi: int, most_pixels: int) -> Iterator[Image.Image]:
             document.close()
 
 
-def _opened(path: Path):
+def _open(path: Path):
     import pypdfium2
 
     try:
         return pypdfium2.PdfDocument(path)
     except pypdfium2.PdfiumError as error:
         if "password" in str(error).lower():
-            raise InkbenchError("locked with a password; save a copy without one") from None
+            raise InkbenchError("protected by a password; save a copy without one") from None
         raise InkbenchError("a damaged PDF") from None
 
 
-def _drawn(document, number: int, scale: float, most_pixels: int) -> Image.Image:
+def _render(document, number: int, scale: float, max_pixels: int) -> Image.Image:
     page = document[number]
     try:
         width, height = (side * scale for side in page.get_size())
-        if width * height > most_pixels:
+        if width * height > max_pixels:
             size = f"{width:.0f}×{height:.0f}"
-            raise InkbenchError(f"page {number + 1} would be {size} pixels; choose a lower --dpi")
+            raise InkbenchError(f"page {number + 1} would have {size} pixels; lower --dpi")
         return page.render(scale=scale).to_pil()
     finally:
         page.close()

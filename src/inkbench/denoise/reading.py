@@ -1,6 +1,6 @@
-"""Files from anywhere, opened with suspicion: pages come out, or one line that says what is wrong.
+"""Read pages from untrusted image and PDF files, with one-line errors.
 
-A file is judged by its content, not by its name; its size is looked at before it is unpacked.
+The content of a file decides its format, not its name. Its size is checked before decoding.
 """
 
 import contextlib
@@ -19,25 +19,25 @@ from inkbench.denoise import pdf
 from inkbench.denoise.inputs import shown
 from inkbench.errors import InkbenchError
 
-MOST_PIXELS = 80_000_000  # an A3 page at 600 dpi has 70 million
+MAX_PIXELS = 80_000_000  # an A3 page at 600 dpi has 70 million
 
 _FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "BMP", "PPM", "GIF")
 _REDUCED = 1  # NewSubfileType (TIFF 6.0, section 8): a thumbnail of another page
-_DPI = (10, 4800)  # believable resolutions
+_DPI = (10, 4800)  # plausible resolutions
 
 
 @dataclass(frozen=True)
 class Scan:
-    """One page as it was scanned.
+    """One scanned page.
 
     Attributes
     ----------
     pixels
-        uint8 ``[h, w]`` or ``[h, w, 3]``, upright, on white.
+        uint8 ``[h, w]`` or ``[h, w, 3]``, upright, transparency on white.
     dpi
         Horizontal and vertical resolution, or None.
     exif
-        Its EXIF or TIFF tags.
+        EXIF or TIFF tags.
     text
         Text chunks of a PNG file.
     """
@@ -48,7 +48,7 @@ class Scan:
     text: dict[str, str] = field(default_factory=dict)
 
 
-def read(path: Path, pdf_dpi: int = 300, most_pixels: int = MOST_PIXELS) -> Iterator[Scan]:
+def read(path: Path, pdf_dpi: int = 300, max_pixels: int = MAX_PIXELS) -> Iterator[Scan]:
     """Read the pages of a file, one at a time.
 
     Parameters
@@ -56,41 +56,35 @@ def read(path: Path, pdf_dpi: int = 300, most_pixels: int = MOST_PIXELS) -> Iter
     path
         PNG, JPEG, TIFF (any number of pages), WebP, BMP, PNM or PDF.
     pdf_dpi
-        Resolution at which the pages of a PDF are drawn.
-    most_pixels
-        A page that claims more is refused before it is unpacked.
+        Resolution at which PDF pages are rendered.
+    max_pixels
+        Largest page to decode.
 
     Raises
     ------
     InkbenchError
-        If the file, or a page of it, cannot be read: one line that names it.
+        If the file or one of its pages cannot be read.
     """
     try:
         start = _start(path)
-        pages = pdf.pages(path, pdf_dpi, most_pixels) if b"%PDF-" in start else _frames(path)
+        pages = pdf.pages(path, pdf_dpi, max_pixels) if b"%PDF-" in start else _frames(path)
         for image in pages:
-            yield _scan(image, most_pixels)
+            yield _scan(image, max_pixels)
     except InkbenchError as error:
         raise InkbenchError(f"{shown(path)}: {error}") from None
     except MemoryError:
         raise InkbenchError(f"{shown(path)}: too large for this machine's memory") from None
-    except OSError as error:
-        reason = error.strerror or _reason(error)
-        raise InkbenchError(f"{shown(path)}: {reason}") from None
-    except Exception as error:  # a damaged file makes decoders fail in ways nobody lists
-        raise InkbenchError(f"{shown(path)}: damaged ({_reason(error)})") from None
-
-
-def _reason(error: Exception) -> str:
-    lines = str(error).splitlines()
-    return lines[0][:120] if lines else type(error).__name__
+    except Exception as error:  # decoders raise undocumented errors for damaged files
+        lines = str(error).splitlines() or [type(error).__name__]
+        reason = getattr(error, "strerror", None) or lines[0][:120]
+        raise InkbenchError(f"{shown(path)}: cannot be read ({reason})") from None
 
 
 def _start(path: Path) -> bytes:
-    """First bytes of a regular file; anything else might keep us waiting for ever."""
+    """First bytes of a regular file; reading a pipe or device might block forever."""
     status = path.stat()
     if not stat.S_ISREG(status.st_mode):
-        raise InkbenchError("not a file")
+        raise InkbenchError("not a regular file")
     if status.st_size == 0:
         raise InkbenchError("empty file")
     with path.open("rb") as file:
@@ -98,21 +92,21 @@ def _start(path: Path) -> bytes:
 
 
 def _frames(path: Path) -> Iterator[Image.Image]:
-    """The pages of an image file, not yet unpacked."""
+    """The pages of an image file, not yet decoded."""
     try:
         image = Image.open(path, formats=_FORMATS)
     except Image.UnidentifiedImageError:
         raise InkbenchError(
-            "not an image that can be read (PNG, JPEG, TIFF, WebP, BMP, PNM or PDF)"
+            "unknown format; expected PNG, JPEG, TIFF, WebP, BMP, PNM or PDF"
         ) from None
     except Image.DecompressionBombError:
-        raise InkbenchError("far too many pixels; save it at a lower resolution") from None
+        raise InkbenchError("too many pixels; save it at a lower resolution") from None
     with image:
         if isinstance(image, TiffImagePlugin.TiffImageFile):
             yield from _tiff_pages(image)
         elif image.format != "MPO" and (count := getattr(image, "n_frames", 1)) > 1:
-            raise InkbenchError(f"animated ({count} pictures); save the one that you mean")
-        else:  # the further pictures of a phone's MPO are depth and preview
+            raise InkbenchError(f"animated, with {count} frames; save one frame as an image")
+        else:  # the other images of a phone's MPO are depth map and preview
             yield image
 
 
@@ -124,11 +118,11 @@ def _tiff_pages(image: TiffImagePlugin.TiffImageFile) -> Iterator[Image.Image]:
                 yield image
 
 
-def _scan(image: Image.Image, most_pixels: int) -> Scan:
+def _scan(image: Image.Image, max_pixels: int) -> Scan:
     width, height = image.size
-    if width * height > most_pixels:
+    if width * height > max_pixels:
         raise InkbenchError(
-            f"{width}×{height} pixels, more than {most_pixels / 1e6:.0f} million; save it at a "
+            f"{width}×{height} pixels, the limit is {max_pixels / 1e6:.0f} million; save it at a "
             "lower resolution or in parts"
         )
     if not width * height:
@@ -147,37 +141,37 @@ def _dpi(image: Image.Image) -> tuple[float, float] | None:
         horizontal, vertical = (float(value) for value in image.info["dpi"])
     except (KeyError, TypeError, ValueError, ZeroDivisionError):
         return None
-    credible = all(_DPI[0] <= value <= _DPI[1] for value in (horizontal, vertical))
-    return (horizontal, vertical) if credible else None
+    plausible = all(_DPI[0] <= value <= _DPI[1] for value in (horizontal, vertical))
+    return (horizontal, vertical) if plausible else None
 
 
 def _plain(image: Image.Image) -> np.ndarray:
-    """8-bit grey or RGB, whatever the image was; what is transparent shows white paper."""
+    """Convert any mode to 8-bit grey or RGB, with transparency on white."""
     if image.mode.startswith(("I", "F")):
         return _scaled(np.asarray(image))
     if image.has_transparency_data:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    wanted = "L" if image.mode in ("1", "L") else "RGB"
-    return np.asarray(image if image.mode == wanted else image.convert(wanted))
+    mode = "L" if image.mode in ("1", "L") else "RGB"
+    return np.asarray(image if image.mode == mode else image.convert(mode))
 
 
 def _scaled(values: np.ndarray) -> np.ndarray:
-    """Greys of more than 8 bits, or floating ones, to uint8: the range tells the scale."""
+    """Convert integer or float greys to uint8; their maximum decides which value is white."""
     if not np.isfinite(values).all():
-        raise InkbenchError("has pixels that are not numbers (NaN or infinite)")
+        raise InkbenchError("has NaN or infinite pixels")
     low, high = float(values.min()), float(values.max())
     whites = (1.0, 255.0, 65535.0) if values.dtype.kind == "f" else (4095.0, 65535.0)
     white = next((white for white in whites if high <= white), None)
     if low < 0 or white is None:
-        known = " or ".join(f"{white:g}" for white in whites)
-        raise InkbenchError(f"pixel values from {low:g} to {high:g}; known are 0 to {known}")
+        ranges = " or ".join(f"{white:g}" for white in whites)
+        raise InkbenchError(f"pixel values from {low:g} to {high:g}; expected 0 to {ranges}")
     return np.rint(values * np.float32(255 / white)).astype(np.uint8)
 
 
 @contextlib.contextmanager
 def silenced_decoders() -> Iterator[None]:
-    """Discard what image libraries print about damaged files; our own messages say it better."""
+    """Hide the messages of image libraries about damaged files; our own errors replace them."""
     stderr, saved = sys.stderr, os.dup(2)
     stderr.flush()
     with (
@@ -186,7 +180,7 @@ def silenced_decoders() -> Iterator[None]:
         open(saved, "w", buffering=1, errors="backslashreplace") as messages,
     ):
         warnings.filterwarnings("ignore", module="PIL")
-        os.dup2(devnull.fileno(), 2)  # libtiff writes there, past Python
+        os.dup2(devnull.fileno(), 2)  # libtiff writes to the file descriptor
         try:
             if stderr is sys.__stderr__:
                 sys.stderr = messages

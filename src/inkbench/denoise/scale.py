@@ -1,7 +1,7 @@
-"""How large the letters of a page are, and so by how much it must shrink for the network.
+"""Measure the letters of a page, to choose the scale of the network's input.
 
-The restorers learned from pages of 540 pixels a line. Their letters, measured as below, are 9 to 15
-pixels high, the same within a pixel on a noisy page and on its clean twin.
+The restorers are trained on pages 540 pixels wide. Letters on those pages, measured as here, are 9
+to 15 pixels high; a noisy page and its clean twin agree within one pixel.
 """
 
 import numpy as np
@@ -9,32 +9,32 @@ from PIL import Image
 
 from inkbench.datasets.common.background import without_background
 
-KNOWN = (8.0, 16.5)  # letter heights, in pixels, at which a page is left as it is
-TARGET = 12.0  # height that any other page is brought to
-SMALLEST, LARGEST = 1 / 16, 2.0  # factors; what is smaller than half the size is not readable
+KNOWN = (8.0, 16.5)  # letter heights, in pixels, that need no resizing
+TARGET = 12.0  # letter height after resizing
+SMALLEST, LARGEST = 1 / 16, 2.0  # factors; letters below half of TARGET are illegible
 
-_MOST_PIXELS = 6_000_000  # of the page that is measured; an A4 page then still has 200 dpi
-_FEWEST_LETTERS = 20
-_PALEST_INK = 0.8  # of the paper around it
-_DPI = 145  # resolution at which common print has the target's height
+_MAX_MEASURED = 6_000_000  # pixels of the page to measure: an A4 page at 200 dpi
+_MIN_LETTERS = 20
+_PALEST_INK = 0.8  # relative to the paper around it
+_DPI = 145  # resolution at which common print has the target height
 _LONG_SIDE = 1700  # pixels: an A4 page at that resolution
 
 
 def factor(page: np.ndarray, dpi: float | None = None) -> float:
-    """By how much to enlarge a page (< 1: shrink) so that its letters are what the network knows.
+    """Choose the factor that resizes a page's letters to the height seen in training.
 
     Parameters
     ----------
     page
         uint8 ``[h, w]``, 255 = white paper.
     dpi
-        Resolution from the file, the next best hint where there are too few letters to measure;
-        without one, the page is taken for a whole A4 page.
+        Resolution, used if there are too few letters to measure. Without it, such a page is
+        assumed to be A4.
 
     Returns
     -------
     float
-        1 where nothing need be done.
+        1 if the page needs no resizing.
     """
     letters = letter_height(page)
     if letters is None:
@@ -46,10 +46,10 @@ def factor(page: np.ndarray, dpi: float | None = None) -> float:
 
 
 def letter_height(page: np.ndarray) -> float | None:
-    """Median height of what looks like a letter, in pixels.
+    """Median letter height in pixels.
 
-    Letters are the connected parts of what is darker than the paper, unless they are too flat, too
-    thin or too sparse. Most are small ones without a stem, so this is a little above the x-height.
+    Letters are connected components of ink, without those that are too flat, thin or sparse. Most
+    letters have neither ascender nor descender: the median is slightly above the x-height.
 
     Parameters
     ----------
@@ -59,18 +59,18 @@ def letter_height(page: np.ndarray) -> float | None:
     Returns
     -------
     float or None
-        None where there are fewer than 20.
+        None for fewer than 20 letters.
     """
     from scipy import ndimage
 
-    shrink = max(1.0, (page.size / _MOST_PIXELS) ** 0.5)
+    shrink = max(1.0, (page.size / _MAX_MEASURED) ** 0.5)
     if shrink > 1:
         size = [max(1, round(side / shrink)) for side in reversed(page.shape)]
         page = np.asarray(Image.fromarray(page).resize(size, Image.Resampling.BOX))
-    found, _ = ndimage.label(_ink(page), np.ones((3, 3)))
-    boxes = ndimage.find_objects(found)
+    components, _ = ndimage.label(_ink(page), np.ones((3, 3)))
+    boxes = ndimage.find_objects(components)
     sides = np.array([[s.stop - s.start for s in box] for box in boxes]).reshape(-1, 2)
-    area = np.bincount(found.ravel(), minlength=1)[1:]
+    area = np.bincount(components.ravel(), minlength=1)[1:]
     height, width = sides.T
     letters = (
         (np.minimum(height, width) >= 2)
@@ -79,13 +79,13 @@ def letter_height(page: np.ndarray) -> float | None:
         & (height <= 4 * width)
         & (area >= 0.15 * height * width)
     )
-    if letters.sum() < _FEWEST_LETTERS:
+    if letters.sum() < _MIN_LETTERS:
         return None
     return float(np.median(height[letters])) * shrink
 
 
 def _ink(page: np.ndarray) -> np.ndarray:
-    """Mask of what is darker than its paper, cut where it parts best (Otsu, 1979)."""
+    """Mask of pixels darker than their background, by Otsu's threshold (1979)."""
     from skimage.filters import threshold_otsu
 
     flat = without_background(page)

@@ -1,10 +1,9 @@
-"""Cleaned pages on disk: complete or not at all, and never over something by accident."""
+"""Write cleaned pages atomically, and overwrite files only on request."""
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 from PIL import Image, PngImagePlugin, TiffImagePlugin
@@ -14,43 +13,36 @@ from inkbench.denoise.inputs import shown
 from inkbench.denoise.reading import Scan
 from inkbench.errors import InkbenchError
 
-_QUALITY = 92  # of JPEG, also inside PDF: no rings around letters
-_COMPARED = 1400  # pixels: largest height of a before/after sheet
+_QUALITY = 92  # of JPEG, also inside PDF: no visible ringing around letters
+_COMPARED = 1400  # pixels: largest side of a page in a before/after image
 _GAP = 12  # pixels between before and after
-_TEXT = 4000  # characters of a text that is kept
-# Tags that say what the page is and who made it when. Places, previews and what describes the
-# coding of the original's pixels are left behind.
+_MAX_TEXT = 4000  # characters; longer metadata is dropped
+# Kept tags: title, camera, date, author. Dropped: location, previews and pixel encoding.
 _KEPT = (0x010D, 0x010E, 0x010F, 0x0110, 0x011D, 0x0132, 0x013B, 0x8298)
 _EXIF_IFD, _KEPT_EXIF = 0x8769, (0x9003, 0x9004, 0x9010, 0x9011)
 
 
-class Pages(Protocol):
-    """Takes the cleaned pages of one file."""
-
-    def add(self, page: np.ndarray, scan: Scan) -> None: ...
-
-
 @contextlib.contextmanager
-def writing(target: Path, force: bool) -> Iterator[Pages]:
-    """Write a file page by page; it appears, whole, when the block ends without an error.
+def writing(target: Path, force: bool) -> Iterator["PageWriter"]:
+    """Write a file page by page; it appears if the block succeeds.
 
     Parameters
     ----------
     target
         PNG and JPEG hold one page, TIFF and PDF any number.
     force
-        Whether what is there may be replaced.
+        Whether an existing file may be overwritten.
 
     Raises
     ------
     InkbenchError
-        If it exists, cannot be written, or cannot hold the pages.
+        If the file exists, cannot be written, or cannot hold several pages.
     """
     _refuse_existing(target, force)
     with disk.writing(target):
         target.parent.mkdir(parents=True, exist_ok=True)
     with disk.new_file(target) as scratch:
-        yield _WRITERS[target.suffix.lower()](scratch, target)
+        yield PageWriter(scratch, target)
         _refuse_existing(target, force)
 
 
@@ -58,67 +50,55 @@ def _refuse_existing(target: Path, force: bool) -> None:
     if target.is_dir():
         raise InkbenchError(f"{shown(target)}: is a folder")
     if os.path.lexists(target) and not force:
-        raise InkbenchError(f"{shown(target)}: exists; --force writes over it")
+        raise InkbenchError(f"{shown(target)}: exists; use --force to overwrite it")
 
 
-class _Single:
+class PageWriter:
+    """Append pages to a file; `writing` creates it.
+
+    Parameters
+    ----------
+    file
+        File to write.
+    target
+        Its final path: the suffix decides the format, the name is the title of a PDF.
+    """
+
     def __init__(self, file: Path, target: Path) -> None:
-        self._file, self._target, self._full = file, target, False
+        self._file, self._target = file, target
+        self._count = 0
 
     def add(self, page: np.ndarray, scan: Scan) -> None:
-        if self._full:
+        """Append a page: uint8 ``[h, w]`` or ``[h, w, 3]``, with the metadata of its scan."""
+        image, exif, suffix = Image.fromarray(page), _kept(scan.exif), self._target.suffix.lower()
+        append = self._count > 0
+        self._count += 1
+        if suffix in (".tif", ".tiff"):
+            with self._file.open("r+b" if append else "w+b") as stream:
+                tiff = TiffImagePlugin.AppendingTiffWriter(stream)
+                image.save(tiff, "TIFF", compression="tiff_lzw", exif=exif, dpi=scan.dpi)
+                tiff.newFrame()
+                del tiff  # its finaliser seeks: on Python 3.13, a closed file would cause a warning
+        elif suffix == ".pdf":
+            title, dpi = None if append else shown(self._target.stem), scan.dpi or (150, 150)
+            image.save(self._file, "PDF", append=append, dpi=dpi, quality=_QUALITY, title=title)
+        elif append:
             raise InkbenchError(
-                f"{shown(self._target)}: holds one page, and there are more; "
-                "end its name in .tif or .pdf"
+                f"{shown(self._target)}: this format holds one page, but the input has several; "
+                "choose .tif or .pdf"
             )
-        self._full = True
-        image, exif = Image.fromarray(page), _kept(scan.exif) or b""
-        if self._target.suffix.lower() == ".png":
+        elif suffix == ".png":
             chunks = _chunks(scan.text)
-            image.save(self._file, "PNG", pnginfo=chunks, dpi=scan.dpi, exif=exif)
+            image.save(self._file, "PNG", pnginfo=chunks, dpi=scan.dpi, exif=exif or b"")
         else:
-            dpi = scan.dpi or (0, 0)
-            image.save(self._file, "JPEG", quality=_QUALITY, subsampling=0, dpi=dpi, exif=exif)
-
-
-class _Tiff:
-    def __init__(self, file: Path, target: Path) -> None:
-        self._file = file
-
-    def add(self, page: np.ndarray, scan: Scan) -> None:
-        image, exif = Image.fromarray(page), _kept(scan.exif)
-        with self._file.open("r+b" if self._file.exists() else "w+b") as stream:
-            tiff = TiffImagePlugin.AppendingTiffWriter(stream)
-            image.save(tiff, "TIFF", compression="tiff_lzw", exif=exif, dpi=scan.dpi)
-            tiff.newFrame()
-            del tiff  # it seeks once more as it goes: Python 3.13 complains if the file is closed
-
-
-class _Pdf:
-    def __init__(self, file: Path, target: Path) -> None:
-        self._file, self._title = file, shown(target.stem)
-
-    def add(self, page: np.ndarray, scan: Scan) -> None:
-        more = self._file.exists()
-        title, dpi = None if more else self._title, scan.dpi or (150, 150)
-        image = Image.fromarray(page)
-        image.save(self._file, "PDF", append=more, dpi=dpi, quality=_QUALITY, title=title)
-
-
-_WRITERS: dict[str, Callable[[Path, Path], Pages]] = {
-    ".png": _Single,
-    ".jpg": _Single,
-    ".jpeg": _Single,
-    ".tif": _Tiff,
-    ".tiff": _Tiff,
-    ".pdf": _Pdf,
-}
+            options = {"quality": _QUALITY, "subsampling": 0, "dpi": scan.dpi or (0, 0)}
+            image.save(self._file, "JPEG", exif=exif or b"", **options)
 
 
 def _kept(exif: Image.Exif) -> Image.Exif:
     kept = Image.Exif()
     text = {tag: exif[tag] for tag in _KEPT if isinstance(exif.get(tag), str)}
-    kept.update({tag: value for tag, value in text.items() if len(value) <= _TEXT})
+    kept.update({tag: value for tag, value in text.items() if len(value) <= _MAX_TEXT})
     details = exif.get_ifd(_EXIF_IFD)
     times = {tag: details[tag] for tag in _KEPT_EXIF if isinstance(details.get(tag), str)}
     if times:
@@ -129,13 +109,13 @@ def _kept(exif: Image.Exif) -> Image.Exif:
 def _chunks(text: dict[str, str]) -> PngImagePlugin.PngInfo:
     chunks = PngImagePlugin.PngInfo()
     for key, value in text.items():
-        if len(value) <= _TEXT and 0 < len(key.encode("latin-1", "replace")) < 80:
+        if len(value) <= _MAX_TEXT and 0 < len(key.encode("latin-1", "replace")) < 80:
             chunks.add_itxt(key, value)
     return chunks
 
 
 def side_by_side(before: np.ndarray, after: np.ndarray) -> np.ndarray:
-    """Draw a before/after sheet.
+    """Draw a before/after image.
 
     Parameters
     ----------
@@ -145,14 +125,14 @@ def side_by_side(before: np.ndarray, after: np.ndarray) -> np.ndarray:
     Returns
     -------
     numpy.ndarray
-        uint8, at most 1,400 pixels high, in colour if ``before`` is.
+        uint8, in colour if ``before`` is; each page is at most 1,400 pixels high and wide.
     """
     height, width = before.shape[:2]
     shrink = min(1, _COMPARED / height, _COMPARED / width)
     size = (max(1, round(width * shrink)), max(1, round(height * shrink)))
     mode = "RGB" if before.ndim == 3 else "L"
-    sheet = Image.new(mode, (2 * size[0] + _GAP, size[1]), "#8d99ae")
+    canvas = Image.new(mode, (2 * size[0] + _GAP, size[1]), "#8d99ae")
     for column, pixels in enumerate((before, after)):
         image = Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS)
-        sheet.paste(image, (column * (size[0] + _GAP), 0))
-    return np.asarray(sheet)
+        canvas.paste(image, (column * (size[0] + _GAP), 0))
+    return np.asarray(canvas)

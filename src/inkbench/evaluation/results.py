@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from inkbench import disk, layout
+from inkbench import disk, layout, records
 
 Metric = str | int | float
 
@@ -65,7 +65,7 @@ class Results:
         path = layout.metrics(name)
         path.parent.mkdir(parents=True, exist_ok=True)
         with disk.new_file(path) as metrics, disk.new_version(layout.evaluation(name)) as folder:
-            disk.write_json(metrics, rounded(self.metrics))
+            records.write_json(metrics, rounded(self.metrics))
             for file, arrays in self.arrays.items():
                 np.savez(folder / file, **arrays)  # type: ignore[arg-type]
             for file, table in self.tables.items():

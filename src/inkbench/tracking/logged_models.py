@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from inkbench import disk
+from inkbench import records
 from inkbench.tracking.params import flat
 from inkbench.tracking.store import Store
 
@@ -61,7 +61,7 @@ def log_model(
         data.mkdir()
         shutil.copyfile(files / "model.keras", data / "model.keras")
         card = {"variant": variant, **block}
-        disk.write_json(data / "variant.json", card)
+        records.write_json(data / "variant.json", card)
         folder = Path(temporary) / "model"
         pyfunc.save_model(
             folder,

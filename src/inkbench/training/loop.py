@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from inkbench import disk, layout, models
+from inkbench import disk, layout, models, records
 from inkbench.datasets.common import store
 from inkbench.errors import InkbenchError
 from inkbench.models.common import storage
@@ -266,7 +266,7 @@ def _write(
         _write_history(folder / layout.history(name).name, state.history)
         if state.arrays:
             np.savez(folder / layout.snapshots(name).name, **state.arrays)  # type: ignore[arg-type]
-        disk.write_json(folder / layout.training_card(name).name, facts)
+        records.write_json(folder / layout.training_card(name).name, facts)
 
 
 def _write_history(path: Path, rows: list[Row]) -> None:

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from inkbench import disk, layout
+from inkbench import layout, records
 from inkbench.errors import InkbenchError
 
 PARTS = ("train", "valid", "test")
@@ -109,7 +109,7 @@ def save_pages(folder: Path, part: str, pages: Iterable[Page]) -> None:
 
 def save_card(folder: Path, card: dict[str, Any]) -> None:
     """Write ``dataset.json``: counts, splits, skipped files, provenance."""
-    disk.write_json(folder / layout.dataset_card("").name, card)
+    records.write_json(folder / layout.dataset_card("").name, card)
 
 
 def load_images(dataset: str, part: str) -> Images:
