@@ -27,7 +27,7 @@ def confusion(actual: np.ndarray, predicted: np.ndarray, classes: style.Names) -
     np.add.at(table, (actual, predicted), 1)
     accuracy = np.trace(table) / max(table.sum(), 1)
     subtitle = (
-        f"accuracy {accuracy:.2%} on {table.sum():,} test images; colour: errors, share of the row"
+        f"Accuracy {accuracy:.2%} on {table.sum():,} test images; colour: errors, share of the row"
     )
     figure = style.canvas(8.4, 7.4, "Confusion matrix", subtitle)
     axes = figure.subplots()
@@ -78,10 +78,10 @@ def misclassified(
     """
     title = "Most confident misclassifications"
     if len(pictures) == 0:
-        return style.canvas(8, 0.1, title, "no misclassified test image")
+        return style.canvas(8, 0.1, title, "No misclassified test image")
     columns = min(8, len(pictures))
     rows = -(-len(pictures) // columns)
-    subtitle = "actual → predicted class and its probability"
+    subtitle = "Actual → predicted class and its probability"
     figure = style.canvas(1.45 * columns, 1.65 * rows, title, subtitle)
     figure.get_layout_engine().set(w_pad=0.11)  # type: ignore[union-attr, call-arg]
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
@@ -113,7 +113,7 @@ def reliability(
         accuracy (NaN for an empty bin).
     """
     error = float(np.nansum(count * np.abs(accuracy - confidence)) / max(count.sum(), 1))
-    subtitle = f"expected calibration error {error:.4f}; below the diagonal: overconfident"
+    subtitle = f"Expected calibration error {error:.4f}; below the diagonal: overconfident"
     figure = style.canvas(8, 4.6, "Calibration", subtitle)
     top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
     width = 1 / len(lower)
@@ -138,7 +138,7 @@ def reliability(
 def per_class(classes: Sequence[str], scores: dict[str, np.ndarray]) -> "Figure":
     """Draw precision, recall and F1 by class (score name → ``[classes]`` in [0, 1])."""
     title = "Precision, recall and F1 by class"
-    figure = style.canvas(8.4, 3.8, title, "the axis does not start at 0")
+    figure = style.canvas(8.4, 3.8, title, "The axis does not start at 0")
     axes = figure.subplots()
     looks = zip("osD", [style.TRAIN, style.TEST, style.INK], [-0.18, 0, 0.18], strict=True)
     for (name, values), (marker, colour, shift) in zip(scores.items(), looks, strict=False):

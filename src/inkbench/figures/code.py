@@ -81,7 +81,7 @@ def activations(edges: np.ndarray, counts: np.ndarray, near_zero: float) -> "Fig
 
     Activations of magnitude below ``near_zero`` count as zero and are shaded.
     """
-    subtitle = f"shaded: within ±{near_zero:.2g} of zero"
+    subtitle = f"Shaded: within ±{near_zero:.2g} of zero"
     figure = style.canvas(8, 3.6, "Code activations", subtitle)
     axes = figure.subplots()
     share = counts / max(counts.sum(), 1)

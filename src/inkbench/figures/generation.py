@@ -15,7 +15,7 @@ def samples(generated: np.ndarray) -> "Figure":
     """Draw decoded samples from the prior: float ``[n, h, w]`` in [0, 1]."""
     columns = 16
     rows = len(generated) // columns
-    subtitle = "decoded from random draws of the standard normal distribution"
+    subtitle = "Decoded from random draws of the standard normal distribution"
     figure = style.canvas(0.75 * columns, 0.75 * rows, "Samples from the prior", subtitle)
     cells = generated[: rows * columns].reshape(rows, columns, *generated.shape[1:])
     images.show_mosaic(figure.subplots(), images.unit(cells))
@@ -36,7 +36,7 @@ def interpolations(frames: np.ndarray, labels: np.ndarray, classes: style.Names)
         Class names, indexed by label.
     """
     rows, steps = frames.shape[:2]
-    subtitle = "decoded along the straight line between the codes of two test images"
+    subtitle = "Decoded along the straight line between the codes of two test images"
     figure = style.canvas(0.85 * steps + 1, 0.85 * rows, "Latent interpolation", subtitle)
     axes = figure.subplots()
     images.show_mosaic(axes, images.unit(frames))
@@ -57,7 +57,7 @@ def manifold(grid: np.ndarray, axis: np.ndarray) -> "Figure":
         ``[s]`` coordinates, in standard deviations.
     """
     height, width = grid.shape[2:]
-    subtitle = "decoded over the first two principal components of the code, in standard deviations"
+    subtitle = "Decoded over the first two principal components of the code, in standard deviations"
     figure = style.canvas(9.2, 9, "Latent manifold", subtitle)
     axes = figure.subplots()
     axes.imshow(images.mosaic(images.unit(grid), gap=0), cmap="gray_r", vmin=0, vmax=1)

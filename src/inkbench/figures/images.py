@@ -71,7 +71,7 @@ def _are_inputs(targets: np.ndarray, inputs: np.ndarray) -> bool:
 
 
 def by_class(labels: np.ndarray, classes: int, depth: int) -> np.ndarray:
-    """Indices ``[<= depth, classes]`` of the first images of each class; -1 where there are none."""
+    """Indices ``[<= depth, classes]`` of the first images of each class, padded with -1."""
     table = np.full((depth, classes), -1)
     for label in range(classes):
         indices = np.flatnonzero(labels == label)[:depth]
@@ -168,7 +168,7 @@ def progress(
     else:
         rows = {"noisy input": inputs} | rows | {"clean target": targets}
     cell = 1.25 if is_page else 1.1
-    subtitle = "validation images and the network's outputs after some of the epochs"
+    subtitle = "Validation images and the network's outputs after some of the epochs"
     figure = style.canvas(
         cell * len(targets) + 1.6, cell * len(rows), "Outputs during training", subtitle
     )
@@ -198,7 +198,7 @@ def denoising(
         0.92 * len(shown) + 1.5,
         (0.92 * len(names) + 0.45) * len(pairs),
         "Denoising",
-        "error: restored minus clean (brown = ink missing, purple = ink added)",
+        "Error: restored minus clean (brown = ink missing, purple = ink added)",
     )
     panels = figure.subplots(len(pairs), 1, squeeze=False)[:, 0]
     target = unit(clean[shown])

@@ -41,7 +41,7 @@ def comparisons(results: Sequence[Result], title: str) -> "Figure":
     """Draw noisy, restored and clean page and the error map, a row per page."""
     height = sum(3.9 * page.noisy.shape[0] / page.noisy.shape[1] + 0.35 for page in results)
     subtitle = (
-        "error: restored minus clean (brown = too dark, purple = too bright, "
+        "Error: restored minus clean (brown = too dark, purple = too bright, "
         f"full colour at ±{_ERROR_LIMIT:g})"
     )
     figure = style.canvas(15.6, height, title, subtitle)
@@ -77,7 +77,7 @@ def close_up(page: Result) -> "Figure":
     height, width = _WINDOW
     corner = noisiest_window(page, height, width)
     subtitle = (
-        f"the noisiest region of page {page.name} ({NOISE_KINDS.get(page.noise, page.noise)})"
+        f"The noisiest region of page {page.name} ({NOISE_KINDS.get(page.noise, page.noise)})"
     )
     figure = style.canvas(15.6, 15.2 / 3 * height / width + 0.3, "Close-up", subtitle)
     panels = {"noisy input": page.noisy, "restored": page.restored, "clean target": page.clean}

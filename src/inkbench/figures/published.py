@@ -39,7 +39,7 @@ def misread_loss(
         5.2 + mosaic_width,
         3.6,
         "A loss printed as “Test accuracy”",
-        "the printed number falls while the model improves; it is highest without any training",
+        "The printed number falls while the model improves; it is highest without any training",
     )
     left, right = figure.subplots(1, 2, width_ratios=[5.2, mosaic_width])
     printed, accuracy = 100 * curve["test_bce"], 100 * curve["test_binary_accuracy"]
@@ -71,29 +71,20 @@ def misread_loss(
 
 
 @style.styled
-def bytes_for_letters(rows: Mapping[str, np.ndarray], blocks: Sequence[str]) -> "Figure":
+def bytes_for_letters(blocks: Mapping[str, Mapping[str, np.ndarray]]) -> "Figure":
     """Draw the archive's bytes as the network saw them, and letters, which it never saw.
 
-    Parameters
-    ----------
-    rows
-        Name → images ``[n, h, w]``, uint8 or float in [0, 1]: three rows of bytes, then three of
-        letters.
-    blocks
-        Titles of the two blocks.
+    ``blocks`` are title → row name → images ``[n, h, w]``, uint8 or float in [0, 1].
     """
-    count = max(len(row) for row in rows.values())
+    count = max(len(row) for rows in blocks.values() for row in rows.values())
     figure = style.canvas(
-        _CELL * count + 3.2,
+        _CELL * count + 2.6,
         6 * _CELL + 1.1,
         "A tar archive, read as images",
         "28×28 consecutive bytes of notMNIST_small.tar.gz: file names, zeros, compressed pixels",
     )
-    names = list(rows)
-    for axes, title, block in zip(
-        figure.subplots(2, 1), blocks, (names[:3], names[3:]), strict=True
-    ):
-        _mosaic(axes, {name: rows[name] for name in block})
+    for axes, (title, rows) in zip(figure.subplots(2, 1), blocks.items(), strict=True):
+        _mosaic(axes, rows)
         axes.set_title(title)
     return figure
 
@@ -173,7 +164,7 @@ def clipped(
         _WIDE,
         3.2 + _CELL * len(rows),
         "Logits in a loss that expects probabilities",
-        "the loss clips outputs to [0, 1]; clipped pixels have no gradient",
+        "The loss clips outputs to [0, 1]; clipped pixels have no gradient",
     )
     left, right = _above_digits(figure, rows)
     left.plot(curve["images"], curve["test_bce"], "o-", color=style.TEST, label="as published")
@@ -211,7 +202,7 @@ def pair(curve: Curve, rows: Mapping[str, np.ndarray]) -> "Figure":
         _WIDE,
         3.4 + _CELL * len(rows),
         "“No real difference”: both regularisers are off",
-        f"same seed, images and training loop as published: {result}",
+        f"Same seed, images and training loop as published: {result}",
     )
     left, right = _above_digits(figure, rows)
     shown = curve["images"]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from inkbench import layout, records
+from inkbench import layout
 from inkbench.errors import InkbenchError
 from inkbench.figures import (
     architecture,

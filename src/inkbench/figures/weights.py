@@ -28,7 +28,7 @@ def filters(kernels: np.ndarray, layer: str) -> "Figure":
         max(0.72 * shown, 6),
         max(0.72 * rows, 0.9),
         f"First-layer filters ({layer})",
-        "brown: negative, purple: positive; each scaled to its largest weight",
+        "Brown: negative, purple: positive; each scaled to its largest weight",
     )
     axes = figure.subplots()
     images.show_mosaic(axes, cells[:, :shown], "PuOr", (-1, 1), gap=5)
