@@ -123,7 +123,7 @@ def overlaid(panels: dict[str, dict[str, tuple[np.ndarray, np.ndarray]]], title:
     title
         Title of the figure.
     """
-    figure = style.canvas(max(6.4 * len(panels), 8), 4.6, title, "Validation data")
+    figure = style.canvas(max(6.4 * len(panels), 8), 4.6, title)
     names = sorted({variant for curves in panels.values() for variant in curves})
     # Colour and dash both vary, so that the lines are distinct without colour.
     dashes = ["-", "--", "-.", ":"]

@@ -174,8 +174,8 @@ def _classification(outputs: VariantOutputs) -> Iterator[NamedFigure]:
     alt = "The test images that the model misclassified with the highest probability."
     yield NamedFigure("confused", alt, figure)
     class_names = evaluation.texts("per_class.csv", "class")
-    keys = ("precision", "recall", "f1")
-    scores = dict(zip(keys, evaluation.columns("per_class.csv", *keys), strict=True))
+    columns = evaluation.columns("per_class.csv", "precision", "recall", "f1")
+    scores = dict(zip(("precision", "recall", "F1"), columns, strict=True))
     alt = f"Precision, recall and F1 of the classes {', '.join(class_names)}."
     yield NamedFigure("per-class", alt, classification.per_class(class_names, scores))
     bins = evaluation.columns("reliability.csv", "lower", "n", "confidence", "accuracy")

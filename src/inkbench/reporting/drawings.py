@@ -76,7 +76,7 @@ def of_training(results: Sequence[Result], name: str, folder: Path) -> Iterator[
         panels = _curves(selected)
         if not panels:
             continue
-        figure = curves.overlaid(panels, f"{title}: training of {len(selected)} variants")
+        figure = curves.overlaid(panels, f"{title}: validation curves")
         alt = f"Curves of {', '.join(panels)} of {', '.join(result.name for result in selected)}."
         is_synthetic = any(result.is_synthetic for result in selected)
         yield _save(figure, folder, f"curves-{name}-{task}", title, is_synthetic, alt)
