@@ -57,6 +57,11 @@ def test_boards_rank_the_best_first_and_mark_it_among_several(
     assert [row.cells[0].best for row in board.rows] == best
 
 
+def test_boards_accept_a_dataset_without_wording():
+    new, known = entry("a", dataset="toy", test_accuracy=0.8), entry("b", test_accuracy=0.8)
+    assert [board.dataset for board in leaderboard.boards([new, known])] == ["notmnist", "toy"]
+
+
 @pytest.mark.parametrize(
     ("task", "dataset", "setting"),
     [

@@ -58,6 +58,16 @@ class Outputs:
         return records.column(records.table(path, self.rerun), path, self.rerun, name)
 
 
+def read_record(path: Path, stage: str, name: str, *keys: str) -> dict[str, Any]:
+    """Read the JSON object of a stage; `InkbenchError` if it or a required key is missing."""
+    record = records.record(path, f"dvc repro {stage}@{name}")
+    for key in keys:
+        if key not in record:
+            rerun = records.rerun_command(stage, name)
+            raise InkbenchError(f"{path} has no {key!r}; run `{rerun}`")
+    return record
+
+
 @dataclass(frozen=True)
 class VariantOutputs:
     """Outputs of the stages of one variant."""
@@ -119,11 +129,7 @@ def open_variant(name: str) -> VariantOutputs:
         If there are none, or its ``train.json`` is incomplete.
     """
     path = layout.training_card(name)
-    card = records.record(path, f"dvc repro train@{name}")
-    for key in ("variant", "data_source", "dataset"):
-        if key not in card:
-            rerun = records.rerun_command("train", name)
-            raise InkbenchError(f"{path} has no {key!r}; run `{rerun}`")
+    card = read_record(path, "train", name, "variant", "data_source", "dataset")
     if not layout.evaluation(name).is_dir():
         raise records.missing(layout.evaluation(name), f"dvc repro evaluate@{name}")
     return VariantOutputs(name, card)

@@ -64,8 +64,9 @@ def write(outputs: VariantOutputs, folder: Path) -> list[Path]:
 
 
 def _curves(outputs: VariantOutputs) -> Iterator[NamedFigure]:
-    history = outputs.training.numbers("history.csv")
-    epochs, _ = outputs.training.columns("history.csv", "epoch", "loss")  # both are required
+    file = layout.history(outputs.name).name
+    history = outputs.training.numbers(file)
+    epochs, _ = outputs.training.columns(file, "epoch", "loss")  # both are required
     loss = outputs.variant.get("loss", "")
     figure = curves.training(history, LOSS_NAMES.get(loss, loss), _phases(outputs))
     names = ", ".join(curves.metrics_of(history)).replace("_", " ")
@@ -82,7 +83,7 @@ def _phases(outputs: VariantOutputs) -> dict[float, str]:
 
 
 def _progress(outputs: VariantOutputs) -> Iterator[NamedFigure]:
-    file = "snapshots.npz"
+    file = layout.snapshots(outputs.name).name
     if outputs.variant["task"] == "classification" and not outputs.training.has(file):
         return  # only classifiers with autoencoder pretraining have snapshots
     inputs, targets = outputs.training.arrays(file, "inputs", "targets")

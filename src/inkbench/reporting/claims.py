@@ -10,7 +10,7 @@ import yaml
 from inkbench import layout, records
 from inkbench.data_source import REAL
 from inkbench.errors import InkbenchError
-from inkbench.figures.outputs import Outputs
+from inkbench.figures.outputs import Outputs, read_record
 from inkbench.reporting import leaderboard
 from inkbench.reporting.collect import Entry
 
@@ -81,13 +81,8 @@ def reproductions() -> dict[str, Reproduction]:
     """All reproduced results by name."""
     found = {}
     for path in sorted(layout.metrics(layout.claim("")).parent.glob("*.json")):
-        name = path.stem
-        metrics = records.record(path, f"dvc repro published@{name}")
-        for key in ("data_source", "dataset"):
-            if key not in metrics:
-                rerun = records.rerun_command("published", name)
-                raise InkbenchError(f"{path} has no {key!r}; run `{rerun}`")
-        found[name] = Reproduction(name, metrics)
+        metrics = read_record(path, "published", path.stem, "data_source", "dataset")
+        found[path.stem] = Reproduction(path.stem, metrics)
     return found
 
 

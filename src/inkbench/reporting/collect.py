@@ -11,7 +11,7 @@ from inkbench import layout, records
 from inkbench.data_source import REAL
 from inkbench.datasets.common.store import PAGE_DISJOINT
 from inkbench.errors import InkbenchError
-from inkbench.figures.outputs import Outputs
+from inkbench.figures.outputs import Outputs, read_record
 
 COST_COLUMNS = ("seconds", "images_per_second", "peak_memory_mb")
 # Order of the figures on a model card.
@@ -118,12 +118,7 @@ class Result(Entry):
 
 def metrics_of(name: str) -> dict[str, Any]:
     """``metrics/V.json``; `InkbenchError` if it is missing, broken or has no ``data_source``."""
-    path = layout.metrics(name)
-    metrics = records.record(path, f"dvc repro evaluate@{name}")
-    if "data_source" not in metrics:
-        rerun = records.rerun_command("evaluate", name)
-        raise InkbenchError(f"{path} has no 'data_source'; run `{rerun}`")
-    return metrics
+    return read_record(layout.metrics(name), "evaluate", name, "data_source")
 
 
 def measured() -> list[str]:
@@ -147,8 +142,8 @@ def result(name: str) -> Result:
             f"{path} not found; run `dvc repro plot@{name}`, "
             f"or delete {layout.metrics(name)} if the variant was removed"
         )
-    card = records.record(path, f"dvc repro train@{name}")
-    block = card.get("variant")
+    card = read_record(path, "train", name, "variant")
+    block = card["variant"]
     if not isinstance(block, dict) or not {"task", "dataset"} <= block.keys():
         rerun = records.rerun_command("train", name)
         raise InkbenchError(f"{path} has no complete 'variant'; run `{rerun}`")

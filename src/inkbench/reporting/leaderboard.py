@@ -4,7 +4,6 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -98,12 +97,16 @@ def label(key: str) -> str:
 
 def boards(entries: Sequence[Entry]) -> list[Board]:
     """A leaderboard per task, dataset and conditions, best variant first."""
-    order: list[tuple[str, ...]] = list(product(wording()["tasks"], wording()["datasets"]))
+    tasks, datasets = list(wording()["tasks"]), list(wording()["datasets"])
     groups: dict[tuple[str, ...], list[Entry]] = {}
     for entry in entries:
         groups.setdefault((entry.task, entry.dataset, *entry.conditions), []).append(entry)
-    ranked = sorted(groups.items(), key=lambda item: (order.index(item[0][:2]), item[0]))
-    return [_board(group, wording()["tasks"][key[0]]) for key, group in ranked]
+
+    def order(key: tuple[str, ...]) -> tuple:
+        known = datasets.index(key[1]) if key[1] in datasets else len(datasets)
+        return tasks.index(key[0]), known, key
+
+    return [_board(groups[key], wording()["tasks"][key[0]]) for key in sorted(groups, key=order)]
 
 
 def comparisons(entries: Sequence[Entry]) -> list[Board]:

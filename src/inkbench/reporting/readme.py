@@ -1,5 +1,6 @@
 """The README's result tables, generated from ``metrics/`` between two markers."""
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -49,16 +50,10 @@ def _split(path: Path) -> tuple[str, str, str]:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InkbenchError(f"{path} cannot be read: {error}") from None
-    for marker in (START, END):
-        if text.count(marker) != 1:
-            raise InkbenchError(
-                f"{path} must contain `{marker}` once, not {text.count(marker)} times"
-            )
-    before, rest = text.split(START)
-    if END not in rest:
-        raise InkbenchError(f"{path}: `{END}` precedes `{START}`; swap them")
-    old, after = rest.split(END)
-    return before, old, after
+    parts = re.split(f"({START}|{END})", text)
+    if parts[1::2] != [START, END]:
+        raise InkbenchError(f"{path} must contain `{START}` and below it `{END}`, each once")
+    return parts[0], parts[2], parts[4]
 
 
 def entries() -> list[Entry]:
