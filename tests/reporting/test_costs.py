@@ -9,16 +9,12 @@ from inkbench.figures import comparison
 from inkbench.reporting import collect, drawings, leaderboard
 
 
-def test_result_has_the_costs_of_the_table(project_copy: Path):
+def test_result_has_the_costs_of_its_row(project_copy: Path):
+    table = project_copy / "benchmarks/costs.csv"
+    table.write_text("".join(table.read_text().splitlines(keepends=True)[:2]))
     result = collect.result("notmnist-dense-ae")
     assert result.metrics["seconds"] == result.card["seconds"] == 30.5
     assert result.card["peak_memory_mb"] == 1904
-
-
-def test_result_without_a_row_has_no_costs(project_copy: Path):
-    table = project_copy / "benchmarks/costs.csv"
-    rows = table.read_text().splitlines()
-    table.write_text("\n".join(row for row in rows if not row.startswith("mnist-vae,")))
     assert "seconds" not in collect.result("mnist-vae").metrics
 
 
