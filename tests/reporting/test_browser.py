@@ -10,11 +10,20 @@ import pytest
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 BROWSER = next(filter(None, map(shutil.which, NAMES)), None)
-FLAGS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-sync "
-    "--disable-background-networking --disable-component-update --dump-dom "
-    "--allow-file-access-from-files --enable-logging=stderr --virtual-time-budget=3000"
-).split()
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--allow-file-access-from-files",
+    "--enable-logging=stderr",
+    "--virtual-time-budget=3000",
+    "--dump-dom",
+]
 SORT = """
 const table = document.querySelector(".board"), buttons = table.querySelectorAll("thead button");
 const column = index => [...table.tBodies[0].rows].map(row => row.cells[index].dataset.v);
