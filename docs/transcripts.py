@@ -1,9 +1,9 @@
-"""Run the README's console sessions again and write down what they print.
+"""Rerun the README's console sessions and update their output.
 
     python docs/transcripts.py      # after `dvc repro` and a commit; takes a minute or two
 
-Every line that starts with `$ ` in a block marked `console` is run, in order, in a temporary clone
-of the last commit that shares this repository's DVC cache.
+The script runs every line that starts with `$ ` in a `console` block, in order, in a temporary
+clone of the last commit that shares this repository's DVC cache.
 """
 
 import argparse
@@ -30,26 +30,26 @@ def main() -> None:
     parser.parse_args()
     with one_line_errors(), tempfile.TemporaryDirectory() as folder:
         clone = Path(folder) / "inkbench"
-        here, cache = shlex.quote(str(ROOT)), shlex.quote(str(ROOT / ".dvc/cache"))
-        run(f"git clone --quiet {here} {clone}", ROOT)
+        root, cache = shlex.quote(str(ROOT)), shlex.quote(str(ROOT / ".dvc/cache"))
+        run(f"git clone --quiet {root} {clone}", ROOT)
         run(f"dvc cache dir --local {cache} && dvc checkout --quiet", clone)
         readme = ROOT / "README.md"
         disk.write_text(readme, rewritten(readme.read_text("utf-8"), clone))
 
 
 def rewritten(text: str, folder: Path) -> str:
-    """A page whose sessions were run again in a folder; the rest of it stays."""
+    """Text of a page with the output of its sessions updated, run in ``folder``."""
     return BLOCK.sub(lambda block: session(block.group(), folder), text)
 
 
 def session(block: str, folder: Path) -> str:
-    """A session's commands, each with what it prints now."""
+    """The commands of a session, each followed by its output."""
     commands = [line.removeprefix("$ ") for line in block.splitlines() if line.startswith("$ ")]
     return "".join(f"$ {command}\n{run(command, folder)}" for command in commands)
 
 
 def run(command: str, folder: Path) -> str:
-    """Run a command in a repository's folder; returns what it prints, without the folder."""
+    """Run a command in a repository; return its output with ``…`` for the path of the folder."""
     environment = os.environ | {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "PYTHONPATH": str(folder / "src"),

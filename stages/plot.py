@@ -7,14 +7,14 @@ from inkbench.errors import run_stage
 def plot(variant: str) -> None:
     """Draw all figures of one variant and track them."""
     from inkbench import tracking
+    from inkbench.figures.outputs import open_variant
     from inkbench.figures.variant import write
-    from inkbench.figures.work import open_work
 
-    work = open_work(variant)
+    outputs = open_variant(variant)
     folder = layout.plots(variant)
-    with tracking.stage_run("plot", variant=variant, dataset=work.card["dataset"]) as run:
+    with tracking.stage_run("plot", variant=variant, dataset=outputs.card["dataset"]) as run:
         with disk.new_version(folder) as scratch:
-            drawn = [path.name for path in write(work, scratch)]
+            drawn = [path.name for path in write(outputs, scratch)]
         for file in drawn:
             run.log_artifact(folder / file, folder="figures")
     print(f"{folder}: {len(drawn)} figures")

@@ -1,7 +1,6 @@
-"""A made-up project folder: what preprocess, train and evaluate leave, without running them.
+"""A synthetic project folder: the outputs of preprocess, train and evaluate, without running them.
 
-Small enough to be drawn in seconds, and in the documented forms, so that figures and report are
-tried on every kind of variant.
+It has a variant of every kind and small files in the documented forms.
 """
 
 import io
@@ -12,42 +11,44 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from inkbench.datasets.common import store
 from made_evaluations import WRITERS, write_csv
 from made_images import DIGITS, LETTERS, PAGES, SIDE, glyphs, page
 
+_PAGE_SCALE = 0.3  # of the real size
 _BASE = {"epochs": 4, "batch_size": 128, "learning_rate": 0.002, "schedule": "cosine", "seed": 42}
+_LOSSES = {"reconstruction": "bce", "classification": "cross_entropy", "restoration": "mse"}
 
 
-def _block(task: str, family: str, **more: object) -> dict:
-    loss = {"reconstruction": "bce", "classification": "cross_entropy", "restoration": "mse"}
-    return {"task": task, "family": family, "loss": loss[task]} | more
+def _block(dataset: str, task: str, family: str, **settings: object) -> dict:
+    block = {"dataset": dataset, "task": task, "family": family, "loss": _LOSSES[task]}
+    return _BASE | block | settings
 
 
+_NOISE = {"gaussian": 0.5, "salt_pepper": 0.1}
 _PATCHES = {"size": 64, "per_page": 48}
-_BLOCKS = {
-    "notmnist-dense-ae": _block(
-        "reconstruction", "dense_autoencoder", model={"hidden": [256], "code": 64}
+VARIANTS = {
+    "notmnist-dense-ae": _block("notmnist", "reconstruction", "dense_autoencoder"),
+    "notmnist-cnn": _block("notmnist", "classification", "cnn"),
+    "notmnist-resnet": _block("notmnist", "classification", "resnet", augment={"shift": 2}),
+    "notmnist-stacked-logreg": _block(
+        "notmnist", "classification", "stacked_logreg", pretrain_epochs=2
     ),
-    "notmnist-cnn": _block("classification", "cnn"),
-    "notmnist-resnet": _block("classification", "resnet", augment={"shift": 2, "rotate": 8}),
-    "notmnist-stacked-logreg": _block("classification", "stacked_logreg", pretrain_epochs=2),
-    "mnist-conv-ae": _block("reconstruction", "strided_autoencoder", binarise=True),
-    "mnist-denoising-ae": _block(
-        "reconstruction", "strided_autoencoder", noise={"gaussian": 0.5, "salt_pepper": 0.1}
-    ),
-    "mnist-vae": _block("reconstruction", "vae", loss="bernoulli_nats", binarise=True),
-    "documents-conv-ae": _block("restoration", "page_autoencoder", patches=_PATCHES),
-    "documents-unet": _block("restoration", "unet", patches=_PATCHES),
+    "mnist-conv-ae": _block("mnist", "reconstruction", "strided_autoencoder", binarise=True),
+    "mnist-denoising-ae": _block("mnist", "reconstruction", "strided_autoencoder", noise=_NOISE),
+    "mnist-vae": _block("mnist", "reconstruction", "vae", loss="bernoulli_nats", binarise=True),
+    "documents-conv-ae": _block("documents", "restoration", "page_autoencoder", patches=_PATCHES),
+    "documents-unet": _block("documents", "restoration", "unet", patches=_PATCHES),
 }
-VARIANTS = {name: {"dataset": name.split("-")[0]} | block for name, block in _BLOCKS.items()}
 
 
-def write(root: Path, data_source: str = "real", page_scale: float = 0.3) -> Path:
+def write(root: Path, data_source: str) -> Path:
     """Write ``data/processed``, ``models``, ``evaluations``, ``metrics`` and the costs."""
-    for dataset in ("notmnist", "mnist", "documents"):
-        _processed(root / "data/processed" / dataset, dataset, data_source, page_scale)
+    for dataset, classes in {"notmnist": LETTERS, "mnist": DIGITS, "documents": []}.items():
+        _dataset(root / "data/processed" / dataset, dataset, classes, data_source)
+    (root / "metrics").mkdir()
     for number, (name, block) in enumerate(VARIANTS.items()):
-        _variant(root, name, _BASE | block, data_source, np.random.default_rng(number), page_scale)
+        _variant(root, name, block, data_source, np.random.default_rng(number))
     (root / "benchmarks").mkdir()
     costs = [
         [name, 30.5 * (i + 1), 812, 1904, "cpu", "float32", 2] for i, name in enumerate(VARIANTS)
@@ -57,27 +58,24 @@ def write(root: Path, data_source: str = "real", page_scale: float = 0.3) -> Pat
     return root
 
 
-def _processed(folder: Path, dataset: str, data_source: str, scale: float) -> None:
+def _dataset(folder: Path, dataset: str, classes: list[str], data_source: str) -> None:
     folder.mkdir(parents=True)
     rng = np.random.default_rng(7)
-    classes = {"notmnist": LETTERS, "mnist": DIGITS, "documents": []}[dataset]
     counts = {}
     for part, each in {"train": 12, "valid": 3, "test": 4}.items():
-        if dataset == "documents":
-            total = _save_pages(folder / f"{part}.npz", 3 * each, rng, scale)
-            counts[part] = {kind: total // 4 for kind in PAGES} | {"total": total}
-            continue
-        images = glyphs(classes, each, rng)
-        labels = np.repeat(np.arange(10, dtype=np.uint8), each)
-        np.savez(
-            folder / f"{part}.npz", images=images, labels=labels, groups=np.arange(len(labels))
-        )
-        counts[part] = {name: each for name in classes} | {"total": len(labels)}
+        if classes:
+            labels = np.repeat(np.arange(10, dtype=np.uint8), each)
+            images = store.Images(glyphs(classes, each, rng), labels, np.arange(len(labels)))
+            store.save_images(folder, part, images)
+        else:
+            store.save_pages(folder, part, [_page(i, rng) for i in range(len(PAGES) * each)])
+        names = classes or PAGES
+        counts[part] = dict.fromkeys(names, each) | {"total": each * len(names)}
     card = {
         "dataset": dataset,
         "data_source": data_source,
         "content_digest": "a74dffe265392753",
-        "licence": "CC BY 4.0" if dataset == "documents" else "none stated; for research",
+        "licence": "none stated; for research" if classes else "CC BY 4.0",
         "classes": classes,
         "counts": counts,
         "skipped": [{"file": "notMNIST_small/A/broken.png", "reason": "empty file"}],
@@ -86,32 +84,17 @@ def _processed(folder: Path, dataset: str, data_source: str, scale: float) -> No
         "image_shape": [SIDE, SIDE] if classes else [None, None],
         "splits": {"policy": "by image hash", "test": 0.2},
     }
-    if dataset == "documents":
+    if not classes:
         card |= {"image_shapes": [[258, 540], [420, 540]], "unlabelled": 72}
-    (folder / "dataset.json").write_text(json.dumps(card))
+    store.save_card(folder, card)
 
 
-def _save_pages(path: Path, count: int, rng: np.random.Generator, scale: float) -> int:
-    kinds = list(PAGES)
-    arrays = {}
-    for tall in (True, False):
-        made = [page(rng, scale, tall) for _ in range(count // 3 * (2 if tall else 1))]
-        clean, noisy = (np.stack(side) for side in zip(*made, strict=True))
-        size = "x".join(map(str, clean.shape[1:]))
-        arrays |= {
-            f"clean_{size}": clean,
-            f"noisy_{size}": noisy,
-            f"names_{size}": np.array([f"{tall:d}{i}" for i in range(len(made))]),
-            f"groups_{size}": np.arange(len(made)),
-            f"noise_{size}": np.array([kinds[i % 4] for i in range(len(made))]),
-        }
-    np.savez(path, **arrays)
-    return count
+def _page(index: int, rng: np.random.Generator) -> store.Page:
+    clean, noisy = page(rng, _PAGE_SCALE, tall=index % 3 != 0)
+    return store.Page(str(index), noisy, clean, PAGES[index % len(PAGES)], index)
 
 
-def _variant(
-    root: Path, name: str, block: dict, source: str, rng: np.random.Generator, scale: float
-) -> None:
+def _variant(root: Path, name: str, block: dict, source: str, rng: np.random.Generator) -> None:
     model, evaluation = root / "models" / name, root / "evaluations" / name
     model.mkdir(parents=True)
     evaluation.mkdir(parents=True)
@@ -130,35 +113,30 @@ def _variant(
     (model / "train.json").write_text(json.dumps(card))
     _model(model / "model.keras", parameters)
     _history(model / "history.csv", block, rng)
-    metrics = WRITERS[block["task"]](model, evaluation, block, rng, scale)
-    shared = {"data_source": source, "parameters": parameters, "n_test": 3745}
-    path = root / "metrics" / f"{name}.json"
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps(shared | metrics, sort_keys=True, indent=2))
+    metrics = WRITERS[block["task"]](model, evaluation, block, rng, _PAGE_SCALE)
+    metrics |= {"data_source": source, "parameters": parameters, "n_test": 3745}
+    (root / f"metrics/{name}.json").write_text(json.dumps(metrics, sort_keys=True, indent=2))
 
 
 def _model(path: Path, parameters: int) -> None:
-    """A `.keras` file as Keras writes one, of a network of four layers."""
-    side = [None, SIDE, SIDE]
+    """Write a ``.keras`` file of four layers in Keras' form."""
+    image = [None, SIDE, SIDE]
 
-    def tensor(source: str, shape: list) -> dict:
-        config = {"shape": shape, "keras_history": [source, 0, 0]}
-        return {"args": [{"class_name": "__keras_tensor__", "config": config}], "kwargs": {}}
-
-    def layer(kind: str, name: str, options: dict, *sources: tuple[str, list]) -> dict:
-        nodes = [tensor(*source) for source in sources]
+    def layer(kind: str, name: str, options: dict, source: str = "", shape: object = None) -> dict:
+        tensor = {"shape": shape, "keras_history": [source, 0, 0]}
+        node = {"args": [{"class_name": "__keras_tensor__", "config": tensor}], "kwargs": {}}
+        nodes = [node] if source else []
         return {"class_name": kind, "config": {"name": name} | options, "inbound_nodes": nodes}
 
     convolution = {"kernel_size": [3, 3], "strides": [2, 2], "filters": 8, "activation": "relu"}
+    code, output = {"units": 16, "activation": "linear"}, {"units": 784, "activation": "sigmoid"}
     layers = [
-        layer("InputLayer", "image", {"batch_shape": side}),
-        layer("Ink", "ink", {}, ("image", side)),
-        layer("Conv2D", "conv2d", convolution, ("ink", [*side, 1])),
-        layer(
-            "Dense", "code", {"units": 16, "activation": "linear"}, ("conv2d", [None, 14, 14, 8])
-        ),
-        layer("Dense", "dense", {"units": 784, "activation": "sigmoid"}, ("code", [None, 16])),
-        layer("Reshape", "reshape", {"target_shape": [SIDE, SIDE]}, ("dense", [None, 784])),
+        layer("InputLayer", "image", {"batch_shape": image}),
+        layer("Ink", "ink", {}, "image", image),
+        layer("Conv2D", "conv2d", convolution, "ink", [*image, 1]),
+        layer("Dense", "code", code, "conv2d", [None, 14, 14, 8]),
+        layer("Dense", "dense", output, "code", [None, 16]),
+        layer("Reshape", "reshape", {"target_shape": [SIDE, SIDE]}, "dense", [None, 784]),
     ]
     weights = io.BytesIO()
     with h5py.File(weights, "w") as file:
@@ -172,20 +150,16 @@ def _model(path: Path, parameters: int) -> None:
 
 
 def _history(path: Path, block: dict, rng: np.random.Generator) -> None:
-    epochs = block["epochs"]
-    decay = np.exp(-np.arange(epochs) / 1.5)
-    rows = []
     metric = "accuracy" if block["task"] == "classification" else "binary_accuracy"
     pretrained = block.get("pretrain_epochs", 0)
     columns = ["epoch", "loss", metric, "val_loss", f"val_{metric}"]
+    rows = [[i + 1, 0.3 - i / 10, "", 0.31 - i / 10, "", 0.8, 0.79] for i in range(pretrained)]
     if pretrained:
         columns += ["binary_accuracy", "val_binary_accuracy"]
-        for epoch in range(pretrained):
-            rows.append([epoch + 1, 0.3 - epoch / 10, "", 0.31 - epoch / 10, "", 0.8, 0.79])
     level = 60 * rng.uniform(1, 1.4) if block["loss"] == "bernoulli_nats" else rng.uniform(0.1, 0.3)
-    for epoch, step in enumerate(decay):
-        gap = 1.04 + 0.01 * rng.standard_normal()
-        values = [level * (1 + step), 0.97 - 0.2 * step]
-        row = [pretrained + epoch + 1, *values, values[0] * gap, values[1] / gap]
+    for epoch in range(block["epochs"]):
+        decay, gap = np.exp(-epoch / 1.5), 1.04 + 0.01 * rng.standard_normal()
+        loss, accuracy = level * (1 + decay), 0.97 - 0.2 * decay
+        row = [pretrained + epoch + 1, loss, accuracy, loss * gap, accuracy / gap]
         rows.append(row + ["", ""] * bool(pretrained))
     write_csv(path, columns, rows)

@@ -1,4 +1,4 @@
-"""The README's sessions are what their commands print."""
+"""The script that reruns the README's console sessions."""
 
 import importlib.util
 from pathlib import Path
@@ -12,10 +12,10 @@ PAGE = """\
 Try it:
 
 ```console
-$ echo now  # in this folder
-then
+$ echo new  # in this folder
+old
 $ pwd
-$ cat made; echo >&2 not shown
+$ cat file; echo >&2 not shown
 ```
 
 ```sh
@@ -34,17 +34,14 @@ def transcripts(root: Path) -> ModuleType:
     return module
 
 
-def test_a_session_shows_what_its_commands_print_now(
-    transcripts: ModuleType, tmp_path: Path
-) -> None:
-    (tmp_path / "made").write_text("made earlier\n\nby hand  \n")
-    new = "$ echo now  # in this folder\nnow\n$ pwd\n…\n"
-    new += "$ cat made; echo >&2 not shown\nmade earlier\nby hand\n"
-    old = PAGE[PAGE.index("$ echo now") : PAGE.index("```\n\n```sh")]
-    assert transcripts.rewritten(PAGE, tmp_path) == PAGE.replace(old, new)
+def test_rewritten_updates_console_blocks_only(transcripts: ModuleType, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("first line\n\nsecond line  \n")
+    session = "$ echo new  # in this folder\nnew\n$ pwd\n…\n"
+    session += "$ cat file; echo >&2 not shown\nfirst line\nsecond line\n"
+    old = PAGE[PAGE.index("$ echo new") : PAGE.index("```\n\n```sh")]
+    assert transcripts.rewritten(PAGE, tmp_path) == PAGE.replace(old, session)
 
 
-def test_a_command_that_fails_leaves_no_transcript(transcripts: ModuleType, tmp_path: Path) -> None:
-    page = PAGE.replace("cat made", "cat missing")
-    with pytest.raises(InkbenchError, match=r"`cat missing.*` failed: .*missing"):
-        transcripts.rewritten(page.replace("; echo >&2 not shown", ""), tmp_path)
+def test_rewritten_names_a_failed_command(transcripts: ModuleType, tmp_path: Path) -> None:
+    with pytest.raises(InkbenchError, match=r"cat missing.*No such file"):
+        transcripts.rewritten("```console\n$ cat missing\n```\n", tmp_path)

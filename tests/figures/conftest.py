@@ -1,4 +1,4 @@
-"""One made-up project folder for all tests of figures; nobody may write into it."""
+"""One project folder for all tests of figures; no test may write into it."""
 
 from pathlib import Path
 
@@ -8,6 +8,6 @@ import made_results
 
 
 @pytest.fixture(scope="session")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Synthetic data: every kind of variant, evaluated but not plotted."""
-    return made_results.write(tmp_path_factory.mktemp("made"), "synthetic")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Synthetic data: a variant of every kind, evaluated but not plotted."""
+    return made_results.write(tmp_path_factory.mktemp("project"), "synthetic")

@@ -1,4 +1,4 @@
-"""Every variant's figures, drawn from the files that the stages leave."""
+"""The figures of every kind of variant, drawn from the outputs of its stages."""
 
 import shutil
 from pathlib import Path
@@ -10,13 +10,12 @@ from PIL import Image
 from helpers import contents
 from inkbench.errors import InkbenchError
 from inkbench.figures import variant
-from inkbench.figures.work import open_work
+from inkbench.figures.outputs import open_variant
 from inkbench.reporting.collect import ORDER
 from made_results import VARIANTS
 
 pytestmark = pytest.mark.slow
 
-COMMON = {"curves", "network"}
 RECONSTRUCTION = {"reconstructions", "code", "activations", "progress", "filters", "weights"}
 CLASSIFICATION = {"confusion", "confused", "per-class", "reliability", "filters", "weights"}
 PAGES = {"pages-fold", "pages-wrinkle", "pages-coffee", "pages-footprint"}
@@ -30,71 +29,74 @@ EXPECTED = {
 
 
 @pytest.fixture(scope="module")
-def drawn(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Figures of one variant of each kind, in a folder a variant."""
+def plots(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Figures of one variant of each kind, a folder per variant."""
     folder = tmp_path_factory.mktemp("plots")
     with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(made)
+        patch.chdir(project)
         for name in EXPECTED:
             (folder / name).mkdir()
-            variant.write(open_work(name), folder / name)
+            variant.write(open_variant(name), folder / name)
     return folder
 
 
 @pytest.fixture
-def mine(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the made-up folder that a test may break, as the working directory."""
+def project_copy(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the project that a test may break, as the working directory."""
     for part in ("models", "evaluations"):
-        shutil.copytree(made / part, tmp_path / part)
+        shutil.copytree(project / part, tmp_path / part)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
-def draw(name: str) -> list[str]:
-    return [plate.name for plate in variant.draw(open_work(name))]
+def draw(name: str) -> set[str]:
+    return {figure.name for figure in variant.draw(open_variant(name))}
+
+
+def change(path: Path, **arrays: np.ndarray | None) -> None:
+    """Replace arrays of an .npz file; None removes one."""
+    with np.load(path) as archive:
+        kept = {name: archive[name] for name in archive.files} | arrays
+    np.savez(path, **{name: values for name, values in kept.items() if values is not None})
 
 
 @pytest.mark.parametrize("name", EXPECTED)
-def test_every_kind_of_variant_gets_its_figures(name: str, drawn: Path):
-    assert {path.stem for path in (drawn / name).iterdir()} == EXPECTED[name] | COMMON
-
-
-def test_every_figure_has_a_place_in_the_report(drawn: Path):
-    stems = {path.stem for path in drawn.glob("*/*.png")}
+def test_write_draws_the_figures_of_the_task(name: str, plots: Path):
+    stems = {path.stem for path in (plots / name).iterdir()}
+    assert stems == EXPECTED[name] | {"curves", "network"}
     assert {stem if stem in ORDER else stem.split("-")[0] for stem in stems} <= set(ORDER)
 
 
-def test_every_figure_describes_itself_and_names_no_software(drawn: Path):
-    for path in drawn.glob("*/*.png"):
+def test_write_stores_metadata_and_readable_sizes(plots: Path):
+    for path in plots.glob("*/*.png"):
         with Image.open(path) as image:
             assert set(image.text) == {"Title", "Description", "Source"}, path
             assert len(image.text["Description"]) > 20, path
             assert path.parent.name in image.text["Source"]
-
-
-def test_every_figure_is_readable_at_half_size(drawn: Path):
-    for path in drawn.glob("*/*.png"):
-        with Image.open(path) as image:
             assert 900 < image.width < 2600, path
 
 
-def test_the_same_arrays_give_the_same_bytes(
-    made: Path, drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_write_is_reproducible(
+    project: Path, plots: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.chdir(made)
-    variant.write(open_work("notmnist-cnn"), tmp_path)
-    assert contents(tmp_path) == contents(drawn / "notmnist-cnn")
+    monkeypatch.chdir(project)
+    variant.write(open_variant("notmnist-cnn"), tmp_path)
+    assert contents(tmp_path) == contents(plots / "notmnist-cnn")
 
 
-def test_a_missing_variant_is_one_clear_line(mine: Path):
-    with pytest.raises(InkbenchError, match=r"models/nope/train.json not found; run `dvc repro"):
-        open_work("nope")
-
-
-def test_a_variant_that_was_not_evaluated_says_what_to_run(mine: Path):
-    shutil.rmtree(mine / "evaluations/mnist-vae")
-    with pytest.raises(InkbenchError, match="dvc repro evaluate@mnist-vae"):
-        open_work("mnist-vae")
+@pytest.mark.parametrize(
+    ("name", "missing", "command"),
+    [
+        ("nope", "models/nope/train.json", "dvc repro train@nope"),
+        ("mnist-vae", "evaluations/mnist-vae", "dvc repro evaluate@mnist-vae"),
+    ],
+)
+def test_open_variant_names_missing_outputs(
+    name: str, missing: str, command: str, project_copy: Path
+):
+    shutil.rmtree(project_copy / missing, ignore_errors=True)
+    with pytest.raises(InkbenchError, match=f"{missing}.*{command}"):
+        open_variant(name)
 
 
 @pytest.mark.parametrize(
@@ -109,64 +111,57 @@ def test_a_variant_that_was_not_evaluated_says_what_to_run(mine: Path):
         ("documents-unet", "evaluations/{}/pages.npz"),
     ],
 )
-@pytest.mark.parametrize("damage", [None, b"", b"garbage"])
-def test_a_missing_or_broken_file_is_named(name: str, file: str, damage: bytes | None, mine: Path):
-    path = mine / file.format(name)
-    if damage is None:
+@pytest.mark.parametrize("content", [None, b"", b"garbage"])
+def test_draw_names_missing_and_broken_files(
+    name: str, file: str, content: bytes | None, project_copy: Path
+):
+    path = project_copy / file.format(name)
+    if content is None:
         path.unlink()
     else:
-        path.write_bytes(damage)
+        path.write_bytes(content)
     with pytest.raises(InkbenchError, match=file.format(name)) as error:
         draw(name)
     assert "\n" not in str(error.value)
 
 
-def change(path: Path, **arrays: np.ndarray) -> None:
-    """Replace arrays of an .npz file; None takes one out."""
-    with np.load(path) as archive:
-        kept = {name: archive[name] for name in archive.files} | arrays
-    np.savez(path, **{name: values for name, values in kept.items() if values is not None})
+@pytest.mark.parametrize(
+    ("name", "file", "array", "values"),
+    [
+        ("notmnist-cnn", "predictions.npz", "probabilities", np.full((400, 10), np.nan)),
+        ("mnist-vae", "codes.npz", "tsne2", None),
+    ],
+)
+def test_draw_names_missing_and_nan_arrays(
+    name: str, file: str, array: str, values: np.ndarray | None, project_copy: Path
+):
+    change(project_copy / "evaluations" / name / file, **{array: values})
+    with pytest.raises(InkbenchError, match=f"{file}.*{array}"):
+        draw(name)
 
 
-def test_nan_predictions_are_refused(mine: Path):
-    path = mine / "evaluations/notmnist-cnn/predictions.npz"
-    change(path, probabilities=np.full((400, 10), np.nan, np.float16))
-    with pytest.raises(InkbenchError, match=r"predictions.npz: probabilities holds NaN"):
-        draw("notmnist-cnn")
+def test_draw_accepts_a_perfect_classifier_and_a_single_class(project_copy: Path):
+    folder = project_copy / "evaluations/notmnist-cnn"
+    empty = np.empty(0, np.uint8)
+    pictures = np.empty((0, 28, 28), np.uint8)
+    change(
+        folder / "confused.npz", images=pictures, labels=empty, predicted=empty, probability=empty
+    )
+    change(folder / "predictions.npz", labels=np.zeros(400, np.uint8))
+    assert {"confused", "confusion"} <= draw("notmnist-cnn")
 
 
-def test_a_missing_array_is_named(mine: Path):
-    change(mine / "evaluations/mnist-vae/codes.npz", tsne2=None)
-    with pytest.raises(InkbenchError, match=r"codes.npz has no array 'tsne2'"):
-        draw("mnist-vae")
-
-
-def test_a_classifier_without_mistakes_still_gets_its_figures(mine: Path):
-    path = mine / "evaluations/notmnist-cnn/confused.npz"
-    none = {name: np.empty(0, np.uint8) for name in ("labels", "predicted")}
-    change(path, images=np.empty((0, 28, 28), np.uint8), probability=np.empty(0), **none)
-    assert "confused" in draw("notmnist-cnn")
-
-
-def test_one_class_only_still_gets_its_figures(mine: Path):
-    path = mine / "evaluations/notmnist-cnn/predictions.npz"
-    with np.load(path) as archive:
-        change(path, labels=np.zeros_like(archive["labels"]))
-    assert "confusion" in draw("notmnist-cnn")
-
-
-def test_a_single_epoch_has_curves(mine: Path):
-    path = mine / "models/mnist-conv-ae/history.csv"
+def test_draw_accepts_a_single_epoch(project_copy: Path):
+    path = project_copy / "models/mnist-conv-ae/history.csv"
     path.write_text("".join(path.read_text().splitlines(keepends=True)[:2]))
     assert "curves" in draw("mnist-conv-ae")
 
 
-def test_optional_files_are_optional(mine: Path):
-    for file in ("denoising.npz", "generated.npz"):
-        for path in mine.glob(f"evaluations/*/{file}"):
-            path.unlink()
-    assert not {"denoising", "samples"} & set(draw("mnist-vae") + draw("mnist-denoising-ae"))
+def test_draw_skips_figures_of_absent_optional_files(project_copy: Path):
+    (project_copy / "evaluations/mnist-denoising-ae/denoising.npz").unlink()
+    (project_copy / "evaluations/mnist-vae/generated.npz").unlink()
+    assert not {"denoising", "samples"} & (draw("mnist-vae") | draw("mnist-denoising-ae"))
 
 
-def test_the_made_up_variants_cover_every_task():
+def test_made_results_cover_every_task():
     assert {block["task"] for block in VARIANTS.values()} == set(variant.TASKS)

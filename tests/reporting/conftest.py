@@ -1,4 +1,4 @@
-"""A made-up project with figures, and the report on it; nobody may write into them."""
+"""A project with figures, and its report; no test may write into them."""
 
 import shutil
 from pathlib import Path
@@ -17,64 +17,48 @@ STEMS = {
 }
 
 
-def blank_plots(root: Path) -> None:
-    """Figures as the plot stage names and describes them, with nothing on them: quick to write."""
+@pytest.fixture(scope="session")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Everything the report stage reads, with blank figures and real data."""
+    root = tmp_path_factory.mktemp("real")
+    made_results.write(root, "real")
+    made_audits.write(root, "real")
     for name, block in made_results.VARIANTS.items():
-        folder = root / "plots" / name
-        folder.mkdir(parents=True)
+        (root / "plots" / name).mkdir(parents=True)
         for stem in STEMS[block["task"]]:
-            about = PngInfo()
-            about.add_itxt("Title", stem)
-            about.add_itxt("Description", f'The "{stem}" of <{name}>.')
-            Image.new("P", (80, 40)).save(folder / f"{stem}.png", pnginfo=about)
-
-
-def project(root: Path, data_source: str) -> Path:
-    """Everything the report stage reads."""
-    made_results.write(root, data_source)
-    made_audits.write(root, data_source)
-    blank_plots(root)
+            metadata = PngInfo()
+            metadata.add_itxt("Title", stem)
+            metadata.add_itxt("Description", f'The "{stem}" of <{name}>.')
+            Image.new("P", (80, 40)).save(root / f"plots/{name}/{stem}.png", pnginfo=metadata)
     return root
 
 
-def render(root: Path) -> Path:
-    """The report on a project."""
+@pytest.fixture(scope="session")
+def report(project: Path) -> Path:
+    """The report on the project."""
     from inkbench.reporting import site
 
-    folder = root / "reports"
+    folder = project / "reports"
     folder.mkdir()
     with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(root)
+        patch.chdir(project)
         site.render(folder)
     return folder
 
 
-@pytest.fixture(scope="session")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project on real data; nobody may write into it."""
-    return project(tmp_path_factory.mktemp("real"), "real")
-
-
-@pytest.fixture(scope="session")
-def real(made: Path) -> Path:
-    """The same with its report."""
-    render(made)
-    return made
-
-
 @pytest.fixture
-def mine(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def project_copy(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the project that a test may break, as the working directory."""
     for part in ("data", "models", "metrics", "plots", "evaluations", "benchmarks"):
-        shutil.copytree(made / part, tmp_path / part)
+        shutil.copytree(project / part, tmp_path / part)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
 @pytest.fixture
-def small(mine: Path) -> Path:
-    """The copy cut down to one variant a dataset: quick to report on."""
-    for path in mine.glob("metrics/*.json"):
+def small(project_copy: Path) -> Path:
+    """The copy, reduced to one variant per dataset, so that its report renders quickly."""
+    for path in project_copy.glob("metrics/*.json"):
         if path.stem not in ("mnist-vae", "notmnist-cnn", "documents-unet"):
             path.unlink()
-    return mine
+    return project_copy

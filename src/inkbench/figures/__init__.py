@@ -1,4 +1,5 @@
-"""One function a figure: arrays in, Figure out. No TensorFlow, no dataset, no pyplot state.
+"""Figures: each function takes arrays and returns a matplotlib Figure.
 
-`style` is the frame and the look, `variant` draws everything about one variant from its files.
+No function needs TensorFlow, a dataset or pyplot's global state. `style` holds the shared layout,
+`variant` draws every figure of one variant from the files of its stages.
 """

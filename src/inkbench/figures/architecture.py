@@ -1,7 +1,7 @@
-"""The layers of a saved Keras model, read from its file: no TensorFlow, no model built.
+"""The layers of a saved Keras model, read from its file without TensorFlow.
 
-A ``.keras`` file is a zip of ``config.json`` (layers, and the shape of each tensor between them)
-and ``model.weights.h5`` (weights under the layers' names).
+Importing TensorFlow takes 10 s and the plot stages need nothing else of it. A ``.keras`` file is a
+zip of ``config.json`` (layers and the shape of each tensor between them) and ``model.weights.h5``.
 """
 
 import io
@@ -15,7 +15,7 @@ from typing import Any
 from inkbench import records
 
 Shape = tuple[int | None, ...]
-# Layers that change what the one before gives, not its place in the plan of the network.
+# Layers that are drawn as part of the layer before them, and the text they add to it.
 _FOLDED = {
     "BatchNormalization": "batch norm",
     "ReLU": "relu",
@@ -30,42 +30,24 @@ _FOLDED = {
 
 @dataclass
 class Layer:
-    """One layer, or one with the small ones that follow it.
-
-    Attributes
-    ----------
-    name
-        In the model.
-    kind
-        Keras' class name.
-    text
-        What it does, in words.
-    shape
-        Of its output, without the batch; None where it depends on the page.
-    parameters
-        Numbers it holds.
-    inputs
-        Names of the layers it takes from.
-    scale
-        Height and width as a fraction of the input's; of a layer just read, of what it takes.
-    """
+    """One layer, together with the folded layers that follow it."""
 
     name: str
-    kind: str
-    text: str
-    shape: Shape
+    kind: str  # Keras class name
+    text: str  # description
+    shape: Shape  # of the output without the batch; None for an open height or width
     parameters: int
-    inputs: list[str]
-    scale: float
+    inputs: list[str]  # names of the input layers
+    scale: float  # height and width of the output as a fraction of the image's
 
 
 def layers_of(path: Path, rerun: str) -> list[Layer]:
-    """Every layer of a functional model, in order, small ones folded into those before.
+    """Layers of a functional model in order, with small layers folded into the one before.
 
     Raises
     ------
     InkbenchError
-        If the file is missing or is no functional Keras model.
+        If the file is missing or not a functional Keras model.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -98,11 +80,11 @@ def _parameters(weights: bytes) -> dict[str, int]:
 
 
 def _layers(config: dict[str, Any], counts: dict[str, int], outer: list[str]) -> Iterator[Layer]:
-    """Layers of a model and of the models nested in it; ``outer`` feeds a nested one's input."""
-    described = config["layers"]
-    shapes = {name: shape for layer in described for name, shape in _tensors(layer)}
+    """Layers of a model and its nested models; ``outer`` are the inputs of a nested model."""
+    layer_configs = config["layers"]
+    shapes = {name: shape for layer in layer_configs for name, shape in _tensors(layer)}
     renamed: dict[str, str] = {}
-    for layer in described:
+    for layer in layer_configs:
         name, kind, options = layer["config"]["name"], layer["class_name"], layer["config"]
         inputs = [renamed.get(source, source) for source, _ in _tensors(layer)] or outer
         if kind == "InputLayer" and outer:
@@ -115,35 +97,28 @@ def _layers(config: dict[str, Any], counts: dict[str, int], outer: list[str]) ->
             continue
         before = shapes.get(inputs[0]) if inputs else None
         shape = shapes.get(name) or _shape(kind, options, before)
-        yield Layer(
-            name,
-            kind,
-            _words(kind, options),
-            shape,
-            counts.get(name, 0),
-            inputs,
-            _zoom(kind, options),
-        )
+        text, scale = _description(kind, options), _scale(kind, options)
+        yield Layer(name, kind, text, shape, counts.get(name, 0), inputs, scale)
 
 
 def _tensors(layer: dict[str, Any]) -> list[tuple[str, Shape]]:
-    """The tensors a layer takes: name of the layer they come from, shape without the batch."""
-    found: list[tuple[str, Shape]] = []
+    """Input tensors of a layer: name of the layer that returns them, shape without the batch."""
+    tensors: list[tuple[str, Shape]] = []
 
     def walk(tree: Any) -> None:
         if isinstance(tree, dict) and tree.get("class_name") == "__keras_tensor__":
             tensor = tree["config"]
-            found.append((tensor["keras_history"][0], tuple(tensor["shape"][1:])))
+            tensors.append((tensor["keras_history"][0], tuple(tensor["shape"][1:])))
         elif isinstance(tree, dict | list):
             for item in tree.values() if isinstance(tree, dict) else tree:
                 walk(item)
 
     walk(layer["inbound_nodes"])
-    return found
+    return tensors
 
 
 def _shape(kind: str, options: dict[str, Any], before: Shape | None) -> Shape:
-    """Output shape of a layer that nothing follows, so that no tensor tells it."""
+    """Output shape of a last layer, whose output is no other layer's input."""
     if kind == "Reshape":
         return tuple(options["target_shape"])
     last = options.get("units") or options.get("filters")
@@ -151,8 +126,8 @@ def _shape(kind: str, options: dict[str, Any], before: Shape | None) -> Shape:
     return (*shape[:-1], last) if last else shape
 
 
-def _words(kind: str, options: dict[str, Any]) -> str:
-    """What a layer does: ``3×3 convolution, 32 channels, stride 2, relu``."""
+def _description(kind: str, options: dict[str, Any]) -> str:
+    """Text such as ``3×3 convolution, stride 2, relu``."""
     activation = options.get("activation")
     tail = [activation] if isinstance(activation, str) and activation != "linear" else []
     if kind in ("Conv2D", "Conv2DTranspose"):
@@ -173,18 +148,18 @@ def _words(kind: str, options: dict[str, Any]) -> str:
 
 _NAMES = {
     "InputLayer": "input",
-    "Concatenate": "join",
+    "Concatenate": "concatenate",
     "Add": "add",
-    "GlobalAveragePooling2D": "average over the image",
-    "GaussianCode": "draw from the code's distribution",
+    "GlobalAveragePooling2D": "global average pool",
+    "GaussianCode": "sample from the posterior",
     "Activation": "activation",
     "Subtract": "subtract",
-    "GetItem": "take one channel",
+    "GetItem": "select channel",
 }
 
 
 def _set_scales(layers: list[Layer]) -> None:
-    """Multiply what each layer does to height and width by what came before it."""
+    """Make the scale of each layer relative to the image instead of to its input."""
     by_name: dict[str, Layer] = {}
     for layer in layers:
         before = [by_name[name].scale for name in layer.inputs if name in by_name]
@@ -192,8 +167,8 @@ def _set_scales(layers: list[Layer]) -> None:
         by_name[layer.name] = layer
 
 
-def _zoom(kind: str, options: dict[str, Any]) -> float:
-    """What a layer multiplies height and width by."""
+def _scale(kind: str, options: dict[str, Any]) -> float:
+    """Factor by which a layer changes height and width."""
     if kind == "MaxPooling2D":
         return 1 / options["pool_size"][0]
     if kind == "UpSampling2D":
@@ -203,26 +178,26 @@ def _zoom(kind: str, options: dict[str, Any]) -> float:
 
 
 def _folded(layers: list[Layer]) -> list[Layer]:
-    """Fold small layers into the one before them, if they take from it alone."""
+    """Fold small layers into the layer before them if that is their only input."""
     rows: list[Layer] = []
     renamed: dict[str, str] = {}
     for layer in layers:
         layer.inputs = [renamed.get(name, name) for name in layer.inputs]
-        home = next((row for row in rows if [row.name] == layer.inputs), None)
-        if home is None or not _is_small(layer, home):
+        before = next((row for row in rows if [row.name] == layer.inputs), None)
+        if before is None or not _is_small(layer, before):
             rows.append(layer)
             continue
-        renamed[layer.name] = home.name
-        home.parameters += layer.parameters
+        renamed[layer.name] = before.name
+        before.parameters += layer.parameters
         if layer.kind != "Flatten":
-            home.shape = layer.shape
+            before.shape = layer.shape
         if _FOLDED.get(layer.kind):
-            home.text += f", {layer.text}"
+            before.text += f", {layer.text}"
     return rows
 
 
 def _is_small(layer: Layer, before: Layer) -> bool:
-    """Whether a layer is known to be small, or is one of ours that only touches up values."""
+    """Whether a layer is in `_FOLDED`, or a custom layer without parameters and change of size."""
     same_size = (layer.shape, layer.scale) == (before.shape, before.scale)
-    touches_up = layer.parameters == 0 and same_size
-    return layer.kind in _FOLDED or (touches_up and layer.kind not in _NAMES)
+    is_elementwise = layer.parameters == 0 and same_size
+    return layer.kind in _FOLDED or (is_elementwise and layer.kind not in _NAMES)

@@ -1,4 +1,4 @@
-"""How a classifier errs: confusion matrix, calibration, classes, most confident mistakes."""
+"""Figures of a classifier: confusion matrix, calibration, scores by class, errors."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -13,30 +13,31 @@ if TYPE_CHECKING:
 
 @style.styled
 def confusion(actual: np.ndarray, predicted: np.ndarray, classes: style.Names) -> "Figure":
-    """Confusion matrix, rows normalised, with the counts written in.
+    """Draw the confusion matrix: counts as text, the error rate of each row as colour.
 
     Parameters
     ----------
     actual, predicted
         Labels ``[n]``.
     classes
-        Names by label.
+        Class names, indexed by label.
     """
     count = len(classes)
     table = np.zeros((count, count), int)
     np.add.at(table, (actual, predicted), 1)
-    right = np.trace(table) / max(table.sum(), 1)
-    about = f"{right:.2%} of {table.sum():,} test images right; colour: share of the row gone wrong"
-    figure = style.canvas(8.4, 7.4, "Confusion matrix", about)
+    accuracy = np.trace(table) / max(table.sum(), 1)
+    subtitle = (
+        f"Accuracy {accuracy:.2%} on {table.sum():,} test images; colour: errors, share of the row"
+    )
+    figure = style.canvas(8.4, 7.4, "Confusion matrix", subtitle)
     axes = figure.subplots()
-    mistakes = table - np.diag(np.diag(table))
-    share = mistakes / np.maximum(table.sum(axis=1, keepdims=True), 1)
-    shown = np.ma.masked_array(share, np.eye(count, dtype=bool))
-    most = max(share.max(), 0.05)
-    axes.imshow(shown, cmap="YlOrBr", vmin=0, vmax=most)
+    share = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
+    errors = np.ma.masked_array(share, np.eye(count, dtype=bool))
+    top = max(errors.filled(0).max(), 0.05)
+    axes.imshow(errors, cmap="YlOrBr", vmin=0, vmax=top)
     for row, column in np.ndindex(table.shape):
         value = table[row, column]
-        dark = row != column and share[row, column] > 0.6 * most
+        dark = row != column and share[row, column] > 0.6 * top
         axes.text(
             column,
             row,
@@ -57,30 +58,30 @@ def confusion(actual: np.ndarray, predicted: np.ndarray, classes: style.Names) -
 
 
 @style.styled
-def confused(
+def misclassified(
     pictures: np.ndarray,
     labels: np.ndarray,
     predicted: np.ndarray,
     probability: np.ndarray,
     classes: style.Names,
 ) -> "Figure":
-    """Test images the network got most confidently wrong.
+    """Draw the test images that the model misclassified with the highest probability.
 
     Parameters
     ----------
     pictures
-        uint8 ``[n, h, w]``, worst first; n may be 0.
+        uint8 ``[n, h, w]``, highest probability first; n may be 0.
     labels, predicted, probability
         ``[n]`` actual class, predicted class and its probability.
     classes
-        Names by label.
+        Class names, indexed by label.
     """
-    title = "Most confident mistakes"
+    title = "Most confident misclassifications"
     if len(pictures) == 0:
-        return style.canvas(8, 0.1, title, "No mistake in the test part.")
+        return style.canvas(8, 0.1, title, "No misclassified test image")
     columns = min(8, len(pictures))
     rows = -(-len(pictures) // columns)
-    subtitle = "label → prediction (its probability)"
+    subtitle = "Actual → predicted class and its probability"
     figure = style.canvas(1.45 * columns, 1.65 * rows, title, subtitle)
     figure.get_layout_engine().set(w_pad=0.11)  # type: ignore[union-attr, call-arg]
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
@@ -95,7 +96,7 @@ def confused(
 
 
 def _percent(probability: float) -> str:
-    """Never "100 %": the network was not that sure."""
+    """Format a probability; never ``100 %``, which would be rounded."""
     return ">99 %" if probability > 0.99 else f"{probability:.0%}".replace("%", " %")
 
 
@@ -103,17 +104,17 @@ def _percent(probability: float) -> str:
 def reliability(
     lower: np.ndarray, count: np.ndarray, confidence: np.ndarray, accuracy: np.ndarray
 ) -> "Figure":
-    """How often the network is right when it says it is so sure.
+    """Draw the reliability diagram: accuracy against the probability of the predicted class.
 
     Parameters
     ----------
     lower, count, confidence, accuracy
-        ``[bins]`` of equal width over [0, 1]: lower edge, images in it, their mean confidence and
-        their accuracy (NaN where there are none).
+        ``[bins]`` of equal width over [0, 1]: lower edge, number of images, mean probability and
+        accuracy (NaN for an empty bin).
     """
     error = float(np.nansum(count * np.abs(accuracy - confidence)) / max(count.sum(), 1))
-    about = f"Expected calibration error {error:.4f}; below the line it is too sure of itself"
-    figure = style.canvas(8, 4.6, "Is it as sure as it is right?", about)
+    subtitle = f"Expected calibration error {error:.4f}; below the diagonal: overconfident"
+    figure = style.canvas(8, 4.6, "Calibration", subtitle)
     top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
     width = 1 / len(lower)
     middle = lower + width / 2
@@ -135,16 +136,9 @@ def reliability(
 
 @style.styled
 def per_class(classes: Sequence[str], scores: dict[str, np.ndarray]) -> "Figure":
-    """Precision, recall and F1 of each class.
-
-    Parameters
-    ----------
-    classes
-        Names.
-    scores
-        Score → ``[classes]`` in [0, 1].
-    """
-    figure = style.canvas(8.4, 3.8, "Which classes are hard", "Each score from its lowest up to 1")
+    """Draw precision, recall and F1 by class (score name → ``[classes]`` in [0, 1])."""
+    title = "Precision, recall and F1 by class"
+    figure = style.canvas(8.4, 3.8, title, "The axis does not start at 0")
     axes = figure.subplots()
     looks = zip("osD", [style.TRAIN, style.TEST, style.INK], [-0.18, 0, 0.18], strict=True)
     for (name, values), (marker, colour, shift) in zip(scores.items(), looks, strict=False):

@@ -1,4 +1,4 @@
-"""What the code of an autoencoder looks like: where classes lie in it, how sparse it is."""
+"""Figures of an autoencoder's latent code: classes in latent space, sparsity."""
 
 from typing import TYPE_CHECKING
 
@@ -21,69 +21,31 @@ def maps(
     tsne2: np.ndarray,
     tsne_rows: np.ndarray,
 ) -> "Figure":
-    """First two dimensions of the code, beside its principal components and its t-SNE.
+    """Scatter the codes by class: two raw dimensions, PCA and t-SNE.
 
     Parameters
     ----------
     codes
         ``[n, d]``.
     labels, classes
-        ``[n]``; names by label.
+        ``[n]``; class names, indexed by label.
     pca2, pca_explained
-        ``[n, 2]`` principal components, ``[2]`` the fractions of variance they explain.
+        ``[n, 2]`` principal components, ``[2]`` fractions of the variance they explain.
     tsne2, tsne_rows
         ``[m, 2]`` embedding of the rows ``[m]`` of ``codes``.
     """
-    figure = style.canvas(
-        13.5,
-        4.7,
-        "Where the classes lie in the code",
-        f"{len(codes):,} test images, {codes.shape[1]}-dimensional code, "
-        "labels were never shown to the network",
+    subtitle = (
+        f"{len(codes):,} test images, {codes.shape[1]}-dimensional code, trained without labels"
     )
+    figure = style.canvas(13.5, 4.7, "Latent space by class", subtitle)
     left, middle, right = figure.subplots(1, 3)
     first2 = codes[:, :2] if codes.shape[1] > 1 else np.c_[codes, np.zeros_like(codes)]
     _scatter(left, first2, labels, classes, "first two dimensions")
     shares = " + ".join(f"{share:.0%}" for share in pca_explained)
     _scatter(middle, pca2, labels, classes, f"first two principal components ({shares})")
-    _scatter(right, tsne2, labels[tsne_rows], classes, f"t-SNE of {len(tsne2):,} of them")
-    _legend(figure, left, classes)
-    return figure
-
-
-def _scatter(
-    axes: "Axes", points: np.ndarray, labels: np.ndarray, classes: style.Names, title: str
-) -> None:
-    from matplotlib import patheffects
-
-    colours = style.class_colours(len(classes))
-    halo = [patheffects.withStroke(linewidth=3.5, foreground="white")]
-    points = points.astype(np.float32)
-    x, y = points.T
-    # One call in the data's order, so that no class is painted over all the others.
-    axes.scatter(x, y, s=11, c=[colours[label] for label in labels], alpha=0.75, lw=0)
-    for label, name in enumerate(classes):
-        mine = points[labels == label]
-        if len(mine):
-            x, y = np.median(mine, axis=0)
-            axes.text(
-                x,
-                y,
-                name,
-                color=style.INK,
-                fontsize=17,
-                fontweight="bold",
-                ha="center",
-                va="center",
-                path_effects=halo,
-            )
-    axes.set_title(title)
-    axes.tick_params(labelbottom=False, labelleft=False, length=0)
-
-
-def _legend(figure: "Figure", axes: "Axes", classes: style.Names) -> None:
+    _scatter(right, tsne2, labels[tsne_rows], classes, f"t-SNE of {len(tsne2):,} codes")
     handles = [
-        axes.plot([], [], "o", color=colour, label=name)[0]
+        left.plot([], [], "o", color=colour, label=name)[0]
         for name, colour in zip(classes, style.class_colours(len(classes)), strict=True)
     ]
     figure.legend(
@@ -93,22 +55,34 @@ def _legend(figure: "Figure", axes: "Axes", classes: style.Names) -> None:
         fontsize=13,
         labelspacing=0.7,
     )
+    return figure
+
+
+def _scatter(
+    axes: "Axes", points: np.ndarray, labels: np.ndarray, classes: style.Names, title: str
+) -> None:
+    colours = style.class_colours(len(classes))
+    points = points.astype(np.float32)
+    x, y = points.T
+    # One call in the data's order, so that no class covers all the others.
+    axes.scatter(x, y, s=11, c=[colours[label] for label in labels], alpha=0.75, lw=0)
+    for label, name in enumerate(classes):
+        if (labels == label).any():
+            x, y = np.median(points[labels == label], axis=0)
+            text = axes.text(x, y, name, fontsize=17, fontweight="bold", ha="center", va="center")
+            style.halo(text)
+    axes.set_title(title)
+    axes.tick_params(labelbottom=False, labelleft=False, length=0)
 
 
 @style.styled
 def activations(edges: np.ndarray, counts: np.ndarray, near_zero: float) -> "Figure":
-    """Histogram of all activations of the code.
+    """Draw a histogram of all code activations: edges ``[b + 1]`` and counts ``[b]``.
 
-    Parameters
-    ----------
-    edges, counts
-        ``[b + 1]`` and ``[b]``.
-    near_zero
-        Activations smaller than this in size count as zero.
+    Activations of magnitude below ``near_zero`` count as zero and are shaded.
     """
-    figure = style.canvas(
-        8, 3.6, "How sparse the code is", f"Shaded: activations within ±{near_zero:.2g} of zero"
-    )
+    subtitle = f"Shaded: within ±{near_zero:.2g} of zero"
+    figure = style.canvas(8, 3.6, "Code activations", subtitle)
     axes = figure.subplots()
     share = counts / max(counts.sum(), 1)
     axes.stairs(share, edges, fill=True, color=style.TRAIN)

@@ -1,4 +1,4 @@
-"""Training curves: of one variant, and of a dataset's variants over one another."""
+"""Training curves of one variant, and of several variants for comparison."""
 
 from typing import TYPE_CHECKING
 
@@ -15,41 +15,42 @@ _NOT_CURVES = {"epoch", "learning_rate"}
 
 
 def metrics_of(history: dict[str, np.ndarray]) -> list[str]:
-    """Names of the curves of a history, the loss first, each without its ``val_`` twin."""
+    """Names of the metrics of a history, the loss first, without the ``val_`` columns."""
     names = [name for name in history if not name.startswith("val_") and name not in _NOT_CURVES]
     return sorted(names, key=lambda name: name != "loss")
 
 
 @style.styled
 def training(
-    history: dict[str, np.ndarray], loss_name: str, steps: dict[float, str] | None = None
+    history: dict[str, np.ndarray], loss_name: str, phases: dict[float, str] | None = None
 ) -> "Figure":
-    """Loss and every other metric by epoch, training and validation.
+    """Plot loss and metrics by epoch, for training and validation data.
 
     Parameters
     ----------
     history
-        Columns of ``history.csv``: ``epoch``, ``loss``, ``val_loss`` and so on, each ``[epochs]``,
-        NaN where a metric does not belong to the step of the training.
+        Columns of ``history.csv`` (``epoch``, ``loss``, ``val_loss``, …), ``[epochs]`` each; NaN
+        where a phase of the training does not have the metric.
     loss_name
-        What the loss is, for its axis.
-    steps
-        Where a new step of the training begins (epoch → name), if it has several.
+        Name of the loss.
+    phases
+        Boundary between two epochs → name of the training phase that begins there.
     """
     panels = _panels(history, loss_name)[:_MAX_PANELS]
     figure = style.canvas(max(5.2 * len(panels), 7), 4.0, "Training curves")
     for axes, (title, name, rows) in zip(
         figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True
     ):
-        _curve(axes, {key: values[rows] for key, values in history.items()}, name)
+        shown = {key: values[rows] for key, values in history.items()}
+        _curve(axes, shown, name)
         axes.set_title(title)
-        for epoch, step in (steps or {}).items():
-            if history["epoch"][rows][0] < epoch < history["epoch"][rows][-1]:
+        for epoch, phase in (phases or {}).items():
+            if shown["epoch"][0] < epoch < shown["epoch"][-1]:
                 axes.axvline(epoch, color=style.RULE, lw=1, ls=":")
                 axes.text(
                     epoch,
                     1,
-                    f" {step}",
+                    f" {phase}",
                     transform=axes.get_xaxis_transform(),
                     va="top",
                     fontsize=10.5,
@@ -61,44 +62,44 @@ def training(
 def _panels(history: dict[str, np.ndarray], loss_name: str) -> list[tuple[str, str, np.ndarray]]:
     """Title, metric and rows of each panel.
 
-    The loss gets a panel for every set of metrics that go with it: pretraining on images and then
-    training on labels have different losses, in one column.
+    Pretraining and training have different losses in the same column, so each set of metrics that
+    are reported together gets its own loss panel.
     """
     metrics = [name for name in metrics_of(history) if name != "loss"]
     reported = np.isfinite(np.array([history[name] for name in metrics]).T)
     reported = reported.reshape(len(history["epoch"]), len(metrics))  # also without any metric
-    kinds = list(dict.fromkeys(map(tuple, reported.tolist())))
+    phases = list(dict.fromkeys(map(tuple, reported.tolist())))
     panels = []
-    for kind in kinds:
-        rows = (reported == kind).all(axis=1)
-        last = kind == kinds[-1]
-        title = f"loss ({loss_name})" if last else "loss of the pretraining"
-        panels.append((title, "loss", rows))
+    for phase in phases:
+        rows = (reported == phase).all(axis=1)
+        if phase != phases[-1]:
+            panels.append(("pretraining loss", "loss", rows))
+            continue
+        panels.append((f"loss ({loss_name})", "loss", rows))
         panels += [
             (name.replace("_", " "), name, rows)
-            for name, there in zip(metrics, kind, strict=True)
-            if there and last
+            for name, is_reported in zip(metrics, phase, strict=True)
+            if is_reported
         ]
     return panels
 
 
 def _curve(axes: "Axes", history: dict[str, np.ndarray], name: str) -> None:
     epochs = history["epoch"]
-    dots = "o" if len(epochs) <= 30 else None
+    marker = "o" if len(epochs) <= 30 else None
     series = [(name, "training", style.TRAIN, "--"), (f"val_{name}", "validation", style.TEST, "-")]
     for column, label, colour, dash in series:
         values = history.get(column)
-        if values is None or not np.isfinite(values).any():
-            continue
-        shown = f"{label}, at last {_number(values[-1])}"
-        axes.plot(epochs, values, dash, color=colour, marker=dots, label=shown)
+        if values is not None and np.isfinite(values).any():
+            label = f"{label}, final {_number(values[-1])}"
+            axes.plot(epochs, values, dash, color=colour, marker=marker, label=label)
     _epoch_axis(axes)
     axes.margins(y=0.12)
     axes.legend(loc="best")
 
 
 def _number(value: float) -> str:
-    """Four significant digits without an exponent."""
+    """About four significant digits, without an exponent."""
     digits = 4 if abs(value) < 10 else 2 if abs(value) < 1000 else 0
     return f"{value:.{digits}f}"
 
@@ -113,31 +114,31 @@ def _epoch_axis(axes: "Axes") -> None:
 
 @style.styled
 def overlaid(panels: dict[str, dict[str, tuple[np.ndarray, np.ndarray]]], title: str) -> "Figure":
-    """Validation curves of several variants over one another.
+    """Plot the validation curves of several variants in the same panels.
 
     Parameters
     ----------
     panels
-        Name of a metric → variant → (epochs ``[e]``, values ``[e]``).
+        Metric → variant → (epochs ``[e]``, values ``[e]``).
     title
-        Of the figure.
+        Title of the figure.
     """
-    figure = style.canvas(max(6.4 * len(panels), 8), 4.6, title, "Validation data, by epoch")
+    figure = style.canvas(max(6.4 * len(panels), 8), 4.6, title)
     names = sorted({variant for curves in panels.values() for variant in curves})
-    look = dict(zip(names, _looks(len(names)), strict=True))
+    # Colour and dash both vary, so that the lines are distinct without colour.
+    dashes = ["-", "--", "-.", ":"]
+    looks = {
+        name: {"color": colour, "linestyle": dashes[index % len(dashes)]}
+        for index, (name, colour) in enumerate(
+            zip(names, style.class_colours(len(names)), strict=True)
+        )
+    }
     for axes, (metric, curves) in zip(
         figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True
     ):
         for variant, (epochs, values) in curves.items():
-            axes.plot(epochs, values, label=variant, marker="o", **look[variant])
+            axes.plot(epochs, values, label=variant, marker="o", **looks[variant])
         _epoch_axis(axes)
         axes.set_title(metric)
         axes.legend(fontsize=10.5)
     return figure
-
-
-def _looks(count: int) -> list[dict[str, object]]:
-    """A colour and a dash for each of several lines, so that neither alone must tell them apart."""
-    colours = style.class_colours(count)
-    dashes = ["-", "--", "-.", ":"]
-    return [{"color": colours[i], "linestyle": dashes[i % len(dashes)]} for i in range(count)]

@@ -1,4 +1,4 @@
-"""What a variational autoencoder draws: samples, ways from digit to digit, its manifold."""
+"""Figures of a variational autoencoder: prior samples, interpolations, manifold, KL by unit."""
 
 from typing import TYPE_CHECKING
 
@@ -12,17 +12,11 @@ if TYPE_CHECKING:
 
 @style.styled
 def samples(generated: np.ndarray) -> "Figure":
-    """Images decoded from codes drawn at random.
-
-    Parameters
-    ----------
-    generated
-        float ``[n, h, w]`` in [0, 1].
-    """
+    """Draw decoded samples from the prior: float ``[n, h, w]`` in [0, 1]."""
     columns = 16
     rows = len(generated) // columns
-    about = "Decoded from codes drawn at random from the standard normal distribution"
-    figure = style.canvas(0.75 * columns, 0.75 * rows, "Digits nobody wrote", about)
+    subtitle = "Decoded from random draws of the standard normal distribution"
+    figure = style.canvas(0.75 * columns, 0.75 * rows, "Samples from the prior", subtitle)
     cells = generated[: rows * columns].reshape(rows, columns, *generated.shape[1:])
     images.show_mosaic(figure.subplots(), images.unit(cells))
     return figure
@@ -30,20 +24,20 @@ def samples(generated: np.ndarray) -> "Figure":
 
 @style.styled
 def interpolations(frames: np.ndarray, labels: np.ndarray, classes: style.Names) -> "Figure":
-    """From one test image to another, along the straight line between their codes.
+    """Draw linear interpolations between the codes of two test images.
 
     Parameters
     ----------
     frames
-        float ``[r, s, h, w]``.
+        float ``[rows, steps, h, w]``.
     labels
-        ``[r, 2]`` classes of the two ends.
+        ``[rows, 2]`` classes of the first and the last frame.
     classes
-        Names by label.
+        Class names, indexed by label.
     """
     rows, steps = frames.shape[:2]
-    about = "Decoded along the straight line between the codes of two test images"
-    figure = style.canvas(0.85 * steps + 1, 0.85 * rows, "From one digit to another", about)
+    subtitle = "Decoded along the straight line between the codes of two test images"
+    figure = style.canvas(0.85 * steps + 1, 0.85 * rows, "Latent interpolation", subtitle)
     axes = figure.subplots()
     images.show_mosaic(axes, images.unit(frames))
     names = [f"{classes[first]} → {classes[last]}" for first, last in labels]
@@ -53,18 +47,18 @@ def interpolations(frames: np.ndarray, labels: np.ndarray, classes: style.Names)
 
 @style.styled
 def manifold(grid: np.ndarray, axis: np.ndarray) -> "Figure":
-    """Decoded grid over a plane through the code.
+    """Draw the images decoded from a grid over a plane of the latent space.
 
     Parameters
     ----------
     grid
-        float ``[s, s, h, w]``, rows from large to small second coordinate.
+        float ``[s, s, h, w]``, rows by falling second coordinate.
     axis
         ``[s]`` coordinates, in standard deviations.
     """
     height, width = grid.shape[2:]
-    about = "Decoded over the two principal axes of the code, in standard deviations"
-    figure = style.canvas(9.2, 9, "The manifold of digits", about)
+    subtitle = "Decoded over the first two principal components of the code, in standard deviations"
+    figure = style.canvas(9.2, 9, "Latent manifold", subtitle)
     axes = figure.subplots()
     axes.imshow(images.mosaic(images.unit(grid), gap=0), cmap="gray_r", vmin=0, vmax=1)
     ticks = np.linspace(0, len(axis) - 1, 7).round().astype(int)
@@ -78,23 +72,17 @@ def manifold(grid: np.ndarray, axis: np.ndarray) -> "Figure":
 
 @style.styled
 def units(kl_per_unit: np.ndarray, active: np.ndarray) -> "Figure":
-    """How much each unit of the code says about an image.
-
-    Parameters
-    ----------
-    kl_per_unit
-        ``[d]`` nats.
-    active
-        bool ``[d]``.
-    """
+    """Draw the KL divergence of each latent unit (``[d]`` nats; bool ``[d]`` of active ones)."""
     order = np.argsort(kl_per_unit)[::-1]
-    about = f"{int(active.sum())} of {len(active)} active; {kl_per_unit.sum():.1f} nats in all"
-    figure = style.canvas(8, 3.4, "Which units of the code are used", about)
+    subtitle = (
+        f"{int(active.sum())} of {len(active)} units active; total {kl_per_unit.sum():.1f} nats"
+    )
+    figure = style.canvas(8, 3.4, "KL divergence by latent unit", subtitle)
     axes = figure.subplots()
     colours = np.where(active[order], style.TRAIN, style.BASELINE)
     axes.bar(range(len(order)), kl_per_unit[order], color=colours)
-    axes.set_xlabel("unit, most informative first")
-    axes.set_ylabel("nats")
+    axes.set_xlabel("latent unit, sorted")
+    axes.set_ylabel("KL divergence in nats")
     axes.set_xticks([])
     axes.grid(axis="y")
     return figure

@@ -1,4 +1,4 @@
-"""Small images in rows and columns: sheets, reconstructions, progress of a training, noise."""
+"""Mosaics of small images: sample sheets, reconstructions, training progress, denoising."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -11,29 +11,19 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_CELL = 0.78  # inches an image
-_GAP = 4  # pixels between images; letters fill theirs to the edge
+_CELL = 0.78  # inches per image
+_GAP = 4  # pixels between images
 _NOISE_NAMES = {
     "gaussian": "Gaussian noise",
     "salt_pepper": "Salt-and-pepper noise",
-    "both": "Both kinds of noise at once",
+    "both": "Both kinds of noise",
 }
 
 
 def mosaic(images: np.ndarray, gap: int = _GAP) -> np.ndarray:
-    """Lay images out in one array.
+    """Arrange images ``[rows, columns, h, w]`` in one float32 array, separated by NaN.
 
-    Parameters
-    ----------
-    images
-        ``[rows, columns, h, w]``; an image of NaN leaves its place empty.
-    gap
-        Pixels between two images, NaN in the result.
-
-    Returns
-    -------
-    numpy.ndarray
-        float32 ``[rows * (h + gap) - gap, columns * (w + gap) - gap]``.
+    Its shape is ``[rows * (h + gap) - gap, columns * (w + gap) - gap]``; an image of NaN is empty.
     """
     rows, columns, height, width = images.shape
     padded = np.full((rows, columns, height + gap, width + gap), np.nan, np.float32)
@@ -43,7 +33,7 @@ def mosaic(images: np.ndarray, gap: int = _GAP) -> np.ndarray:
 
 
 def unit(images: np.ndarray) -> np.ndarray:
-    """Pixels as float32 in [0, 1], whether they come as uint8 or as a network's output."""
+    """Scale pixels (uint8, or float outputs of a network) to float32 in [0, 1]."""
     scale = 255 if images.dtype == np.uint8 else 1
     return np.clip(images.astype(np.float32) / scale, 0, 1)
 
@@ -55,52 +45,37 @@ def show_mosaic(
     limits: tuple[float, float] = (0, 1),
     gap: int = _GAP,
 ) -> None:
-    """Draw ``images`` ``[rows, columns, h, w]`` as a mosaic, ink dark unless told otherwise."""
+    """Draw ``images`` ``[rows, columns, h, w]`` as a mosaic, by default with dark ink."""
     axes.imshow(mosaic(images, gap), cmap=cmap, vmin=limits[0], vmax=limits[1])
     style.bare(axes)
 
 
 def label_rows(axes: "Axes", names: Sequence[str], height: int, fontsize: float = 12) -> None:
-    """Write a name left of each row of a mosaic whose images are ``height`` pixels high."""
+    """Label the rows of a mosaic whose images are ``height`` pixels high."""
     for row, name in enumerate(names):
         middle = row * (height + _GAP) + height / 2
         axes.text(-5, middle, name, ha="right", va="center", fontsize=fontsize)
 
 
 def label_columns(axes: "Axes", names: style.Names, width: int) -> None:
-    """Write a name above each column of a mosaic whose images are ``width`` pixels wide."""
+    """Label the columns of a mosaic whose images are ``width`` pixels wide."""
     for column, name in enumerate(names):
         middle = column * (width + _GAP) + width / 2
         axes.text(middle, -4, name, ha="center", va="bottom", fontsize=12, fontweight="bold")
 
 
-def same_picture(inputs: np.ndarray, targets: np.ndarray) -> bool:
-    """Whether uint8 targets are the inputs, perhaps with pixels cut at one half."""
-    cut = (inputs > 127).astype(np.uint8) * 255
-    return np.array_equal(inputs, targets) or np.array_equal(cut, targets)
+def _are_inputs(targets: np.ndarray, inputs: np.ndarray) -> bool:
+    """Whether uint8 targets are the inputs, possibly binarised at 0.5."""
+    binarised = (inputs > 127).astype(np.uint8) * 255
+    return np.array_equal(inputs, targets) or np.array_equal(binarised, targets)
 
 
-def by_class(labels: np.ndarray, classes: int, deep: int) -> np.ndarray:
-    """Indices of the first few images of each class.
-
-    Parameters
-    ----------
-    labels
-        ``[n]`` class of each image.
-    classes
-        Number of classes.
-    deep
-        At most so many of each.
-
-    Returns
-    -------
-    numpy.ndarray
-        int64 ``[deep', classes]``; -1 where a class has no more images.
-    """
-    table = np.full((deep, classes), -1)
+def by_class(labels: np.ndarray, classes: int, depth: int) -> np.ndarray:
+    """Indices ``[<= depth, classes]`` of the first images of each class, padded with -1."""
+    table = np.full((depth, classes), -1)
     for label in range(classes):
-        found = np.flatnonzero(labels == label)[:deep]
-        table[: len(found), label] = found
+        indices = np.flatnonzero(labels == label)[:depth]
+        table[: len(indices), label] = indices
     return table[(table >= 0).any(axis=1)]
 
 
@@ -113,24 +88,20 @@ def pick(images: np.ndarray, rows: np.ndarray) -> np.ndarray:
 
 @style.styled
 def sample_sheet(
-    images: np.ndarray, labels: np.ndarray, classes: style.Names, title: str, deep: int = 8
+    images: np.ndarray, labels: np.ndarray, classes: style.Names, title: str
 ) -> "Figure":
-    """A column of examples for each class.
+    """Draw eight examples of each class, a column per class.
 
     Parameters
     ----------
-    images
-        uint8 ``[n, h, w]``, 255 = ink.
-    labels
-        ``[n]``.
+    images, labels
+        uint8 ``[n, h, w]``, 255 = ink; ``[n]``.
     classes
-        Names, indexed by label.
+        Class names, indexed by label.
     title
-        Of the figure.
-    deep
-        Examples a class.
+        Title of the figure.
     """
-    rows = by_class(labels, len(classes), deep)
+    rows = by_class(labels, len(classes), 8)
     figure = style.canvas(_CELL * len(classes) + 0.6, _CELL * len(rows) + 0.3, title)
     axes = figure.subplots()
     show_mosaic(axes, pick(images, rows))
@@ -146,42 +117,41 @@ def reconstructions(
     labels: np.ndarray,
     classes: style.Names,
 ) -> "Figure":
-    """Test images above what the network makes of them, a column a class.
+    """Draw test images above their reconstructions, a column per class.
 
     Parameters
     ----------
     inputs, targets
-        uint8 ``[n, h, w]``: what the network saw and should return (often the same).
+        uint8 ``[n, h, w]``, often the same.
     outputs
         float ``[n, h, w]`` in [0, 1].
     labels, classes
-        ``[n]`` class of each image; names by label.
+        ``[n]`` class of each image; class names, indexed by label.
     """
     rows = by_class(labels, len(classes), 3)
-    layers = [("original", targets), ("network", outputs)]
-    if not same_picture(inputs, targets):
-        layers = [("network saw", inputs), ("network", outputs), ("original", targets)]
-    error = float(np.sqrt(np.mean((unit(targets) - unit(outputs)) ** 2)))
-    title = "Test images and their reconstructions"
+    layers = {"original": targets, "reconstruction": outputs}
+    if not _are_inputs(targets, inputs):
+        layers = {"noisy input": inputs, "reconstruction": outputs, "original": targets}
+    rmse = np.sqrt(np.mean((unit(targets) - unit(outputs)) ** 2))
     figure = style.canvas(
-        _CELL * len(classes) + 1.5,
+        _CELL * len(classes) + 1.9,
         _CELL * len(rows) * len(layers) + 0.25 * len(rows) + 0.3,
-        title,
-        f"{len(outputs)} images never trained on; root-mean-square error {error:.3f} of full ink",
+        "Test images and their reconstructions",
+        f"{len(outputs)} test images; RMSE {rmse:.3f} of pixels in [0, 1]",
     )
     panels = figure.subplots(len(rows), 1, squeeze=False)[:, 0]
     for axes, row in zip(panels, rows, strict=True):
-        show_mosaic(axes, np.stack([pick(images, row) for _, images in layers]))
-        label_rows(axes, [name for name, _ in layers], targets.shape[1])
+        show_mosaic(axes, np.stack([pick(images, row) for images in layers.values()]))
+        label_rows(axes, list(layers), targets.shape[1])
     label_columns(panels[0], classes, targets.shape[2])
     return figure
 
 
 @style.styled
 def progress(
-    inputs: np.ndarray, targets: np.ndarray, outputs: dict[int, np.ndarray], paper: bool = False
+    inputs: np.ndarray, targets: np.ndarray, outputs: dict[int, np.ndarray], is_page: bool
 ) -> "Figure":
-    """The same validation images after the first, a middle and the last epoch.
+    """Draw the outputs for validation images after several epochs.
 
     Parameters
     ----------
@@ -189,22 +159,22 @@ def progress(
         uint8 ``[n, h, w]``.
     outputs
         Epoch → float ``[n, h, w]`` in [0, 1].
-    paper
-        Whether bright pixels are paper (pages) rather than ink (letters and digits).
+    is_page
+        Whether 255 is paper (pages) and not ink (letters and digits).
     """
-    rows = {"network saw": inputs}
-    if same_picture(inputs, targets):
-        rows = {"original": targets}
-    rows |= {f"epoch {epoch}": outputs[epoch] for epoch in sorted(outputs)}
-    if "original" not in rows:
-        rows["clean"] = targets
-    count = len(targets)
-    cell = 1.25 if paper else 1.1
-    about = "Validation images, and what the network made of them early and late"
-    figure = style.canvas(cell * count + 1.4, cell * len(rows), "What training changes", about)
+    rows = {f"epoch {epoch}": outputs[epoch] for epoch in sorted(outputs)}
+    if _are_inputs(targets, inputs):
+        rows = {"original": targets} | rows
+    else:
+        rows = {"noisy input": inputs} | rows | {"clean target": targets}
+    cell = 1.25 if is_page else 1.1
+    subtitle = "Validation images and the network's outputs after some of the epochs"
+    figure = style.canvas(
+        cell * len(targets) + 1.6, cell * len(rows), "Outputs during training", subtitle
+    )
     axes = figure.subplots()
     images = np.stack([unit(row) for row in rows.values()])
-    show_mosaic(axes, images, "gray" if paper else "gray_r")
+    show_mosaic(axes, images, "gray" if is_page else "gray_r")
     label_rows(axes, list(rows), targets.shape[1], fontsize=13)
     return figure
 
@@ -213,23 +183,22 @@ def progress(
 def denoising(
     clean: np.ndarray, labels: np.ndarray, pairs: Mapping[str, Sequence[np.ndarray]]
 ) -> "Figure":
-    """Noisy, restored and clean digits with the error left over, a panel a kind of noise.
+    """Draw noisy, restored and clean images and the error, a panel per kind of noise.
 
     Parameters
     ----------
     clean, labels
-        uint8 ``[n, h, w]`` and their classes ``[n]``: one image a class is shown.
+        uint8 ``[n, h, w]`` and their classes ``[n]``: one image of each class is drawn.
     pairs
         Kind of noise → (noisy uint8 ``[n, h, w]``, restored float ``[n, h, w]``).
     """
     shown = np.unique(labels, return_index=True)[1]
-    count = len(shown)
-    names = ["noisy", "restored", "clean", "error"]
+    names = ["noisy input", "restored", "clean target", "error"]
     figure = style.canvas(
-        0.92 * count + 1.2,
+        0.92 * len(shown) + 1.5,
         (0.92 * len(names) + 0.45) * len(pairs),
-        "Noise in, digits out",
-        "Error: restored minus clean (brown = ink missing, purple = ink too much)",
+        "Denoising",
+        "Error: restored minus clean (brown = ink missing, purple = ink added)",
     )
     panels = figure.subplots(len(pairs), 1, squeeze=False)[:, 0]
     target = unit(clean[shown])
@@ -245,7 +214,7 @@ def denoising(
 def _denoising_panel(
     axes: "Axes", noisy: np.ndarray, restored: np.ndarray, clean: np.ndarray, names: list[str]
 ) -> None:
-    """Three rows of ink and one of signed error in one mosaic (hence coloured by hand)."""
+    """Draw three rows in grey and one in the error's colours in one mosaic."""
     import matplotlib
 
     ink = mosaic(np.stack([noisy, restored, clean]))
@@ -253,7 +222,6 @@ def _denoising_panel(
     grey = matplotlib.colormaps["gray_r"].with_extremes(bad=(1, 1, 1, 1))
     signed = matplotlib.colormaps["PuOr"].with_extremes(bad=(1, 1, 1, 1))
     gap = np.ones((_GAP, ink.shape[1], 4))
-    # PuOr runs from brown to purple: negative (missing ink) is brown.
     axes.imshow(np.concatenate([grey(ink), gap, signed((error + 1) / 2)]))
     style.bare(axes)
     label_rows(axes, names, noisy.shape[1])

@@ -1,4 +1,4 @@
-"""What all of it is about, in one picture."""
+"""The README's overview figure: restoration, reconstruction and generation."""
 
 from typing import TYPE_CHECKING
 
@@ -13,37 +13,42 @@ if TYPE_CHECKING:
 @style.styled
 def results(
     page: pages.Result,
-    letters: np.ndarray,
-    rebuilt: np.ndarray,
+    originals: np.ndarray,
+    reconstructions: np.ndarray,
     labels: np.ndarray,
     classes: style.Names,
-    digits: np.ndarray,
+    generated: np.ndarray,
 ) -> "Figure":
-    """A page before and after; letters above their reconstructions; generated digits.
+    """Draw a restored page, reconstructed letters and generated digits.
 
     Parameters
     ----------
     page
         A restored test page.
-    letters, rebuilt
-        ``[n, h, w]`` originals (uint8) and reconstructions (float, [0, 1]).
+    originals, reconstructions
+        Letters, uint8 and float in [0, 1], ``[n, h, w]``.
     labels, classes
-        ``[n]`` classes of the letters; names by label.
-    digits
-        float ``[m, h, w]``, decoded from random codes.
+        ``[n]`` classes of the letters; class names, indexed by label.
+    generated
+        float ``[m, h, w]``, digits decoded from prior samples.
     """
-    figure = style.canvas(13, 7.0, "Dirty pages cleaned, letters rebuilt, digits drawn")
-    above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=[1.15, 1])[:, 0]
+    title = "Document restoration, image reconstruction and generation"
+    figure = style.canvas(13, 7.0, title)
+    top, bottom = figure.subfigures(2, 1, squeeze=False, height_ratios=[1.15, 1])[:, 0]
     for axes, image, name in zip(
-        above.subplots(1, 2), (page.noisy, page.restored), ("a test page", "cleaned"), strict=True
+        top.subplots(1, 2),
+        (page.noisy, page.restored),
+        ("noisy test page", "restored"),
+        strict=True,
     ):
-        pages.show_window(axes, image, pages.dirtiest(page, 170, 330), (170, 330))
+        size = (170, 330)
+        pages.show_window(axes, image, pages.noisiest_window(page, *size), size)
         axes.set_title(name)
-    left, right = below.subplots(1, 2)
+    left, right = bottom.subplots(1, 2)
     rows = images.by_class(labels, len(classes), 2)
-    pairs = [images.pick(source, row) for row in rows for source in (letters, rebuilt)]
+    pairs = [images.pick(source, row) for row in rows for source in (originals, reconstructions)]
     images.show_mosaic(left, np.stack(pairs))
-    left.set_title("test letters, and rebuilt from their codes below")
-    images.show_mosaic(right, images.unit(digits[:40].reshape(-1, 10, *digits.shape[1:])))
-    right.set_title("digits nobody wrote")
+    left.set_title("test letters, each above its reconstruction")
+    images.show_mosaic(right, images.unit(generated[:40].reshape(-1, 10, *generated.shape[1:])))
+    right.set_title("digits sampled from the prior of a variational autoencoder")
     return figure

@@ -1,4 +1,4 @@
-"""The frame every figure shares: title, footer with its source, colours, deterministic files."""
+"""Layout shared by all figures: title, footer, colours, deterministic PNG files."""
 
 import functools
 from collections.abc import Callable, Sequence
@@ -13,6 +13,7 @@ from inkbench import disk
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.text import Text
     from matplotlib.typing import ColorType
 
 SHEET = Path(__file__).with_name("inkbench.mplstyle")
@@ -21,42 +22,34 @@ INK = "#14213d"
 MUTED = "#5c6780"
 RULE = "#8d99ae"
 PAPER = "#ffffff"
-# Okabe and Ito's blue and vermilion: the one pair every figure with two series uses.
+# Okabe and Ito's blue and vermilion, for every figure with two series.
 TRAIN = "#56a0d3"
 TEST = "#c1440e"
 BASELINE = "#94a4a2"
 WARNING = "#8a4b00"
 WARNING_GROUND = "#ffe8c2"
 
-_DPI = 160  # pixels an inch: crisp at half size
-_TITLE_INCHES = 0.62  # room above the axes for title and subtitle
+_DPI = 160  # sharp when shown at half size
+_TITLE_INCHES = 0.62  # space above the axes for title and subtitle
 _FOOTER_INCHES = 0.32
 _MARGIN_INCHES = 0.16
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
-Names = Sequence[str] | np.ndarray  # an array where they were read from a file
+Names = Sequence[str] | np.ndarray  # an array if read from an .npz file
 
 
 @dataclass(frozen=True)
 class Source:
-    """What a figure shows, for its footer.
+    """Footer of a figure: its data source, and a badge if the data is synthetic."""
 
-    Parameters
-    ----------
-    text
-        Such as ``"mnist-vae · MNIST test digits"``.
-    is_synthetic
-        Whether the data is generated; the figure then carries a badge that says so.
-    """
-
-    text: str
+    text: str  # such as ``mnist-vae · MNIST digits``
     is_synthetic: bool
 
 
 def styled(draw: Callable[_P, _R]) -> Callable[_P, _R]:
-    """Run a drawing function under the style sheet, leaving global settings as they were."""
+    """Apply the style sheet to a drawing function, without changing global settings."""
 
     @functools.wraps(draw)
     def wrapper(*args: _P.args, **kwargs: _P.kwargs) -> _R:
@@ -71,7 +64,7 @@ def styled(draw: Callable[_P, _R]) -> Callable[_P, _R]:
 
 @functools.cache
 def _register_fonts() -> None:
-    """Make the style sheet's typeface known; it is a package, not a font of the system's."""
+    """Register the style sheet's font, which comes from a package and not from the system."""
     import font_source_sans_pro
     from matplotlib import font_manager
 
@@ -81,16 +74,9 @@ def _register_fonts() -> None:
 
 
 def canvas(width: float, height: float, title: str, subtitle: str = "") -> "Figure":
-    """Empty figure with a title, and room kept for the footer.
+    """Create an empty figure with a title, a one-line subtitle and space for the footer.
 
-    Parameters
-    ----------
-    width, height
-        Size in inches, without title and footer.
-    title
-        What the figure shows, in a few words.
-    subtitle
-        How to read it, one line.
+    ``width`` and ``height`` are in inches, without title and footer.
     """
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
@@ -111,21 +97,20 @@ def canvas(width: float, height: float, title: str, subtitle: str = "") -> "Figu
 
 @styled
 def save(figure: "Figure", path: Path, source: Source, alt: str) -> None:
-    """Write a figure as PNG: the same bytes for the same arrays and library versions.
+    """Write a figure as PNG, atomically; the same arrays and library versions give the same bytes.
 
-    Title and description are kept in the file itself (PNG text chunks), so whoever shows the
-    image, such as the report, need not know how it was made.
+    The PNG text chunks hold the title, the source and the alt text, which the report reads.
 
     Parameters
     ----------
     figure
-        Made with `canvas`.
+        Created by `canvas`.
     path
-        File to write; it appears only when complete.
+        PNG file to write.
     source
-        For the footer.
+        Text of the footer.
     alt
-        Description for people who cannot see the image.
+        Alternative text for screen readers.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from PIL import Image, PngImagePlugin
@@ -134,25 +119,25 @@ def save(figure: "Figure", path: Path, source: Source, alt: str) -> None:
     figure.set_dpi(_DPI)
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
-    # Not `savefig`: it draws twice for the layout, and names the matplotlib version in the file.
+    # `savefig` would draw twice and write matplotlib's version into the file.
     pixels = Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3].copy())
-    about = PngImagePlugin.PngInfo()
+    metadata = PngImagePlugin.PngInfo()
     title = figure.texts[0].get_text()
     for key, text in {"Title": title, "Description": alt, "Source": source.text}.items():
-        about.add_itxt(key, text)
-    # A palette makes the file three times smaller; ink, paper and accents are few colours.
-    with disk.new_file(path) as scratch:
-        pixels.quantize(256, dither=Image.Dither.NONE).save(scratch, "PNG", pnginfo=about)
+        metadata.add_itxt(key, text)
+    # A palette makes the file three times smaller.
+    with disk.new_file(path) as temporary:
+        pixels.quantize(256, dither=Image.Dither.NONE).save(temporary, "PNG", pnginfo=metadata)
 
 
 def _footer(figure: "Figure", source: Source) -> None:
     width, height = figure.get_size_inches()
-    left, low = _MARGIN_INCHES / width, 0.11 / height
-    figure.text(left, low, f"inkbench · {source.text}", fontsize=10, color=RULE, va="bottom")
+    left, bottom = _MARGIN_INCHES / width, 0.11 / height
+    figure.text(left, bottom, f"inkbench · {source.text}", fontsize=10, color=RULE, va="bottom")
     if source.is_synthetic:
         figure.text(
             1 - left - 0.05 / width,
-            low,
+            bottom,
             "SYNTHETIC DATA, not the real dataset",
             fontsize=10,
             fontweight="bold",
@@ -164,7 +149,7 @@ def _footer(figure: "Figure", source: Source) -> None:
 
 
 def class_colours(count: int) -> "list[ColorType]":
-    """One colour a class, told apart with any colour vision for up to ten classes."""
+    """One colour per class; the first ten are distinct for colour-blind readers too."""
     import matplotlib
 
     cycle = matplotlib.color_sequences["petroff10"]
@@ -172,23 +157,34 @@ def class_colours(count: int) -> "list[ColorType]":
 
 
 def legend(figure: "Figure") -> None:
-    """Legend of all named artists in the title's row, right, where it takes no room from axes."""
-    handles, names = [], []
-    for axes in figure.axes:
-        for handle, name in zip(*axes.get_legend_handles_labels(), strict=True):
-            if name not in names:
-                handles.append(handle)
-                names.append(name)
+    """Draw the legend of all axes at the top right, beside the title."""
+    handles = {
+        name: handle
+        for axes in figure.axes
+        for handle, name in zip(*axes.get_legend_handles_labels(), strict=True)
+    }
     width, height = figure.get_size_inches()
     corner = (1 - _MARGIN_INCHES / width, 1 - 0.6 * _MARGIN_INCHES / height)
     drawn = figure.legend(
-        handles, names, loc="upper right", bbox_to_anchor=corner, ncols=3, borderaxespad=0
+        list(handles.values()),
+        list(handles),
+        loc="upper right",
+        bbox_to_anchor=corner,
+        ncols=3,
+        borderaxespad=0,
     )
     drawn.set_in_layout(False)
 
 
 def bare(axes: "Axes") -> None:
-    """Take ticks and frame off axes that hold an image."""
+    """Hide ticks and frame of axes that hold an image."""
     axes.set_xticks([])
     axes.set_yticks([])
     axes.spines[:].set_visible(False)
+
+
+def halo(text: "Text") -> None:
+    """Outline a text in white, so that it is readable on top of points."""
+    from matplotlib import patheffects
+
+    text.set_path_effects([patheffects.withStroke(linewidth=4, foreground="white")])

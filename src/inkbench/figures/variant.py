@@ -1,6 +1,6 @@
 """All figures of one variant, drawn from ``models/V`` and ``evaluations/V``.
 
-The form of those files is in `inkbench.evaluation` and `inkbench.training`.
+`inkbench.evaluation` and `inkbench.training` document the form of those files.
 """
 
 from collections.abc import Callable, Iterator
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from inkbench import layout, records
+from inkbench import layout
 from inkbench.errors import InkbenchError
 from inkbench.figures import (
     architecture,
@@ -22,7 +22,7 @@ from inkbench.figures import (
     style,
     weights,
 )
-from inkbench.figures.work import Work
+from inkbench.figures.outputs import VariantOutputs
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -36,216 +36,185 @@ LOSS_NAMES = {
 
 
 @dataclass(frozen=True)
-class Plate:
-    """A figure with its file name (without suffix) and description."""
+class NamedFigure:
+    """A figure with its file name (without suffix) and alternative text."""
 
     name: str
     alt: str
     figure: "Figure"
 
 
-def draw(work: Work) -> Iterator[Plate]:
+def draw(outputs: VariantOutputs) -> Iterator[NamedFigure]:
     """Draw the figures of a variant, one at a time."""
-    task = work.variant.get("task")
+    task = outputs.variant.get("task")
     if task not in TASKS:
-        raise InkbenchError(f"{layout.training_card(work.name)}: variant.task: {task!r} is unknown")
-    for maker in TASKS[task]:
-        yield from maker(work)
+        path = layout.training_card(outputs.name)
+        raise InkbenchError(f"{path}: variant.task: {task!r} is not one of {', '.join(TASKS)}")
+    for draw_some in TASKS[task]:
+        yield from draw_some(outputs)
 
 
-def write(work: Work, folder: Path) -> list[Path]:
-    """Draw all figures of a variant into ``folder``.
-
-    Returns
-    -------
-    list of Path
-        The PNG files.
-    """
+def write(outputs: VariantOutputs, folder: Path) -> list[Path]:
+    """Draw all figures of a variant into ``folder``; returns the PNG files."""
     paths = []
-    for plate in draw(work):
-        paths.append(folder / f"{plate.name}.png")
-        style.save(plate.figure, paths[-1], work.source, plate.alt)
+    for drawn in draw(outputs):
+        paths.append(folder / f"{drawn.name}.png")
+        style.save(drawn.figure, paths[-1], outputs.source, drawn.alt)
     return paths
 
 
-def _curves(work: Work) -> Iterator[Plate]:
-    path = layout.history(work.name)
-    rerun = records.rerun_command("train", work.name)
-    history = records.numbers(path, rerun)
-    for needed in ("epoch", "loss"):
-        records.column(history, path, rerun, needed)
-    loss = work.variant.get("loss", "")
-    figure = curves.training(history, LOSS_NAMES.get(loss, loss), _steps(work))
+def _curves(outputs: VariantOutputs) -> Iterator[NamedFigure]:
+    file = layout.history(outputs.name).name
+    history = outputs.training.numbers(file)
+    epochs, _ = outputs.training.columns(file, "epoch", "loss")  # both are required
+    loss = outputs.variant.get("loss", "")
+    figure = curves.training(history, LOSS_NAMES.get(loss, loss), _phases(outputs))
     names = ", ".join(curves.metrics_of(history)).replace("_", " ")
-    alt = f"Curves of {names} on training and validation data over {len(history['epoch'])} epochs."
-    yield Plate("curves", alt, figure)
+    alt = f"Curves of {names} on training and validation data over {len(epochs)} epochs."
+    yield NamedFigure("curves", alt, figure)
 
 
-def _steps(work: Work) -> dict[float, str]:
-    """Between which epochs a training goes over to its next step (see `inkbench.training`)."""
-    pretrained = work.variant.get("pretrain_epochs", 0)
+def _phases(outputs: VariantOutputs) -> dict[float, str]:
+    """Boundary between two epochs → training phase that begins there."""
+    pretrained = outputs.variant.get("pretrain_epochs", 0)
     if not pretrained:
         return {}
     return {pretrained + 0.5: "logistic regression", 2 * pretrained + 0.5: "fine-tuning"}
 
 
-def _progress(work: Work) -> Iterator[Plate]:
-    path = layout.snapshots(work.name)
-    if work.variant["task"] == "classification" and not path.exists():
-        return  # only those pretrained as autoencoders have any
-    rerun = records.rerun_command("train", work.name)
-    found = records.arrays(path, rerun)
-    inputs, targets = records.take(found, path, rerun, "inputs", "targets")
-    outputs = {
-        int(name.removeprefix("outputs_")): values
-        for name, values in found.items()
-        if name.startswith("outputs_")
-    }
-    if not outputs:
-        raise InkbenchError(f"{path} has no array 'outputs_<epoch>'; run `{rerun}`")
-    figure = images.progress(inputs, targets, outputs, work.card["dataset"] == "documents")
-    epochs = " and ".join(str(epoch) for epoch in sorted(outputs))
-    alt = f"Rows of the same validation images as the network gave them after epoch {epochs}."
-    yield Plate("progress", alt, figure)
+def _progress(outputs: VariantOutputs) -> Iterator[NamedFigure]:
+    file = layout.snapshots(outputs.name).name
+    if outputs.variant["task"] == "classification" and not outputs.training.has(file):
+        return  # only classifiers with autoencoder pretraining have snapshots
+    inputs, targets = outputs.training.arrays(file, "inputs", "targets")
+    by_epoch = outputs.training.by_epoch(file)
+    figure = images.progress(inputs, targets, by_epoch, outputs.card["dataset"] == "documents")
+    epochs = " and ".join(str(epoch) for epoch in sorted(by_epoch))
+    alt = f"The network's outputs for the same validation images after epochs {epochs}."
+    yield NamedFigure("progress", alt, figure)
 
 
-def _reconstructions(work: Work) -> Iterator[Plate]:
+def _reconstructions(outputs: VariantOutputs) -> Iterator[NamedFigure]:
     names = ("inputs", "targets", "reconstructions", "labels", "classes")
-    figure = images.reconstructions(*work.arrays("samples.npz", *names))
-    alt = "Test images of every class, each above the network's reconstruction of it."
-    yield Plate("reconstructions", alt, figure)
+    figure = images.reconstructions(*outputs.evaluation.arrays("samples.npz", *names))
+    alt = "Test images of every class, each above its reconstruction."
+    yield NamedFigure("reconstructions", alt, figure)
 
 
-def _denoising(work: Work) -> Iterator[Plate]:
-    if not work.has("denoising.npz"):
+def _denoising(outputs: VariantOutputs) -> Iterator[NamedFigure]:
+    file = "denoising.npz"
+    if not outputs.evaluation.has(file):
         return
-    clean, labels, kinds = work.arrays("denoising.npz", "clean", "labels", "kinds")
+    clean, labels, kinds = outputs.evaluation.arrays(file, "clean", "labels", "kinds")
     pairs = {
-        str(kind): work.arrays("denoising.npz", f"noisy_{kind}", f"restored_{kind}")
+        str(kind): outputs.evaluation.arrays(file, f"noisy_{kind}", f"restored_{kind}")
         for kind in kinds
     }
-    alt = "Noisy, restored and clean test images and the remaining error, by kind of noise."
-    yield Plate("denoising", alt, images.denoising(clean, labels, pairs))
+    alt = "Noisy, restored and clean test images and the error, by kind of noise."
+    yield NamedFigure("denoising", alt, images.denoising(clean, labels, pairs))
 
 
-def _generated(work: Work) -> Iterator[Plate]:
-    if not work.has("generated.npz"):
+def _generation(outputs: VariantOutputs) -> Iterator[NamedFigure]:
+    file = "generated.npz"
+    if not outputs.evaluation.has(file):
         return
-    drawn, frames, ends, classes, grid, axis, kl, active = work.arrays(
-        "generated.npz",
-        "samples",
-        "interpolations",
-        "interpolation_labels",
-        "classes",
-        "manifold",
-        "manifold_axis",
-        "kl_per_unit",
-        "active_units",
-    )
-    alt = f"{len(drawn)} digits decoded from random codes."
-    yield Plate("samples", alt, generation.samples(drawn))
-    alt = "Rows of digits that turn from one class into another in small steps."
-    figure = generation.interpolations(frames, ends, classes)
-    yield Plate("interpolations", alt, figure)
-    alt = "A square grid of digits that change smoothly from place to place."
-    yield Plate("manifold", alt, generation.manifold(grid, axis))
-    alt = f"Bars: nats carried by each unit of the code; {int(active.sum())} units are active."
-    yield Plate("units", alt, generation.units(kl, active))
+    (samples,) = outputs.evaluation.arrays(file, "samples")
+    alt = f"{len(samples)} digits decoded from samples of the prior."
+    yield NamedFigure("samples", alt, generation.samples(samples))
+    names = ("interpolations", "interpolation_labels", "classes")
+    alt = "Rows of digits that change step by step from one test image into another."
+    figure = generation.interpolations(*outputs.evaluation.arrays(file, *names))
+    yield NamedFigure("interpolations", alt, figure)
+    alt = "A square grid of digits that change smoothly over two latent coordinates."
+    figure = generation.manifold(*outputs.evaluation.arrays(file, "manifold", "manifold_axis"))
+    yield NamedFigure("manifold", alt, figure)
+    kl, active = outputs.evaluation.arrays(file, "kl_per_unit", "active_units")
+    alt = f"KL divergence of each latent unit; {int(active.sum())} units are active."
+    yield NamedFigure("units", alt, generation.units(kl, active))
 
 
-def _code_maps(work: Work) -> Iterator[Plate]:
+def _codes(outputs: VariantOutputs) -> Iterator[NamedFigure]:
+    file = "codes.npz"
     names = ("codes", "labels", "classes", "pca2", "pca_explained", "tsne2", "tsne_rows")
-    figure = code.maps(*work.arrays("codes.npz", *names))
+    figure = code.maps(*outputs.evaluation.arrays(file, *names))
     alt = "Three scatter plots of test codes coloured by class: first two dimensions, PCA, t-SNE."
-    yield Plate("code", alt, figure)
-
-
-def _code_sparsity(work: Work) -> Iterator[Plate]:
-    edges, counts, near_zero = work.arrays("codes.npz", "code_edges", "code_counts", "near_zero")
-    figure = code.activations(edges, counts, float(near_zero))
-    alt = "Histogram of all activations of the code on the test images."
-    yield Plate("activations", alt, figure)
-
-
-def _network(work: Work) -> Iterator[Plate]:
-    rerun = records.rerun_command("train", work.name)
-    layers = architecture.layers_of(layout.model(work.name), rerun)
-    plan = "; ".join(f"{layer.text} {network.shape_of(layer)}" for layer in layers)
-    yield Plate("network", f"Layers: {plan}.", network.diagram(layers))
-
-
-def _weights(work: Work) -> Iterator[Plate]:
-    layers, sizes, near_zero, edges, counts, kernels = work.arrays(
-        "weights.npz", "layers", "sizes", "near_zero", "edges", "counts", "filters"
+    yield NamedFigure("code", alt, figure)
+    edges, counts, near_zero = outputs.evaluation.arrays(
+        file, "code_edges", "code_counts", "near_zero"
     )
-    alt = f"{len(kernels)} filters of the network's first layer as small images."
-    yield Plate("filters", alt, weights.filters(kernels, str(layers[0])))
+    alt = "Histogram of all code activations on the test images."
+    yield NamedFigure("activations", alt, code.activations(edges, counts, float(near_zero)))
+
+
+def _architecture(outputs: VariantOutputs) -> Iterator[NamedFigure]:
+    layers = architecture.layers_of(layout.model(outputs.name), outputs.training.rerun)
+    text = "; ".join(f"{layer.text} {network.shape_of(layer)}" for layer in layers)
+    yield NamedFigure("network", f"Layers: {text}.", network.diagram(layers))
+
+
+def _weights(outputs: VariantOutputs) -> Iterator[NamedFigure]:
+    names = ("layers", "sizes", "near_zero", "edges", "counts")
+    layers, *histograms = outputs.evaluation.arrays("weights.npz", *names)
+    (kernels,) = outputs.evaluation.arrays("weights.npz", "filters")
+    alt = f"{len(kernels)} filters of the first layer as small images."
+    yield NamedFigure("filters", alt, weights.filters(kernels, str(layers[0])))
     alt = f"Histograms of the weights of {len(layers)} layers."
-    yield Plate("weights", alt, weights.histograms(layers, sizes, near_zero, edges, counts))
+    yield NamedFigure("weights", alt, weights.histograms(layers, *histograms))
 
 
-def _mistakes(work: Work) -> Iterator[Plate]:
-    labels, probabilities, classes = work.arrays(
+def _classification(outputs: VariantOutputs) -> Iterator[NamedFigure]:
+    evaluation = outputs.evaluation
+    labels, probabilities, classes = evaluation.arrays(
         "predictions.npz", "labels", "probabilities", "classes"
     )
-    alt = f"Matrix of actual against predicted class of {len(labels)} test images."
+    alt = f"Confusion matrix of {len(labels)} test images."
     figure = classification.confusion(labels, probabilities.argmax(axis=1), classes)
-    yield Plate("confusion", alt, figure)
+    yield NamedFigure("confusion", alt, figure)
     names = ("images", "labels", "predicted", "probability", "classes")
-    figure = classification.confused(*work.arrays("confused.npz", *names))
-    alt = "The test images that the network got wrong with the most confidence."
-    yield Plate("confused", alt, figure)
-    (names,) = work.columns("per_class.csv", "class", text=True)
-    scores = dict(
-        zip(
-            ("precision", "recall", "f1"),
-            work.columns("per_class.csv", "precision", "recall", "f1"),
-            strict=True,
-        )
-    )
-    alt = f"Precision, recall and F1 of the classes {', '.join(names)}."
-    figure = classification.per_class(names, scores)
-    yield Plate("per-class", alt, figure)
-    bins = work.columns("reliability.csv", "lower", "n", "confidence", "accuracy")
-    alt = "Accuracy against the predicted probability, with the number of images in each bin."
-    figure = classification.reliability(*bins)
-    yield Plate("reliability", alt, figure)
+    figure = classification.misclassified(*evaluation.arrays("confused.npz", *names))
+    alt = "The test images that the model misclassified with the highest probability."
+    yield NamedFigure("confused", alt, figure)
+    class_names = evaluation.texts("per_class.csv", "class")
+    columns = evaluation.columns("per_class.csv", "precision", "recall", "f1")
+    scores = dict(zip(("precision", "recall", "F1"), columns, strict=True))
+    alt = f"Precision, recall and F1 of the classes {', '.join(class_names)}."
+    yield NamedFigure("per-class", alt, classification.per_class(class_names, scores))
+    bins = evaluation.columns("reliability.csv", "lower", "n", "confidence", "accuracy")
+    alt = "Reliability diagram: accuracy by predicted probability, and the images in each bin."
+    yield NamedFigure("reliability", alt, classification.reliability(*bins))
 
 
-def _pages(work: Work) -> Iterator[Plate]:
-    results = work.shown_pages()
-    alt = "Noisy, restored and clean: the dirtiest corner of a test page."
-    yield Plate("close-up", alt, pages.close_up(work.page_for_close_up()))
-    ranked = {page.role: page for page in results if page.role in ("best", "median", "worst")}
-    title = "Best, median and worst test page"
-    alt = f"{title}: noisy, restored, clean and error map of each."
-    yield Plate("pages", alt, pages.quartets(list(ranked.values()), title))
-    for kind, name in pages.NOISE_KINDS.items():
-        typical = [page for page in results if page.noise == kind and page.role == "typical"]
-        if typical:
-            title = f"A typical page: {name}"
-            alt = f"{title}; noisy, restored, clean and error map."
-            yield Plate(f"pages-{kind}", alt, pages.quartets(typical[:1], title))
+def _pages(outputs: VariantOutputs) -> Iterator[NamedFigure]:
+    alt = "The noisiest region of a test page: noisy input, restored page and clean target."
+    yield NamedFigure("close-up", alt, pages.close_up(outputs.close_up_page()))
+    examples = outputs.example_pages()
+    ranked = {page.role: page for page in examples if page.role in ("best", "median", "worst")}
+    selections = {"pages": ("Best, median and worst test page", list(ranked.values()))}
+    for kind, title in pages.NOISE_KINDS.items():
+        typical = [page for page in examples if page.noise == kind and page.role == "typical"]
+        selections[f"pages-{kind}"] = (f"A typical page: {title}", typical[:1])
+    for name, (title, selected) in selections.items():
+        if selected:
+            alt = f"{title}: noisy input, restored page, clean target and error map."
+            yield NamedFigure(name, alt, pages.comparisons(selected, title))
+    noise = outputs.evaluation.texts("per_page.csv", "noise")
     names = ("rmse", "untouched_rmse", "background_rmse")
-    (noise,) = work.columns("per_page.csv", "noise", text=True)
-    figure = pages.by_noise(noise, *work.columns("per_page.csv", *names))
-    alt = "Error of every test page by kind of noise: untouched, background removed, network."
-    yield Plate("per-page", alt, figure)
+    figure = pages.by_noise(noise, *outputs.evaluation.columns("per_page.csv", *names))
+    alt = "RMSE of every test page by kind of noise: noisy input, background division, network."
+    yield NamedFigure("per-page", alt, figure)
 
 
-_Maker = Callable[[Work], Iterator[Plate]]
-TASKS: dict[str, list[_Maker]] = {
+TASKS: dict[str, list[Callable[[VariantOutputs], Iterator[NamedFigure]]]] = {
     "reconstruction": [
         _reconstructions,
         _denoising,
-        _generated,
-        _code_maps,
-        _network,
+        _generation,
+        _codes,
+        _architecture,
         _curves,
         _progress,
-        _code_sparsity,
         _weights,
     ],
-    "classification": [_mistakes, _network, _curves, _progress, _weights],
-    "restoration": [_pages, _network, _curves, _progress],
+    "classification": [_classification, _architecture, _curves, _progress, _weights],
+    "restoration": [_pages, _architecture, _curves, _progress],
 }

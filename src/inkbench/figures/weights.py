@@ -1,4 +1,4 @@
-"""What a network has learned, in its weights: first-layer filters, how many are near zero."""
+"""Figures of a model's weights: first-layer filters, weight distributions."""
 
 from typing import TYPE_CHECKING
 
@@ -14,29 +14,21 @@ _COLUMNS = 16
 
 @style.styled
 def filters(kernels: np.ndarray, layer: str) -> "Figure":
-    """First-layer kernels, each scaled to its own largest weight.
-
-    Parameters
-    ----------
-    kernels
-        float ``[f, a, b]``.
-    layer
-        The layer's name.
-    """
+    """Draw first-layer kernels, float ``[f, a, b]``, each scaled to its largest weight."""
     count, height, width = kernels.shape
     rows = -(-count // _COLUMNS)
     peak = np.abs(kernels).max(axis=(1, 2), keepdims=True)
     scaled = np.full((rows * _COLUMNS, height, width), np.nan, np.float32)
     scaled[:count] = kernels / np.maximum(peak, 1e-12)
     cells = scaled.reshape(rows, _COLUMNS, height, width)
-    zoom = max(1, 24 // height)  # so that the gap is a small part of a 3×3 kernel too
+    zoom = max(1, 24 // height)  # so that the gap stays small beside a 3×3 kernel
     cells = np.kron(cells, np.ones((1, 1, zoom, zoom), np.float32))
     shown = min(count, _COLUMNS)
     figure = style.canvas(
         max(0.72 * shown, 6),
         max(0.72 * rows, 0.9),
-        f"Filters of the first layer ({layer})",
-        "brown: negative, purple: positive; each scaled to its largest weight",
+        f"First-layer filters ({layer})",
+        "Brown: negative, purple: positive; each scaled to its largest weight",
     )
     axes = figure.subplots()
     images.show_mosaic(axes, cells[:, :shown], "PuOr", (-1, 1), gap=5)
@@ -51,31 +43,30 @@ def histograms(
     edges: np.ndarray,
     counts: np.ndarray,
 ) -> "Figure":
-    """How the weights of each layer are spread, and the share of them that is all but zero.
+    """Draw a histogram of the weights of each layer.
 
     Parameters
     ----------
     layers, sizes
         ``[k]`` names and numbers of weights.
     near_zero
-        ``[k]`` share of weights with ``|w| < 1e-3``.
+        ``[k]`` fractions of weights with ``|w| < 1e-3``.
     edges, counts
         ``[k, b + 1]`` and ``[k, b]``.
     """
     columns = min(4, len(layers))
     rows = -(-len(layers) // columns)
-    whole = float((near_zero * sizes).sum() / max(sizes.sum(), 1))
-    about = f"{whole:.1%} of {sizes.sum():,} weights are within ±0.001 of zero"
-    figure = style.canvas(3.6 * columns + 0.4, 2.5 * rows, "How the weights are spread", about)
+    sparsity = float((near_zero * sizes).sum() / max(sizes.sum(), 1))
+    subtitle = f"{sparsity:.1%} of {sizes.sum():,} weights are within ±0.001 of zero"
+    figure = style.canvas(3.6 * columns + 0.4, 2.5 * rows, "Weight distribution by layer", subtitle)
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
-    for index, axes in enumerate(panels):
-        if index >= len(layers):
-            axes.set_visible(False)
-            continue
+    for axes in panels[len(layers) :]:
+        axes.set_visible(False)
+    for index, axes in enumerate(panels[: len(layers)]):
         share = counts[index] / max(counts[index].sum(), 1)
         axes.stairs(share, edges[index], fill=True, color=style.TRAIN)
         axes.set_yscale("log")
         axes.set_title(layers[index], fontsize=12)
-        axes.set_xlabel(f"{sizes[index]:,} weights, {near_zero[index]:.1%} near 0", fontsize=11)
+        axes.set_xlabel(f"{sizes[index]:,} weights, {near_zero[index]:.1%} near zero", fontsize=11)
         axes.locator_params(axis="x", nbins=5)
     return figure

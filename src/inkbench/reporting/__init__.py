@@ -1,7 +1,7 @@
-"""Leaderboards, model and data cards, the static report, the README's tables.
+"""Leaderboards, model and data cards, the static report and the README's tables.
 
-`collect` reads what the stages left, `leaderboard` and `claims` make tables of it, `site` renders
-the pages (``templates/``), `readme` and `picture` serve the front page of the repository.
-What metrics, families, tasks and datasets are called and mean is data: ``wording.yaml``; the
-figures of the documents this project starts from are data too: ``published.yaml``.
+`collect` reads the outputs of the stages, `leaderboard` and `claims` build tables, `drawings` draws
+the report's figures, `site` renders the pages (``templates/``), `readme` and `picture` write the
+README's tables and overview figure. ``wording.yaml`` holds labels and descriptions,
+``published.yaml`` the published results.
 """

@@ -1,4 +1,4 @@
-"""Published figures beside ours for the same quantity, and beside the figure we would look at."""
+"""Published results beside our reproduction of them and the metric that we recommend."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,8 +7,11 @@ from typing import Any
 
 import yaml
 
+from inkbench import layout, records
+from inkbench.data_source import REAL
+from inkbench.errors import InkbenchError
+from inkbench.figures.outputs import Outputs, read_record
 from inkbench.reporting import leaderboard
-from inkbench.reporting.audits import Audit
 from inkbench.reporting.collect import Entry
 
 PAGE = "published.html"
@@ -16,18 +19,42 @@ _PUBLISHED = Path(__file__).with_name("published.yaml")
 
 
 @dataclass(frozen=True)
-class Figure:
-    """One of our figures.
+class Reproduction:
+    """A published result, reproduced with its bugs."""
 
-    Attributes
-    ----------
-    name
-        Of the variant, or of the claim that was run again.
-    page
-        The report's page on it.
-    text, note
-        The figure, and what belongs beside it.
-    """
+    name: str  # in params.yaml
+    metrics: dict[str, Any]  # metrics/published/<name>.json
+
+    @property
+    def dataset(self) -> str:
+        """Name of its dataset."""
+        return self.metrics["dataset"]
+
+    @property
+    def is_synthetic(self) -> bool:
+        """Whether it ran on synthetic data."""
+        return self.metrics["data_source"] != REAL
+
+    @property
+    def outputs(self) -> Outputs:
+        """Its arrays and tables."""
+        rerun = records.rerun_command("published", self.name)
+        return Outputs(layout.evaluation(layout.claim(self.name)), rerun)
+
+    def fill(self, text: str) -> str:
+        """Insert metrics into a text: ``{test_bce:.2%}`` becomes ``16.77 %``."""
+        try:
+            return text.format_map(self.metrics).replace("%", " %").replace("  %", " %")
+        except (KeyError, ValueError) as error:
+            path = layout.metrics(layout.claim(self.name))
+            raise InkbenchError(
+                f"{path} does not fit {text!r} ({error}); run `{self.outputs.rerun}`"
+            ) from None
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number of ours: text and note, and the variant or reproduction and page it is from."""
 
     name: str
     page: str
@@ -37,71 +64,69 @@ class Figure:
 
 @dataclass(frozen=True)
 class Claim:
-    """A published figure and what became of it.
-
-    Attributes
-    ----------
-    same, ours
-        Our figure for the same quantity, and the one that we would look at.
-    picture
-        Of the variant of `ours`.
-    audit
-        The claim as it was run again, if it was.
-    evidence
-        What that showed, in words.
-    """
+    """A published result, what it measured, and our numbers for it."""
 
     claim: str
     published: str
-    short: str
-    meaning: str
-    same: Figure | None
-    ours: Figure | None
-    picture: str
-    audit: Audit | None = None
-    evidence: str = ""
+    measured: str  # in a few words
+    explanation: str
+    ours: Number | None  # for the same quantity
+    recommended: Number | None
+    figure: str  # on the page of the recommended variant
+    reproduction: Reproduction | None
+    evidence: str  # what the reproduction showed
 
 
-def claims(entries: Sequence[Entry], audits: Mapping[str, Audit]) -> list[Claim]:
-    """All claims of ``published.yaml`` that a variant speaks to, or that were run again."""
+def reproductions() -> dict[str, Reproduction]:
+    """All reproduced results by name."""
+    found = {}
+    for path in sorted(layout.metrics(layout.claim("")).parent.glob("*.json")):
+        metrics = read_record(path, "published", path.stem, "data_source", "dataset")
+        found[path.stem] = Reproduction(path.stem, metrics)
+    return found
+
+
+def claims(entries: Sequence[Entry], reproduced: Mapping[str, Reproduction]) -> list[Claim]:
+    """The claims of ``published.yaml`` for which there is a variant or a reproduction."""
     by_name = {entry.name: entry for entry in entries}
     rows = yaml.safe_load(_PUBLISHED.read_text(encoding="utf-8"))
-    found = [_claim(row, by_name, audits.get(row.get("audit", ""))) for row in rows]
-    return [claim for claim in found if claim.same or claim.ours]
+    found = [_claim(row, by_name, reproduced.get(row.get("reproduction", ""))) for row in rows]
+    return [claim for claim in found if claim.ours or claim.recommended]
 
 
-def _claim(row: dict[str, Any], entries: dict[str, Entry], audit: Audit | None) -> Claim:
-    if "audit" in row:
-        same = _rerun(audit, row["same"]) if audit else None
-    else:
-        same = _figure(entries, row.get("same"))
+def _claim(
+    row: dict[str, Any], entries: Mapping[str, Entry], reproduction: Reproduction | None
+) -> Claim:
+    ours, evidence = None, ""
+    if reproduction:
+        text, note = (reproduction.fill(row["ours"][key]) for key in ("text", "note"))
+        page = f"{PAGE}#{reproduction.name}"
+        ours = Number(reproduction.name, page, text, _label(reproduction) + note)
+        evidence = reproduction.fill(row["evidence"])
+    elif "reproduction" not in row:
+        ours = _number(entries, row.get("ours"))
     return Claim(
         row["claim"],
         row["published"],
-        row["short"],
-        row["meaning"].strip(),
-        same,
-        _figure(entries, row.get("ours")),
-        row["picture"],
-        audit,
-        audit.fill(row["evidence"].strip()) if audit else "",
+        row["measured"],
+        row["explanation"],
+        ours,
+        _number(entries, row.get("recommended")),
+        row["figure"],
+        reproduction,
+        evidence,
     )
 
 
-def _rerun(audit: Audit, words: dict[str, str]) -> Figure:
-    note = _source(audit) + audit.fill(words["note"])
-    return Figure(audit.name, f"{PAGE}#{audit.name}", audit.fill(words["text"]), note)
-
-
-def _source(one: Audit | Entry) -> str:
-    return "synthetic data: " if one.is_synthetic else ""
-
-
-def _figure(entries: dict[str, Entry], wanted: dict[str, str] | None) -> Figure | None:
+def _number(entries: Mapping[str, Entry], wanted: dict[str, str] | None) -> Number | None:
     entry = entries.get(wanted["variant"]) if wanted else None
     if not wanted or entry is None or entry.metrics.get(wanted["metric"]) is None:
         return None
     key, metrics = wanted["metric"], entry.metrics
-    text = f"{_source(entry)}{leaderboard.label(key)} {leaderboard.show(key, metrics[key])}"
+    text = f"{_label(entry)}{leaderboard.label(key)} {leaderboard.show(key, metrics[key])}"
     page = f"variants/{entry.name}.html"
-    return Figure(entry.name, page, text, leaderboard.note(key, metrics))
+    return Number(entry.name, page, text, leaderboard.note(key, metrics))
+
+
+def _label(measured: Reproduction | Entry) -> str:
+    return "synthetic data: " if measured.is_synthetic else ""

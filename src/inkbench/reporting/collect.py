@@ -1,4 +1,4 @@
-"""Everything that the report is about, read from the files that the stages left."""
+"""The outputs of the stages, as the report reads them."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,9 +11,10 @@ from inkbench import layout, records
 from inkbench.data_source import REAL
 from inkbench.datasets.common.store import PAGE_DISJOINT
 from inkbench.errors import InkbenchError
+from inkbench.figures.outputs import Outputs, read_record
 
 COST_COLUMNS = ("seconds", "images_per_second", "peak_memory_mb")
-# In which the report shows figures.
+# Order of the figures on a model card.
 ORDER = (
     "close-up",
     "pages",
@@ -36,12 +37,12 @@ ORDER = (
     "activations",
     "weights",
 )
-_SPLITS = {"mlebench": "MLE-bench's"}
+_SPLITS = {"mlebench": "MLE-bench"}
 
 
 @dataclass(frozen=True)
 class Image:
-    """A PNG figure and what it says about itself."""
+    """A PNG figure, its alternative text and its size in pixels."""
 
     path: Path
     alt: str
@@ -56,21 +57,11 @@ class Image:
 
 @dataclass(frozen=True)
 class Entry:
-    """One variant: enough for a line of a leaderboard.
-
-    Attributes
-    ----------
-    name
-        Of the variant.
-    block
-        Its block of ``params.yaml``.
-    metrics
-        ``metrics/V.json``, plus ``seconds`` of training where `layout.COSTS` tells them.
-    """
+    """A row of a leaderboard: one variant."""
 
     name: str
-    block: dict[str, Any]
-    metrics: dict[str, Any]
+    block: dict[str, Any]  # of params.yaml
+    metrics: dict[str, Any]  # metrics/V.json, and the training ``seconds`` if known
 
     @property
     def task(self) -> str:
@@ -84,64 +75,50 @@ class Entry:
 
     @property
     def conditions(self) -> tuple[str, ...]:
-        """What sets its figures apart from others on the same dataset: never compare across."""
-        said = {
-            "pixels cut at one half": self.block.get("binarise"),
-            "from noisy input": any(self.block.get("noise", {}).values()),
-        }
+        """Settings that make its metrics incomparable with others on the same dataset."""
         split = self.block.get("split", PAGE_DISJOINT)
-        named = () if split == PAGE_DISJOINT else (f"{_SPLITS.get(split, split)} split",)
-        return (*(text for text, holds in said.items() if holds), *named)
+        conditions = {
+            "binarised at 0.5": self.block.get("binarise"),
+            "noisy input": any(self.block.get("noise", {}).values()),
+            f"{_SPLITS.get(split, split)} split": split != PAGE_DISJOINT,
+        }
+        return tuple(text for text, holds in conditions.items() if holds)
 
     @property
     def is_synthetic(self) -> bool:
-        """Whether its figures are of generated data."""
+        """Whether its metrics were measured on synthetic data."""
         return self.metrics["data_source"] != REAL
 
 
 @dataclass(frozen=True)
 class Result(Entry):
-    """One variant with all that its card shows.
+    """A variant with everything on its model card."""
 
-    Attributes
-    ----------
-    card
-        ``train.json``, plus what the training cost where `layout.COSTS` tells it.
-    images
-        Its figures.
-    """
-
-    card: dict[str, Any]
+    card: dict[str, Any]  # train.json, and the training costs if known
     images: list[Image]
 
     @cached_property
     def history(self) -> dict[str, np.ndarray]:
         """Columns of ``history.csv``."""
         path, rerun = layout.history(self.name), records.rerun_command("train", self.name)
-        found = records.numbers(path, rerun)
-        records.column(found, path, rerun, "epoch")
-        return found
+        columns = records.numbers(path, rerun)
+        records.column(columns, path, rerun, "epoch")  # is required
+        return columns
 
     @property
     def accuracy(self) -> str:
-        """Name of the metric beside the loss in its history."""
+        """Name of the accuracy in its history."""
         return "accuracy" if self.task == "classification" else "binary_accuracy"
 
     @property
     def final_phase(self) -> np.ndarray:
-        """Rows of ``history`` after a pretraining, which has another loss: bool ``[epochs]``."""
+        """Rows of ``history`` after the pretraining, whose loss differs: bool ``[epochs]``."""
         return np.isfinite(self.history.get(self.accuracy, self.history["epoch"]))
 
 
 def metrics_of(name: str) -> dict[str, Any]:
-    """``metrics/V.json``; `InkbenchError` if it is missing, broken or does not name its data."""
-    path = layout.metrics(name)
-    found = records.record(path, f"dvc repro evaluate@{name}")
-    if "data_source" not in found:
-        raise InkbenchError(
-            f"{path} has no 'data_source'; run `{records.rerun_command('evaluate', name)}`"
-        )
-    return found
+    """``metrics/V.json``; `InkbenchError` if it is missing, broken or has no ``data_source``."""
+    return read_record(layout.metrics(name), "evaluate", name, "data_source")
 
 
 def measured() -> list[str]:
@@ -153,59 +130,52 @@ def measured() -> list[str]:
 
 
 def results() -> list[Result]:
-    """All variants that were trained, evaluated and plotted.
-
-    Raises
-    ------
-    InkbenchError
-        If something of a variant with metrics is missing.
-    """
+    """All variants with metrics; `InkbenchError` if another output of one is missing."""
     return [result(name) for name in measured()]
 
 
 def result(name: str) -> Result:
-    """One variant, see `results`."""
+    """One variant of `results`."""
     path = layout.training_card(name)
     if not path.is_file():
         raise InkbenchError(
             f"{path} not found; run `dvc repro plot@{name}`, "
-            f"or delete {layout.metrics(name)} if that variant is gone"
+            f"or delete {layout.metrics(name)} if the variant was removed"
         )
-    card = records.record(path, f"dvc repro train@{name}")
-    block = card.get("variant")
+    card = read_record(path, "train", name, "variant")
+    block = card["variant"]
     if not isinstance(block, dict) or not {"task", "dataset"} <= block.keys():
-        raise InkbenchError(
-            f"{path} has no complete 'variant'; run `{records.rerun_command('train', name)}`"
-        )
+        rerun = records.rerun_command("train", name)
+        raise InkbenchError(f"{path} has no complete 'variant'; run `{rerun}`")
     costs = costs_of(name)
-    seconds = {key: costs[key] for key in ("seconds",) if key in costs}
-    figures = images(layout.plots(name), name)
-    return Result(name, block, seconds | metrics_of(name), card | costs, figures)
+    metrics = metrics_of(name)
+    if "seconds" in costs:
+        metrics["seconds"] = costs["seconds"]
+    return Result(name, block, metrics, card | costs, images(layout.plots(name), name))
 
 
 def costs_of(name: str) -> dict[str, float]:
-    """What a variant's training cost, by `layout.COSTS`; empty where that file does not tell.
+    """Training costs of a variant in `layout.COSTS`, empty if unknown.
 
     Raises
     ------
     InkbenchError
-        When the file is broken.
+        If the file is broken.
     """
-    rerun = "python benchmarks/costs.py"
     if not layout.COSTS.exists():
         return {}
-    names = records.column(records.table(layout.COSTS, rerun), layout.COSTS, rerun, "variant")
-    columns = records.numbers(layout.COSTS, rerun)
-    known = {key: records.column(columns, layout.COSTS, rerun, key) for key in COST_COLUMNS}
+    table = Outputs(layout.COSTS.parent, "python benchmarks/costs.py")
+    names = table.texts(layout.COSTS.name, "variant")
+    columns = table.columns(layout.COSTS.name, *COST_COLUMNS)
     if name not in names:
         return {}
-    row = {key: float(values[names.index(name)]) for key, values in known.items()}
-    found = {key: cost for key, cost in row.items() if np.isfinite(cost)}
-    return {key: int(cost) if cost.is_integer() else cost for key, cost in found.items()}
+    row = (float(values[names.index(name)]) for values in columns)
+    costs = {key: cost for key, cost in zip(COST_COLUMNS, row, strict=True) if np.isfinite(cost)}
+    return {key: int(cost) if cost.is_integer() else cost for key, cost in costs.items()}
 
 
 def images(folder: Path, name: str) -> list[Image]:
-    """Figures of a variant in the order in which one looks at them."""
+    """Figures of a variant in the order of the model card."""
     paths = sorted(folder.glob("*.png"), key=lambda path: _rank(path.stem))
     if not paths:
         raise InkbenchError(f"{folder} holds no figures; run `dvc repro plot@{name}`")
@@ -213,7 +183,7 @@ def images(folder: Path, name: str) -> list[Image]:
 
 
 def read_image(path: Path) -> Image:
-    """A figure with its description and size; `InkbenchError` if it is no PNG."""
+    """Read alternative text and size of a figure; `InkbenchError` if it is not a PNG file."""
     from PIL import Image as Pillow
     from PIL.PngImagePlugin import PngImageFile
 
@@ -221,7 +191,7 @@ def read_image(path: Path) -> Image:
         with Pillow.open(path) as picture:
             if not isinstance(picture, PngImageFile):
                 raise ValueError("not a PNG file")
-            text = picture.text  # after loading, as the chunks may follow the pixels
+            text = picture.text  # loads the pixels, which may precede the text chunks
             width, height = picture.size
     except (OSError, ValueError) as error:
         raise records.corrupt(path, error, "dvc repro plot") from None
@@ -229,7 +199,7 @@ def read_image(path: Path) -> Image:
 
 
 def _rank(stem: str) -> tuple[int, str]:
-    """Place in the order; ``pages-coffee`` goes with ``pages``."""
+    """Sorting key by `ORDER`; ``pages-coffee`` follows ``pages``."""
     for candidate in (stem, stem.split("-")[0]):
         if candidate in ORDER:
             return ORDER.index(candidate), stem

@@ -1,60 +1,48 @@
-"""Tables behind the figures, for people and for `dvc plots` (see ``plots:`` in ``dvc.yaml``)."""
+"""CSV tables behind the figures, also for `dvc plots` (see ``plots:`` in ``dvc.yaml``)."""
 
 import csv
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from inkbench import layout, records
+from inkbench.figures.outputs import open_variant
 from inkbench.reporting.collect import Result
-
-LOSS, ACCURACY, CONFUSION = "loss", "accuracy", "confusion"
 
 
 def write(results: Sequence[Result], folder: Path) -> dict[str, list[str]]:
     """Write ``loss/V.csv``, ``accuracy/V.csv`` (epoch, training, validation), ``confusion/V.csv``.
 
-    Parameters
-    ----------
-    results
-        The variants; only classifiers have a confusion table.
-    folder
-        Where to.
-
     Returns
     -------
     dict
-        Variant → its files, relative to ``folder``.
+        Variant → its files, relative to ``folder``; only classifiers have a confusion table.
     """
-    for kind in (LOSS, ACCURACY, CONFUSION):
+    for kind in ("loss", "accuracy", "confusion"):
         (folder / kind).mkdir(parents=True)
-    made: dict[str, list[str]] = {}
+    tables: dict[str, list[str]] = {}
     for result in results:
-        kinds = [LOSS] * _curve(result, "loss", folder / LOSS)
-        kinds += [ACCURACY] * _curve(result, result.accuracy, folder / ACCURACY)
+        files = tables[result.name] = []
+        for kind, metric in {"loss": "loss", "accuracy": result.accuracy}.items():
+            file = f"{kind}/{result.name}.csv"
+            if _write_curve(result, metric, folder / file):
+                files.append(file)
         if result.task == "classification":
-            _copy(layout.evaluation(result.name) / "confusion.csv", folder / CONFUSION, result.name)
-            kinds.append(CONFUSION)
-        made[result.name] = [f"{kind}/{result.name}.csv" for kind in kinds]
-    return made
+            evaluation = open_variant(result.name).evaluation
+            for column in ("actual", "predicted"):
+                evaluation.texts("confusion.csv", column)  # both are required
+            files.append(f"confusion/{result.name}.csv")
+            shutil.copyfile(evaluation.folder / "confusion.csv", folder / files[-1])
+    return tables
 
 
-def _curve(result: Result, name: str, folder: Path) -> bool:
-    """Write one metric's curves; False if the training did not record it."""
-    columns = ("epoch", name, f"val_{name}")
+def _write_curve(result: Result, metric: str, path: Path) -> bool:
+    """Write the curves of one metric; False if the history does not have it."""
+    columns = ("epoch", metric, f"val_{metric}")
     if not set(columns) <= result.history.keys():
         return False
     rows = zip(*(result.history[column][result.final_phase] for column in columns), strict=True)
-    with (folder / f"{result.name}.csv").open("w", encoding="utf-8", newline="") as file:
+    with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["epoch", "training", "validation"])
-        writer.writerows([int(epoch), *curves] for epoch, *curves in rows)
+        writer.writerows([int(epoch), *values] for epoch, *values in rows)
     return True
-
-
-def _copy(source: Path, folder: Path, name: str) -> None:
-    rerun = f"dvc repro --force --single-item evaluate@{name}"
-    found = records.table(source, rerun)  # refuses a broken one
-    for column in ("actual", "predicted"):
-        records.column(found, source, rerun, column)
-    shutil.copyfile(source, folder / f"{name}.csv")

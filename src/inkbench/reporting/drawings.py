@@ -1,6 +1,6 @@
-"""The report's own figures: variants against one another, datasets at a glance."""
+"""Figures of the report itself: comparisons of variants, datasets, published results."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,9 +8,11 @@ import numpy as np
 
 from inkbench.data_source import REAL
 from inkbench.datasets.common import store
-from inkbench.figures import comparison, curves, dataset, images, style
+from inkbench.errors import InkbenchError
+from inkbench.figures import comparison, curves, dataset, images, published, style
 from inkbench.figures.variant import LOSS_NAMES
 from inkbench.reporting import collect, leaderboard
+from inkbench.reporting.claims import Reproduction
 from inkbench.reporting.collect import Image, Result
 from inkbench.reporting.leaderboard import Board
 
@@ -21,72 +23,76 @@ _SHEET_SEED = 0
 
 
 def _save(
-    figure: "Figure", folder: Path, name: str, about: str, is_synthetic: bool, alt: str
+    figure: "Figure", folder: Path, name: str, source: str, is_synthetic: bool, alt: str
 ) -> Image:
     path = folder / f"{name}.png"
-    style.save(figure, path, style.Source(about, is_synthetic), alt)
+    style.save(figure, path, style.Source(source, is_synthetic), alt)
     return collect.read_image(path)
 
 
 def of_boards(boards: Sequence[Board], folder: Path) -> list[Image]:
-    """Quality against cost, a figure a task, for leaderboards with at least two variants."""
-    made = []
+    """Draw quality against cost, a figure per task, for boards with at least two variants."""
+    drawn = []
     for task, words in leaderboard.wording()["tasks"].items():
         key = words["leads"]
-        mine = [board for board in boards if board.task == task]
-        rivals = {board.title.partition(": ")[2]: _contenders(board, key) for board in mine}
-        rivals = {title: group for title, group in rivals.items() if len(group) > 1}
-        if not rivals:
+        of_task = [board for board in boards if board.task == task]
+        groups = {board.data: _points(board, key) for board in of_task}
+        groups = {data: points for data, points in groups.items() if len(points) > 1}
+        if not groups:
             continue
-        title = f"{words['title']}: quality for its price"
-        up = leaderboard.better(key) == "higher"
-        percent = leaderboard.about(key).get("format", "").endswith("%")
-        figure = comparison.pareto(rivals, leaderboard.label(key), up, percent, title)
-        names = ", ".join(rival.name for group in rivals.values() for rival in group)
-        timed = any(rival.seconds for group in rivals.values() for rival in group)
-        costs = "parameters and training seconds" if timed else "parameters"
+        figure = comparison.pareto(
+            groups,
+            leaderboard.label(key),
+            leaderboard.about(key)["better"] == "higher",
+            leaderboard.about(key)["format"].endswith("%"),
+            f"{words['title']}: quality against cost",
+        )
+        points = [point for group in groups.values() for point in group]
+        costs = "parameters"
+        if any(point.seconds for point in points):
+            costs += " and training time in seconds"
+        names = ", ".join(point.name for point in points)
         alt = f"{leaderboard.label(key)} against {costs} of {names}."
-        is_synthetic = any(board.is_synthetic for board in mine)
-        source = " · ".join(dict.fromkeys(leaderboard.dataset_title(b.dataset) for b in mine))
-        made.append(_save(figure, folder, f"pareto-{task}", source, is_synthetic, alt))
-    return made
+        is_synthetic = any(board.is_synthetic for board in of_task)
+        source = " · ".join(dict.fromkeys(leaderboard.dataset_title(b.dataset) for b in of_task))
+        drawn.append(_save(figure, folder, f"pareto-{task}", source, is_synthetic, alt))
+    return drawn
 
 
-def _contenders(board: Board, key: str) -> list[comparison.Contender]:
-    found = [(row.entry.name, row.entry.metrics) for row in board.rows]
+def _points(board: Board, key: str) -> list[comparison.Point]:
+    variants = [(row.entry.name, row.entry.metrics) for row in board.rows]
     return [
-        comparison.Contender(name, metrics[key], metrics["parameters"], metrics.get("seconds"))
-        for name, metrics in found
-        if {key, "parameters"} <= metrics.keys() and metrics[key] is not None
+        comparison.Point(name, metrics[key], metrics["parameters"], metrics.get("seconds"))
+        for name, metrics in variants
+        if metrics.get(key) is not None and "parameters" in metrics
     ]
 
 
 def of_training(results: Sequence[Result], name: str, folder: Path) -> Iterator[Image]:
-    """Validation curves of a dataset's variants over one another, a figure a task."""
+    """Draw the validation curves of a dataset's variants together, a figure per task."""
+    title = leaderboard.dataset_title(name)
     for task in leaderboard.wording()["tasks"]:
-        mine = [r for r in results if (r.task, r.dataset) == (task, name)]
-        panels = _curves(mine)
+        selected = [r for r in results if (r.task, r.dataset) == (task, name)]
+        panels = _curves(selected)
         if not panels:
             continue
-        title = f"{leaderboard.dataset_title(name)}: {len(mine)} trainings compared"
-        figure = curves.overlaid(panels, title)
-        alt = f"Curves of {', '.join(panels)} of {', '.join(result.name for result in mine)}."
-        is_synthetic = any(result.is_synthetic for result in mine)
-        source = leaderboard.dataset_title(name)
-        yield _save(figure, folder, f"curves-{name}-{task}", source, is_synthetic, alt)
+        figure = curves.overlaid(panels, f"{title}: validation curves")
+        alt = f"Curves of {', '.join(panels)} of {', '.join(result.name for result in selected)}."
+        is_synthetic = any(result.is_synthetic for result in selected)
+        yield _save(figure, folder, f"curves-{name}-{task}", title, is_synthetic, alt)
 
 
 def _curves(results: Sequence[Result]) -> dict[str, dict[str, tuple[np.ndarray, np.ndarray]]]:
-    """Metric → variant → (epochs, values); losses of different kinds do not share a panel."""
+    """Metric → variant → (epochs, values); different losses have different panels."""
     panels: dict[str, dict[str, tuple[np.ndarray, np.ndarray]]] = {}
     for result in results:
         loss = result.block.get("loss", "")
-        wanted = {
+        titles = {
             "val_loss": f"loss ({LOSS_NAMES.get(loss, loss)})",
             f"val_{result.accuracy}": result.accuracy.replace("_", " "),
         }
         rows = result.final_phase
-        for column, title in wanted.items():
+        for column, title in titles.items():
             values = result.history.get(column)
             if values is not None and rows.any() and np.isfinite(values[rows]).all():
                 epochs = result.history["epoch"][rows]
@@ -95,27 +101,123 @@ def _curves(results: Sequence[Result]) -> dict[str, dict[str, tuple[np.ndarray, 
 
 
 def of_dataset(name: str, card: dict[str, Any], folder: Path) -> list[Image]:
-    """Sample sheet and class histogram of a dataset."""
+    """Draw the sample sheet and the class histogram of a dataset."""
     title = leaderboard.dataset_title(name)
     is_synthetic = card.get("data_source") != REAL
-    pages = not card.get("classes")
-    what = "pages" if pages else "images"
-    drawn = _page_sheet(name) if pages else _sample_sheet(name, card["classes"], title)
-    alt = "A page of each kind of noise above its clean twin." if pages else "Examples by class."
-    sheet = _save(drawn, folder, f"sheet-{name}", title, is_synthetic, alt)
-    histogram = dataset.class_histogram(card.get("counts", {}), what)
-    alt = f"Number of {what} by class and part of the split."
-    return [sheet, _save(histogram, folder, f"counts-{name}", title, is_synthetic, alt)]
+    classes = card.get("classes")
+    if classes:
+        part = store.load_images(name, "train")
+        order = np.random.default_rng(_SHEET_SEED).permutation(len(part.images))
+        sheet = images.sample_sheet(part.images[order], part.labels[order], classes, title)
+        alt, unit, category = "Examples of each class.", "images", "class"
+    else:
+        pages = store.load_pages(name, "train")
+        clean = [page.clean for page in pages if page.clean is not None]  # all of them
+        sheet = dataset.page_sheet([page.noisy for page in pages], clean, [p.noise for p in pages])
+        alt, unit, category = "A page of each kind of noise and its clean target.", "pages", "noise"
+    histogram = dataset.class_histogram(card.get("counts", {}), unit, category)
+    counts_alt = f"Number of {unit} by {category} and split."
+    return [
+        _save(sheet, folder, f"sheet-{name}", title, is_synthetic, alt),
+        _save(histogram, folder, f"counts-{name}", title, is_synthetic, counts_alt),
+    ]
 
 
-def _sample_sheet(name: str, classes: Sequence[str], title: str) -> "Figure":
-    part = store.load_images(name, "train")
-    order = np.random.default_rng(_SHEET_SEED).permutation(len(part.images))
-    return images.sample_sheet(part.images[order], part.labels[order], classes, title)
+def of_reproduction(reproduction: Reproduction, folder: Path) -> Image | None:
+    """Draw the figure of a reproduced result; None if it has none."""
+    if reproduction.name not in _REPRODUCTIONS:
+        return None
+    draw, alt = _REPRODUCTIONS[reproduction.name]
+    try:
+        figure = draw(reproduction)
+    except KeyError as error:
+        folder, rerun = reproduction.outputs.folder, reproduction.outputs.rerun
+        raise InkbenchError(f"{folder} has no {error}; run `{rerun}`") from None
+    source = f"{reproduction.name} · {leaderboard.dataset_title(reproduction.dataset)}"
+    name = f"published-{reproduction.name}"
+    return _save(figure, folder, name, source, reproduction.is_synthetic, alt)
 
 
-def _page_sheet(name: str) -> "Figure":
-    pages = store.load_pages(name, "train")
-    noisy = [page.noisy for page in pages]
-    clean = [page.clean for page in pages if page.clean is not None]  # all of them
-    return dataset.page_sheet(noisy, clean, [page.noise for page in pages])
+def _misread_loss(reproduction: Reproduction) -> "Figure":
+    outputs = reproduction.outputs
+    (inputs,) = outputs.arrays("samples.npz", "inputs")
+    minimum = reproduction.metrics["bce_of_a_perfect_copy"]
+    by_epoch = outputs.by_epoch("samples.npz")
+    return published.misread_loss(outputs.numbers("curve.csv"), minimum, inputs, by_epoch)
+
+
+def _bytes_for_letters(reproduction: Reproduction) -> "Figure":
+    shown, drawn, softmax, letters, letters_drawn, letters_mended = reproduction.outputs.arrays(
+        "shown.npz",
+        *("tiles", "tiles_drawn", "tiles_softmax", "letters", "letters_drawn", "letters_mended"),
+    )
+    epochs = reproduction.metrics["epochs"]
+    bytes_title = f"Bytes of the archive, after {epochs} epoch{'s' if epochs != 1 else ''}"
+    return published.bytes_for_letters(
+        {
+            bytes_title: {"input": shown, "output": drawn, "softmax output": softmax},
+            "Letters, which were not in the training data": {
+                "input": letters,
+                "output": letters_drawn,
+                "trained on letters": letters_mended,
+            },
+        }
+    )
+
+
+def _few_images(reproduction: Reproduction) -> "Figure":
+    outputs, metrics = reproduction.outputs, reproduction.metrics
+    (probabilities,) = outputs.columns("draws.csv", "chance")
+    return published.few_images(
+        probabilities,
+        (metrics["draws_low"], metrics["draws_high"]),
+        (0.625, 0.7375, 0.7625),
+        outputs.texts("letters.csv", "letter"),
+        *outputs.columns("letters.csv", "as_published", "mended"),
+    )
+
+
+def _clipped(reproduction: Reproduction) -> "Figure":
+    outputs = reproduction.outputs
+    names = ("targets", "as_published", "mended")
+    digits = outputs.arrays("samples.npz", *names)
+    rows = dict(zip(("target", "as published", "with sigmoid"), digits, strict=True))
+    counts, untrained, edges = outputs.arrays("samples.npz", "counts", "counts_untrained", "edges")
+    return published.clipped(outputs.numbers("curve.csv"), counts, untrained, edges, rows)
+
+
+def _pair(reproduction: Reproduction) -> "Figure":
+    outputs = reproduction.outputs
+    digits = outputs.arrays("samples.npz", "targets", "base", "sparse", "on")
+    rows = dict(zip(("target", "Base", "Sparse", "regularised"), digits, strict=True))
+    return published.pair(outputs.numbers("curve.csv"), rows)
+
+
+# Reproduced result → function that draws it, alternative text.
+_REPRODUCTIONS: dict[str, tuple[Callable[[Reproduction], "Figure"], str]] = {
+    "notmnist-basic": (
+        _misread_loss,
+        "The printed number falls with every epoch while the binary pixel accuracy rises; beside "
+        "it outputs of the untrained network, after the first epoch and after the last.",
+    ),
+    "notmnist-multilayer": (
+        _bytes_for_letters,
+        "Noise-like squares of bytes, the network's outputs for them, and the uniform squares of "
+        "the softmax output; below, the same for letters.",
+    ),
+    "notmnist-80-images": (
+        _few_images,
+        "Distribution of the accuracy on 80 images with the published values marked; accuracy by "
+        "letter with and without mirrored training images.",
+    ),
+    "mnist-logits": (
+        _clipped,
+        "Test loss as published and with a sigmoid, histogram of the outputs with the clipped "
+        "ranges shaded, and digits reconstructed by both networks.",
+    ),
+    "mnist-sparse-pair": (
+        _pair,
+        "Identical loss curves of Base and Sparse, the curve of a regularised model, and digits "
+        "reconstructed by all three.",
+    ),
+}

@@ -1,5 +1,6 @@
-"""Tables of variants, the same ones for report and README."""
+"""Leaderboards, for the report and the README."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -16,7 +17,7 @@ NOTHING = "–"
 
 @dataclass(frozen=True)
 class Cell:
-    """A figure as shown, its value for sorting, and whether it is its column's best."""
+    """A metric as text, its value for sorting, whether it is the best of its column."""
 
     text: str
     value: float | str | None = None
@@ -26,7 +27,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """One variant's line."""
+    """A variant and its metrics."""
 
     entry: Entry
     cells: list[Cell]
@@ -34,28 +35,34 @@ class Row:
 
 @dataclass(frozen=True)
 class Board:
-    """A table of the variants of one task on one dataset."""
+    """A table of comparable variants of one task."""
 
     task: str
     dataset: str
-    title: str
+    heading: str
+    data: str  # dataset and conditions
     columns: list[tuple[str, str]]  # label, meaning
     rows: list[Row]
 
     @property
+    def title(self) -> str:
+        """Heading and data."""
+        return f"{self.heading}: {self.data}"
+
+    @property
     def is_synthetic(self) -> bool:
-        """Whether any of its figures is of generated data."""
+        """Whether any of its metrics was measured on synthetic data."""
         return any(row.entry.is_synthetic for row in self.rows)
 
 
 @cache
 def wording() -> dict[str, Any]:
-    """What metrics, tasks, families and datasets are called and mean."""
+    """Labels and descriptions of metrics, tasks, families and datasets."""
     return yaml.safe_load(_WORDING.read_text(encoding="utf-8"))
 
 
 def about(key: str) -> dict[str, str]:
-    """Wording of a metric; of the one it refines if it has none (``test_rmse_coffee``)."""
+    """Wording of a metric; ``test_rmse_coffee`` falls back to that of ``test_rmse``."""
     known = wording()["metrics"]
     if key in known:
         return known[key]
@@ -72,104 +79,97 @@ def about(key: str) -> dict[str, str]:
 
 
 def show(key: str, value: Any) -> str:
-    """A metric's value as people read it: ``0.9534`` under ``test_accuracy`` is ``95.34 %``."""
+    """Format the value of a metric: ``0.9534`` of ``test_accuracy`` is ``95.34 %``."""
     if value is None:
         return NOTHING
     if isinstance(value, bool) or not isinstance(value, int | float):
         return str(value)
     words = about(key)
-    form = words.get("format", ",d" if isinstance(value, int) else ".4g")
-    text = format(value, form).replace("%", " %").replace("-", "−")
+    spec = words.get("format", ",d" if isinstance(value, int) else ".4g")
+    text = format(value, spec).replace("%", " %").replace("-", "−")
     return f"{text} {words['unit']}" if "unit" in words else text
 
 
 def label(key: str) -> str:
-    """Short name of a metric."""
+    """Label of a metric."""
     return about(key).get("label", key)
 
 
-def better(key: str) -> str | None:
-    """``higher``, ``lower`` or None."""
-    return about(key).get("better")
-
-
 def boards(entries: Sequence[Entry]) -> list[Board]:
-    """A leaderboard for each task, dataset and set of conditions, best variant first."""
-    order: list[tuple[str, ...]] = [
-        (t, d) for t in wording()["tasks"] for d in wording()["datasets"]
-    ]
+    """A leaderboard per task, dataset and conditions, best variant first."""
+    tasks, datasets = list(wording()["tasks"]), list(wording()["datasets"])
     groups: dict[tuple[str, ...], list[Entry]] = {}
     for entry in entries:
         groups.setdefault((entry.task, entry.dataset, *entry.conditions), []).append(entry)
-    ranked = sorted(groups.items(), key=lambda item: (order.index(item[0][:2]), item[0]))
-    return [_board(group, wording()["tasks"][key[0]]) for key, group in ranked]
+
+    def order(key: tuple[str, ...]) -> tuple:
+        known = datasets.index(key[1]) if key[1] in datasets else len(datasets)
+        return tasks.index(key[0]), known, key
+
+    return [_board(groups[key], wording()["tasks"][key[0]]) for key in sorted(groups, key=order)]
 
 
 def comparisons(entries: Sequence[Entry]) -> list[Board]:
-    """Tables of what a leaderboard has no room for: a family's variants and what sets them apart.
+    """Tables of a family's variants with the metrics in which they differ.
 
-    A family is compared on one dataset under one set of conditions, where it has two variants.
+    There is one for each dataset and conditions with at least two variants of the family.
     """
-    found = []
+    tables = []
     for words in wording()["comparisons"]:
         groups: dict[tuple[str, ...], list[Entry]] = {}
         for entry in entries:
             if entry.block["family"] == words["family"]:
-                shown = {"epochs": entry.block["epochs"], **entry.metrics}
-                alike = groups.setdefault((entry.dataset, *entry.conditions), [])
-                alike.append(replace(entry, metrics=shown))
-        found += [_board(group, words) for group in groups.values() if len(group) > 1]
-    return found
+                metrics = {"epochs": entry.block["epochs"], **entry.metrics}
+                group = groups.setdefault((entry.dataset, *entry.conditions), [])
+                group.append(replace(entry, metrics=metrics))
+        tables += [_board(group, words) for group in groups.values() if len(group) > 1]
+    return tables
 
 
 def _board(entries: Sequence[Entry], words: Mapping[str, Any]) -> Board:
     task, dataset = entries[0].task, entries[0].dataset
     keys = [key for key in words["columns"] if any(key in e.metrics for e in entries)]
-    ranked = sorted(entries, key=lambda entry: _merit(entry, words["leads"]))
-    best = {key: _best(key, entries) for key in keys}
-    rows = [Row(entry, [_cell(entry, key, best[key]) for key in keys]) for entry in ranked]
-    title = f"{words['title']}: {', '.join((dataset_title(dataset), *entries[0].conditions))}"
+    lead = words["leads"]
+    # Best first, variants without the metric last.
+    ranked = sorted(entries, key=lambda entry: (-_quality(entry, lead), entry.name))
+    rows = [Row(entry, [_cell(entry, key, entries) for key in keys]) for entry in ranked]
+    data = ", ".join((dataset_title(dataset), *entries[0].conditions))
     columns = [(label(key), meaning(key)) for key in keys]
-    return Board(task, dataset, title, columns, rows)
+    return Board(task, dataset, words["title"], data, columns, rows)
+
+
+def _quality(entry: Entry, key: str) -> float:
+    """Value of a metric, negated if lower is better; -inf without one."""
+    value = entry.metrics.get(key)
+    if value is None or "better" not in about(key):
+        return -math.inf
+    return value if about(key)["better"] == "higher" else -value
+
+
+def _cell(entry: Entry, key: str, entries: Sequence[Entry]) -> Cell:
+    quality = [_quality(other, key) for other in entries]
+    is_best = -math.inf < _quality(entry, key) == max(quality)
+    has_rival = sum(value > -math.inf for value in quality) > 1
+    value = entry.metrics.get(key)
+    return Cell(show(key, value), value, is_best and has_rival, note(key, entry.metrics))
 
 
 def dataset_title(name: str) -> str:
-    """What a dataset is called."""
+    """Title of a dataset."""
     return wording()["datasets"].get(name, {}).get("title", name)
 
 
 def meaning(key: str) -> str:
-    """What a metric is and which way is good, in one line."""
+    """Meaning of a metric and its direction, in one line."""
     words = about(key)
-    way = f" ({words['better']} is better)" if "better" in words else ""
-    return words.get("meaning", key) + way
-
-
-def _merit(entry: Entry, key: str) -> tuple[bool, float, str]:
-    """Sorting key: best first, those without the figure last."""
-    value = entry.metrics.get(key)
-    if value is None:
-        return True, 0, entry.name
-    return False, -value if better(key) == "higher" else value, entry.name
-
-
-def _best(key: str, entries: Sequence[Entry]) -> float | None:
-    values = [entry.metrics[key] for entry in entries if entry.metrics.get(key) is not None]
-    if len(values) < 2 or better(key) is None:
-        return None
-    return max(values) if better(key) == "higher" else min(values)
+    direction = f" ({words['better']} is better)" if "better" in words else ""
+    return words.get("meaning", key) + direction
 
 
 def note(key: str, metrics: dict[str, Any]) -> str:
-    """What belongs beside a figure: its interval, or the same measured on a baseline."""
+    """Text below a metric: its confidence interval, or its value on raw pixels."""
     low, high = metrics.get(f"{key}_low"), metrics.get(f"{key}_high")
     if low is not None and high is not None:
         return f"{show(key, low)} to {show(key, high)}"
     baseline = metrics.get(about(key).get("beside", ""))
-    return "" if baseline is None else f"pixels {show(key, baseline)}"
-
-
-def _cell(entry: Entry, key: str, best: float | None) -> Cell:
-    value = entry.metrics.get(key)
-    best_of_all = value is not None and value == best
-    return Cell(show(key, value), value, best_of_all, note(key, entry.metrics))
+    return "" if baseline is None else f"raw pixels {show(key, baseline)}"

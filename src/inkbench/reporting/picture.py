@@ -1,59 +1,56 @@
-"""The one picture of results for the README: pages, letters, digits."""
+"""The README's overview figure: a restored page, reconstructed letters, generated digits."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 from inkbench import layout
 from inkbench.errors import InkbenchError
-from inkbench.figures import overview, style, work
+from inkbench.figures import outputs, overview, style
 from inkbench.reporting import collect, leaderboard
 from inkbench.reporting.collect import Entry
 
 
 def write(path: Path = layout.PICTURE) -> None:
-    """Draw the picture from ``evaluations/`` of the best variants.
-
-    Parameters
-    ----------
-    path
-        PNG file to write.
+    """Draw the figure from ``evaluations/`` of the best variants.
 
     Raises
     ------
     InkbenchError
-        If there is no evaluated variant for one of the three parts.
+        If one of the three parts has no evaluated variant.
     """
     results = collect.results()
-    page = _best(results, "restoration", "documents", "pages.npz")
+    pages = _best(results, "restoration", "documents", "pages.npz")
     letters = _best(results, "reconstruction", "notmnist", "samples.npz")
     digits = _best(results, "reconstruction", "mnist", "generated.npz")
     names = ("targets", "reconstructions", "labels", "classes")
-    targets, rebuilt, labels, classes = letters.arrays("samples.npz", *names)
-    (drawn,) = digits.arrays("generated.npz", "samples")
-    shown = page.page_for_close_up()
-    figure = overview.results(shown, targets, rebuilt, labels, classes, drawn)
-    sources = (page.source, letters.source, digits.source)
+    figure = overview.results(
+        pages.close_up_page(),
+        *letters.evaluation.arrays("samples.npz", *names),
+        *digits.evaluation.arrays("generated.npz", "samples"),
+    )
+    variants = (pages, letters, digits)
     source = style.Source(
-        f"{page.name} · {letters.name} · {digits.name}", any(one.is_synthetic for one in sources)
+        " · ".join(variant.name for variant in variants),
+        any(variant.source.is_synthetic for variant in variants),
     )
     alt = (
-        "A stained page before and after cleaning; letters above their reconstructions; "
-        "digits drawn by a variational autoencoder."
+        "A stained page before and after restoration; letters above their reconstructions; "
+        "digits sampled from the prior of a variational autoencoder."
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     style.save(figure, path, source, alt)
 
 
-def _best(results: Sequence[Entry], task: str, dataset: str, file: str) -> work.Work:
-    """The leading variant of a task and dataset that has an evaluation file."""
-    mine = [
+def _best(entries: Sequence[Entry], task: str, dataset: str, file: str) -> outputs.VariantOutputs:
+    """The best variant of a task and dataset that has an evaluation file."""
+    candidates = [
         entry
-        for entry in results
+        for entry in entries
         if (entry.task, entry.dataset) == (task, dataset)
         and (layout.evaluation(entry.name) / file).is_file()
     ]
-    if not mine:
+    if not candidates:
         raise InkbenchError(
             f"no variant of {dataset} with task {task} has evaluations/*/{file}; run `dvc repro`"
         )
-    return work.open_work(leaderboard.boards(mine)[0].rows[0].entry.name)
+    return outputs.open_variant(leaderboard.boards(candidates)[0].rows[0].entry.name)

@@ -1,26 +1,28 @@
-"""The README's results: tables between two markers, written from ``metrics/`` and nowhere else."""
+"""The README's result tables, generated from ``metrics/`` between two markers."""
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from inkbench import disk, layout, params
 from inkbench.errors import InkbenchError
-from inkbench.reporting import audits, claims, collect, leaderboard
-from inkbench.reporting.audits import Audit
+from inkbench.reporting import claims, collect, leaderboard
+from inkbench.reporting.claims import Claim, Number, Reproduction
 from inkbench.reporting.collect import Entry
+from inkbench.reporting.leaderboard import Board
 
 START, END = "<!-- results:start -->", "<!-- results:end -->"
 
 
 def update(path: Path = layout.README, check: bool = False) -> bool:
-    """Rewrite what stands between the two markers of a README.
+    """Rewrite the text between the two markers of a README.
 
     Parameters
     ----------
     path
-        The README; everything outside the markers stays as it is.
+        The README.
     check
-        Write nothing; raise if the tables are not those of ``metrics/``.
+        Write nothing; raise if the tables do not match ``metrics/``.
 
     Returns
     -------
@@ -30,15 +32,15 @@ def update(path: Path = layout.README, check: bool = False) -> bool:
     Raises
     ------
     InkbenchError
-        If the file or a marker is missing, ``metrics/`` is empty, or, with ``check``, the tables
-        are out of date.
+        If the file or a marker is missing, if there are no metrics, or, with ``check``, if the
+        tables are out of date.
     """
     before, old, after = _split(path)
-    new = f"\n{tables(entries(), reruns())}\n"
+    new = f"\n{tables(entries(), reproductions())}\n"
     if new == old:
         return False
     if check:
-        raise InkbenchError(f"{path}: its results are not those of metrics/; run `inkbench readme`")
+        raise InkbenchError(f"{path}: results differ from metrics/; run `inkbench readme`")
     disk.write_text(path, before + START + new + END + after)
     return True
 
@@ -48,102 +50,89 @@ def _split(path: Path) -> tuple[str, str, str]:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InkbenchError(f"{path} cannot be read: {error}") from None
-    for marker in (START, END):
-        if text.count(marker) != 1:
-            raise InkbenchError(
-                f"{path} must have `{marker}` exactly once, not {text.count(marker)} times"
-            )
-    before, rest = text.split(START)
-    if END not in rest:
-        raise InkbenchError(f"{path}: `{END}` stands before `{START}`; put it after")
-    old, after = rest.split(END)
-    return before, old, after
+    parts = re.split(f"({START}|{END})", text)
+    if parts[1::2] != [START, END]:
+        raise InkbenchError(f"{path} must contain `{START}` and below it `{END}`, each once")
+    return parts[0], parts[2], parts[4]
 
 
 def entries() -> list[Entry]:
     """Variants of ``params.yaml`` that have metrics."""
-    known = params.load().train
-    found = set(collect.measured())
+    measured = set(collect.measured())
     return [
         Entry(name, block.model_dump(mode="json"), collect.metrics_of(name))
-        for name, block in known.items()
-        if name in found
+        for name, block in params.load().train.items()
+        if name in measured
     ]
 
 
-def reruns() -> dict[str, Audit]:
-    """Claims of ``params.yaml`` that were run again."""
+def reproductions() -> dict[str, Reproduction]:
+    """Reproduced results of ``params.yaml``."""
     known = params.load().published
-    return {name: audit for name, audit in audits.audits().items() if name in known}
+    return {name: value for name, value in claims.reproductions().items() if name in known}
 
 
-def tables(variants: Sequence[Entry], rerun: Mapping[str, Audit]) -> str:
-    """Markdown: a leaderboard for each task and dataset, then published beside measured figures."""
+def tables(variants: Sequence[Entry], reproduced: Mapping[str, Reproduction]) -> str:
+    """Markdown of the leaderboards, the comparisons, the published results and the costs."""
     parts = []
     for board in [*leaderboard.boards(variants), *leaderboard.comparisons(variants)]:
-        parts += [
-            f"**{board.title}** ({_data(board.rows[0].entry, board.is_synthetic)})",
-            _board(board),
-        ]
-    found = claims.claims(variants, rerun)
-    if found:
-        parts += ["**Published and measured**", _claims(found)]
-    parts += _costs(variants)
-    return "\n\n".join(parts)
+        parts += [f"**{board.title}** ({_data(board)})", _leaderboard(board)]
+    published = claims.claims(variants, reproduced)
+    if published:
+        parts += ["**Published results**", _published(published)]
+    return "\n\n".join(parts + _costs(variants))
 
 
 def _costs(variants: Sequence[Entry]) -> list[str]:
-    """How long the trainings took, if that was measured for all of them."""
+    """Training times, if they are known for all variants."""
     costs = [collect.costs_of(entry.name) for entry in variants]
     seconds = [cost["seconds"] for cost in costs if "seconds" in cost]
     if not seconds or len(seconds) < len(costs):
         return []
-    minutes, longest = sum(seconds) / 60, max(seconds) / 60
     return [
-        f"Training all {len(seconds)} variants took {minutes:.0f} minutes, the longest "
-        f"{longest:.1f} (`{layout.COSTS}`)."
+        f"Training all {len(seconds)} variants took {sum(seconds) / 60:.0f} minutes; the longest "
+        f"training took {max(seconds) / 60:.1f} minutes (`{layout.COSTS}`)."
     ]
 
 
-def _data(entry: Entry, is_synthetic: bool) -> str:
-    count = entry.metrics.get("n_test")
-    size = (
-        f", {count:,} test {'pages' if entry.task == 'restoration' else 'images'}" if count else ""
-    )
-    return ("**synthetic data, not the real dataset**" if is_synthetic else "real data") + size
+def _data(board: Board) -> str:
+    source = "**synthetic data, not the real dataset**" if board.is_synthetic else "real data"
+    count = board.rows[0].entry.metrics.get("n_test")
+    unit = "pages" if board.task == "restoration" else "images"
+    return f"{source}, {count:,} test {unit}" if count else source
 
 
-def _board(board: leaderboard.Board) -> str:
+def _leaderboard(board: Board) -> str:
     rows = [
-        [f"`{row.entry.name}`", *(_bold(cell.text, cell.best) for cell in row.cells)]
+        [f"`{row.entry.name}`", *(f"**{c.text}**" if c.best else c.text for c in row.cells)]
         for row in board.rows
     ]
-    heads = ["variant", *(name for name, _ in board.columns)]
-    return _markdown(heads, rows, numeric=True)
+    return _markdown(["variant", *(name for name, _ in board.columns)], rows, "---:")
 
 
-def _claims(found: Sequence[claims.Claim]) -> str:
+def _published(published: Sequence[Claim]) -> str:
+    heads = ["claim", "published", "what it measured", "our reproduction", "recommended metric"]
     rows = [
-        [c.claim, c.published, c.short, _figure(c.same, bool(c.audit)), _figure(c.ours, False)]
-        for c in found
+        [
+            claim.claim,
+            claim.published,
+            claim.measured,
+            _number(claim.ours, claim.reproduction),
+            _number(claim.recommended),
+        ]
+        for claim in published
     ]
-    heads = ["claim", "published", "which is", "the same quantity, here", "what we would look at"]
-    return _markdown(heads, rows, numeric=False)
+    return _markdown(heads, rows, "---")
 
 
-def _figure(figure: claims.Figure | None, rerun: bool) -> str:
-    if not figure:
+def _number(number: Number | None, reproduction: Reproduction | None = None) -> str:
+    if not number:
         return leaderboard.NOTHING
-    return f"{figure.text}; {figure.note}" if rerun else f"{figure.text} (`{figure.name}`)"
+    return f"{number.text}; {number.note}" if reproduction else f"{number.text} (`{number.name}`)"
 
 
-def _bold(text: str, best: bool) -> str:
-    return f"**{text}**" if best else text
-
-
-def _markdown(heads: Sequence[str], rows: Sequence[Sequence[str]], numeric: bool) -> str:
-    rule = ["---", *(["---:" if numeric else "---"] * (len(heads) - 1))]
-    lines = [heads, rule, *rows]
+def _markdown(heads: Sequence[str], rows: Sequence[Sequence[str]], alignment: str) -> str:
+    lines = [heads, ["---", *[alignment] * (len(heads) - 1)], *rows]
     return "\n".join(
         f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines
     )
