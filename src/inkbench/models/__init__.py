@@ -48,6 +48,10 @@ def build(
 ) -> "keras.Model":
     """Build an untrained model.
 
+    The input is a uint8 batch ``[n, *image_shape]``. An autoencoder returns ink in [0, 1]
+    ``[n, h, w]``, a classifier probabilities ``[n, classes]``, a page model the clean page in
+    [0, 1] ``[n, h, w, 1]``. The output of the layer ``code``, if there is one, is the code.
+
     Raises
     ------
     InkbenchError

@@ -17,24 +17,14 @@ def build(
     The published head had one sigmoid per class. A softmax has the same parameters, and its
     probabilities sum to one. The published convolutions were unpadded: after three of them and
     three pools that round down, one position remains. Its receptive field is the upper left
-    22 × 22 of the 28 × 28 pixels.
+    22 × 22 of the 28 × 28 pixels. The code is ``[n, 64]``; height and width are at least 22.
 
     Parameters
     ----------
-    image_shape
-        Height and width of the uint8 input, at least 22.
-    classes
-        Number of classes.
     dropout
-        Dropout rate before the head.
+        Rate before the head.
     padding
         Of the convolutions: ``valid`` as published; with ``same`` the whole letter is seen.
-
-    Returns
-    -------
-    keras.Model
-        uint8 ``[n, h, w]`` → class probabilities ``[n, classes]``; the layer ``code`` is
-        ``[n, 64]``.
     """
     import keras
     from keras import layers

@@ -11,20 +11,7 @@ def build(image_shape: tuple[int, int], classes: int) -> "keras.Model":
 
     The published head was a softmax over one channel, which always outputs 1.0. This one is a
     sigmoid, with the same 577 parameters. The code is overcomplete: 7 × 7 × 128 is eight times the
-    number of pixels.
-
-    Parameters
-    ----------
-    image_shape
-        Height and width of the uint8 input, multiples of 4.
-    classes
-        Unused: the model sees no labels.
-
-    Returns
-    -------
-    keras.Model
-        uint8 ``[n, h, w]`` → ink in [0, 1] ``[n, h, w]``; the layer ``code`` is
-        ``[n, h/4, w/4, 128]``.
+    number of pixels. It is ``[n, h/4, w/4, 128]``, and h and w are multiples of 4.
     """
     import keras
     from keras import layers

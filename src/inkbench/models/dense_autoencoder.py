@@ -13,19 +13,10 @@ def build(
 
     Parameters
     ----------
-    image_shape
-        Height and width of the uint8 input.
-    classes
-        Unused: the model sees no labels.
     hidden
         Units of the encoder's layers, from the input; the decoder mirrors them.
     code
-        Units of the code.
-
-    Returns
-    -------
-    keras.Model
-        uint8 ``[n, h, w]`` → ink in [0, 1] ``[n, h, w]``; the layer ``code`` is ``[n, code]``.
+        Units of the code ``[n, code]``.
     """
     import keras
     from keras import layers

@@ -12,24 +12,15 @@ def build(
     """Build three stages of one residual block each; the resolution halves between them.
 
     A short version of He et al., *Deep Residual Learning for Image Recognition* (2016),
-    section 4.2. The stem is pooled to save time on a CPU.
+    section 4.2. The stem is pooled to save time on a CPU. The code is ``[n, 4 · width]``; height
+    and width are multiples of 4.
 
     Parameters
     ----------
-    image_shape
-        Height and width of the uint8 input, multiples of 4.
-    classes
-        Number of classes.
     width
         Filters of the first stage, doubled in each of the next two.
     dropout
-        Dropout rate before the head.
-
-    Returns
-    -------
-    keras.Model
-        uint8 ``[n, h, w]`` → class probabilities ``[n, classes]``; the layer ``code`` is
-        ``[n, 4 · width]``.
+        Rate before the head.
     """
     import keras
     from keras import layers

@@ -20,22 +20,12 @@ def build(
 
     Parameters
     ----------
-    image_shape
-        Height and width of the uint8 input.
-    classes
-        Number of classes.
     hidden
         Units of the encoder's layers, from the input.
     code
-        Units of the code.
+        Units of the code ``[n, code]``.
     dropout
-        Dropout rate after each hidden layer.
-
-    Returns
-    -------
-    keras.Model
-        uint8 ``[n, h, w]`` → class probabilities ``[n, classes]``; the layer ``code`` is
-        ``[n, code]``.
+        Rate after each hidden layer.
     """
     import keras
     from keras import layers
@@ -53,13 +43,7 @@ def build(
 
 
 def autoencoder(classifier: "keras.Model") -> "keras.Model":
-    """Add a mirrored decoder to the classifier's code; both models share the encoder.
-
-    Returns
-    -------
-    keras.Model
-        uint8 ``[n, h, w]`` → ink in [0, 1] ``[n, h, w]``.
-    """
+    """Add a mirrored decoder to the classifier's code; both models share the encoder."""
     import keras
     from keras import layers
 

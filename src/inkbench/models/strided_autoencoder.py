@@ -18,27 +18,18 @@ def build(
     """Build the Base network, or a Sparse one: with a penalty on the weights or dropout.
 
     Encoder: convolutions 32 and 64 (3 × 3, stride 2, valid), dense code. Decoder: dense 7·7·32,
-    transposed convolutions 64 and 32 (stride 2, same) and 1.
+    transposed convolutions 64 and 32 (stride 2, same) and 1. Height and width are multiples of 4.
 
     Parameters
     ----------
-    image_shape
-        Height and width of the uint8 input, multiples of 4.
-    classes
-        Unused: the model sees no labels.
     code
-        Units of the code.
+        Units of the code ``[n, code]``.
     binarise
         Binarise the input at 0.5.
     l1, l2
         Penalty on every kernel. The published code never added it to the loss.
     dropout
         Rate after each layer but the last. In the published code it was never active.
-
-    Returns
-    -------
-    keras.Model
-        uint8 ``[n, h, w]`` → ink in [0, 1] ``[n, h, w]``; the layer ``code`` is ``[n, code]``.
     """
     import keras
     from keras import layers

@@ -20,19 +20,10 @@ def build(
 
     Parameters
     ----------
-    image_shape
-        ``(height, width, 2)``: page and background estimate.
-    classes
-        Unused.
     width
         Filters of the first level; each further level has twice as many.
     levels
-        Number of resolutions; each is half of the one above.
-
-    Returns
-    -------
-    keras.Model
-        uint8 ``[n, h, w, 2]`` → clean page in [0, 1] ``[n, h, w, 1]``; h and w multiples of
+        Number of resolutions, each half of the one above: h and w are multiples of
         ``2 ** (levels - 1)``.
     """
     import keras

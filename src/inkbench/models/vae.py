@@ -14,27 +14,18 @@ def build(
     """Build a convolutional VAE (Kingma & Welling, *Auto-Encoding Variational Bayes*, 2014).
 
     `GaussianCode` adds the KL divergence of the code to the loss. With ``bernoulli_nats``, the only
-    loss that is allowed, the sum is the negative ELBO in nats per image.
+    loss that is allowed, the sum is the negative ELBO in nats per image. The layers ``code`` and
+    ``z_log_var`` give mean and log-variance of the posterior, ``[n, code]``; the nested model
+    ``decoder`` maps codes to images. Height and width are multiples of 4.
 
     Parameters
     ----------
-    image_shape
-        Height and width of the uint8 input, multiples of 4.
-    classes
-        Unused: the model sees no labels.
     code
         Dimensions of the code.
     width
         Filters of the outer convolutions; the inner ones have twice as many.
     binarise
         Binarise the input at 0.5.
-
-    Returns
-    -------
-    keras.Model
-        uint8 ``[n, h, w]`` → ink probability ``[n, h, w]``. The layers ``code`` and ``z_log_var``
-        give mean and log-variance of the posterior, the nested model ``decoder`` maps codes to
-        images.
     """
     import keras
     from keras import layers
