@@ -13,10 +13,7 @@ _TOLERANCE = 1e-3  # bfloat16 rounding can carry an output this far outside [0, 
 
 
 def labelled_images(images: Images, classes: Sequence[str], path: Path) -> None:
-    """Reject a part that is empty, has only one class, or has a label without a class.
-
-    ``classes`` are the names, indexed by label; ``path`` is the part's file, for the message.
-    """
+    """Reject a part, read from ``path``, without images, of one class, or with unknown labels."""
     labels = np.unique(images.labels)
     if not len(labels):
         problem = "has no images"
@@ -31,10 +28,7 @@ def labelled_images(images: Images, classes: Sequence[str], path: Path) -> None:
 
 
 def outputs(outputs: np.ndarray, shape: tuple[int, ...], model: Path) -> None:
-    """Reject outputs that are not of ``shape``, not finite or outside [0, 1].
-
-    ``model`` is the model's file, for the message.
-    """
+    """Reject outputs of the file ``model`` that do not have ``shape`` or are outside [0, 1]."""
     if outputs.shape != shape:
         raise _bad_output(model, f"output shape is {outputs.shape}, expected {shape}")
     finite(outputs, model)

@@ -10,8 +10,8 @@ import numpy as np
 
 from inkbench.evaluation.results import Table
 
-CALIBRATION_BINS = 15
-RESAMPLES = 2000
+_CALIBRATION_BINS = 15
+_RESAMPLES = 2000
 _CONFUSED = 24
 
 
@@ -39,26 +39,14 @@ def accuracy_interval(correct: np.ndarray, groups: np.ndarray) -> tuple[float, f
 
     The images of a group are duplicates, so their predictions are not independent: resampling
     single images would make the interval too narrow (Efron & Tibshirani, *An Introduction to the
-    Bootstrap*, 1993, chapters 8 and 13).
-
-    Parameters
-    ----------
-    correct
-        bool ``[n]``.
-    groups
-        int64 ``[n]``, the group of each image.
-
-    Returns
-    -------
-    tuple of float
-        Lower and upper end, from `RESAMPLES` seeded resamples.
+    Bootstrap*, 1993, chapters 8 and 13). ``correct`` is bool ``[n]``, ``groups`` int64 ``[n]``.
     """
     _, group = np.unique(groups, return_inverse=True)
     sizes = np.bincount(group)
     correct_per_group = np.bincount(group, weights=correct)
     rng = np.random.default_rng(0)
-    accuracies = np.empty(RESAMPLES)
-    for i in range(RESAMPLES):
+    accuracies = np.empty(_RESAMPLES)
+    for i in range(_RESAMPLES):
         resample = rng.integers(len(sizes), size=len(sizes))
         accuracies[i] = correct_per_group[resample].sum() / sizes[resample].sum()
     low, high = np.quantile(accuracies, (0.025, 0.975))
@@ -69,7 +57,7 @@ def reliability(labels: np.ndarray, probabilities: np.ndarray) -> Table:
     """Confidence and accuracy in 15 equal-width bins of the top probability."""
     confidence = probabilities.max(axis=1).astype(np.float64)
     correct = probabilities.argmax(axis=1) == labels
-    edges = np.linspace(0, 1, CALIBRATION_BINS + 1)
+    edges = np.linspace(0, 1, _CALIBRATION_BINS + 1)
     bins = np.digitize(confidence, edges[1:-1], right=True)  # a bin includes its upper edge
     rows: list[list[object]] = []
     for i, (lower, upper) in enumerate(pairwise(edges)):

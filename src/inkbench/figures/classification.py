@@ -13,15 +13,7 @@ if TYPE_CHECKING:
 
 @style.styled
 def confusion(actual: np.ndarray, predicted: np.ndarray, classes: style.Names) -> "Figure":
-    """Draw the confusion matrix: counts as text, the error rate of each row as colour.
-
-    Parameters
-    ----------
-    actual, predicted
-        Labels ``[n]``.
-    classes
-        Class names, indexed by label.
-    """
+    """Draw the confusion matrix: counts as text, the error rate of each row as colour."""
     count = len(classes)
     table = np.zeros((count, count), int)
     np.add.at(table, (actual, predicted), 1)
@@ -65,16 +57,9 @@ def misclassified(
     probability: np.ndarray,
     classes: style.Names,
 ) -> "Figure":
-    """Draw the test images that the model misclassified with the highest probability.
+    """Draw the n ≥ 0 test images that the model misclassified with the highest probability.
 
-    Parameters
-    ----------
-    pictures
-        uint8 ``[n, h, w]``, highest probability first; n may be 0.
-    labels, predicted, probability
-        ``[n]`` actual class, predicted class and its probability.
-    classes
-        Class names, indexed by label.
+    ``probability`` is that of the ``predicted`` class, in falling order.
     """
     title = "Most confident misclassifications"
     if len(pictures) == 0:
@@ -106,11 +91,8 @@ def reliability(
 ) -> "Figure":
     """Draw the reliability diagram: accuracy against the probability of the predicted class.
 
-    Parameters
-    ----------
-    lower, count, confidence, accuracy
-        ``[bins]`` of equal width over [0, 1]: lower edge, number of images, mean probability and
-        accuracy (NaN for an empty bin).
+    ``[bins]`` of equal width over [0, 1]: lower edge, number of images, mean probability and
+    accuracy (NaN for an empty bin).
     """
     error = float(np.nansum(count * np.abs(accuracy - confidence)) / max(count.sum(), 1))
     subtitle = f"Expected calibration error {error:.4f}; below the diagonal: overconfident"

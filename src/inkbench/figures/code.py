@@ -21,14 +21,10 @@ def maps(
     tsne2: np.ndarray,
     tsne_rows: np.ndarray,
 ) -> "Figure":
-    """Scatter the codes by class: two raw dimensions, PCA and t-SNE.
+    """Scatter the codes ``[n, d]`` by class: two raw dimensions, PCA and t-SNE.
 
     Parameters
     ----------
-    codes
-        ``[n, d]``.
-    labels, classes
-        ``[n]``; class names, indexed by label.
     pca2, pca_explained
         ``[n, 2]`` principal components, ``[2]`` fractions of the variance they explain.
     tsne2, tsne_rows

@@ -37,12 +37,8 @@ def pareto(
         Dataset → its variants, a row of panels each: datasets are not comparable.
     metric
         Label of the quality metric.
-    higher_is_better
-        Direction of the metric.
     percent
         Whether the metric is a fraction, to be shown in per cent.
-    title
-        Title of the figure.
     """
     points = [point for group in groups.values() for point in group]
     costs = [cost for cost in _COSTS if any(getattr(point, cost) is not None for point in points)]

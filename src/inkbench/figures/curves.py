@@ -31,8 +31,6 @@ def training(
     history
         Columns of ``history.csv`` (``epoch``, ``loss``, ``val_loss``, …), ``[epochs]`` each; NaN
         where a phase of the training does not have the metric.
-    loss_name
-        Name of the loss.
     phases
         Boundary between two epochs → name of the training phase that begins there.
     """
@@ -116,12 +114,7 @@ def _epoch_axis(axes: "Axes") -> None:
 def overlaid(panels: dict[str, dict[str, tuple[np.ndarray, np.ndarray]]], title: str) -> "Figure":
     """Plot the validation curves of several variants in the same panels.
 
-    Parameters
-    ----------
-    panels
-        Metric → variant → (epochs ``[e]``, values ``[e]``).
-    title
-        Title of the figure.
+    ``panels`` are metric → variant → (epochs ``[e]``, values ``[e]``).
     """
     figure = style.canvas(max(6.4 * len(panels), 8), 4.6, title)
     names = sorted({variant for curves in panels.values() for variant in curves})

@@ -17,12 +17,8 @@ _SPLITS = {"train": style.TRAIN, "valid": style.BASELINE, "test": style.TEST}
 def class_histogram(counts: dict[str, dict[str, int]], unit: str, category: str) -> "Figure":
     """Draw the number of images of each class in each split.
 
-    Parameters
-    ----------
-    counts
-        Split → class → number; the key ``total`` is skipped.
-    unit, category
-        What is counted and by what: ``"images"`` by ``"class"``.
+    ``counts`` are split → class → number, where the key ``total`` is skipped; ``unit`` and
+    ``category`` say what is counted and by what: ``"images"`` by ``"class"``.
     """
     splits = [split for split in _SPLITS if split in counts]
     classes = [name for split in splits for name in counts[split] if name != "total"]
@@ -49,15 +45,7 @@ def class_histogram(counts: dict[str, dict[str, int]], unit: str, category: str)
 def page_sheet(
     noisy: Sequence[np.ndarray], clean: Sequence[np.ndarray], noise: Sequence[str]
 ) -> "Figure":
-    """Draw a noisy page of each kind above its clean page.
-
-    Parameters
-    ----------
-    noisy, clean
-        Pages uint8 ``[h, w]``, 255 = paper.
-    noise
-        Kind of noise of each page.
-    """
+    """Draw a noisy page (uint8 ``[h, w]``) of each kind of noise above its clean page."""
     first = {kind: noise.index(kind) for kind in pages.NOISE_KINDS if kind in noise}
     height, width = max(noisy[index].shape for index in first.values())
     column = 3.9 if len(first) > 1 else 7

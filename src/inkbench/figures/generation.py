@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @style.styled
 def samples(generated: np.ndarray) -> "Figure":
-    """Draw decoded samples from the prior: float ``[n, h, w]`` in [0, 1]."""
+    """Draw decoded samples from the prior."""
     columns = 16
     rows = len(generated) // columns
     subtitle = "Decoded from random draws of the standard normal distribution"
@@ -26,14 +26,7 @@ def samples(generated: np.ndarray) -> "Figure":
 def interpolations(frames: np.ndarray, labels: np.ndarray, classes: style.Names) -> "Figure":
     """Draw linear interpolations between the codes of two test images.
 
-    Parameters
-    ----------
-    frames
-        float ``[rows, steps, h, w]``.
-    labels
-        ``[rows, 2]`` classes of the first and the last frame.
-    classes
-        Class names, indexed by label.
+    ``frames`` are ``[rows, steps, h, w]``, ``labels`` ``[rows, 2]`` of the first and last frame.
     """
     rows, steps = frames.shape[:2]
     subtitle = "Decoded along the straight line between the codes of two test images"
@@ -49,12 +42,8 @@ def interpolations(frames: np.ndarray, labels: np.ndarray, classes: style.Names)
 def manifold(grid: np.ndarray, axis: np.ndarray) -> "Figure":
     """Draw the images decoded from a grid over a plane of the latent space.
 
-    Parameters
-    ----------
-    grid
-        float ``[s, s, h, w]``, rows by falling second coordinate.
-    axis
-        ``[s]`` coordinates, in standard deviations.
+    ``grid`` is ``[s, s, h, w]``, rows by falling second coordinate; ``axis`` has the coordinates
+    ``[s]`` in standard deviations.
     """
     height, width = grid.shape[2:]
     subtitle = "Decoded over the first two principal components of the code, in standard deviations"

@@ -90,17 +90,7 @@ def pick(images: np.ndarray, rows: np.ndarray) -> np.ndarray:
 def sample_sheet(
     images: np.ndarray, labels: np.ndarray, classes: style.Names, title: str
 ) -> "Figure":
-    """Draw eight examples of each class, a column per class.
-
-    Parameters
-    ----------
-    images, labels
-        uint8 ``[n, h, w]``, 255 = ink; ``[n]``.
-    classes
-        Class names, indexed by label.
-    title
-        Title of the figure.
-    """
+    """Draw eight examples of each class, a column per class."""
     rows = by_class(labels, len(classes), 8)
     figure = style.canvas(_CELL * len(classes) + 0.6, _CELL * len(rows) + 0.3, title)
     axes = figure.subplots()
@@ -117,17 +107,7 @@ def reconstructions(
     labels: np.ndarray,
     classes: style.Names,
 ) -> "Figure":
-    """Draw test images above their reconstructions, a column per class.
-
-    Parameters
-    ----------
-    inputs, targets
-        uint8 ``[n, h, w]``, often the same.
-    outputs
-        float ``[n, h, w]`` in [0, 1].
-    labels, classes
-        ``[n]`` class of each image; class names, indexed by label.
-    """
+    """Draw test images above their reconstructions, a column per class."""
     rows = by_class(labels, len(classes), 3)
     layers = {"original": targets, "reconstruction": outputs}
     if not _are_inputs(targets, inputs):
@@ -151,17 +131,7 @@ def reconstructions(
 def progress(
     inputs: np.ndarray, targets: np.ndarray, outputs: dict[int, np.ndarray], is_page: bool
 ) -> "Figure":
-    """Draw the outputs for validation images after several epochs.
-
-    Parameters
-    ----------
-    inputs, targets
-        uint8 ``[n, h, w]``.
-    outputs
-        Epoch → float ``[n, h, w]`` in [0, 1].
-    is_page
-        Whether 255 is paper (pages) and not ink (letters and digits).
-    """
+    """Draw the outputs (by epoch) for validation images."""
     rows = {f"epoch {epoch}": outputs[epoch] for epoch in sorted(outputs)}
     if _are_inputs(targets, inputs):
         rows = {"original": targets} | rows
@@ -183,14 +153,9 @@ def progress(
 def denoising(
     clean: np.ndarray, labels: np.ndarray, pairs: Mapping[str, Sequence[np.ndarray]]
 ) -> "Figure":
-    """Draw noisy, restored and clean images and the error, a panel per kind of noise.
+    """Draw noisy, restored and clean images and the error, one image of each class.
 
-    Parameters
-    ----------
-    clean, labels
-        uint8 ``[n, h, w]`` and their classes ``[n]``: one image of each class is drawn.
-    pairs
-        Kind of noise → (noisy uint8 ``[n, h, w]``, restored float ``[n, h, w]``).
+    ``pairs`` are kind of noise → (noisy, restored): a panel each.
     """
     shown = np.unique(labels, return_index=True)[1]
     names = ["noisy input", "restored", "clean target", "error"]

@@ -19,19 +19,7 @@ def results(
     classes: style.Names,
     generated: np.ndarray,
 ) -> "Figure":
-    """Draw a restored page, reconstructed letters and generated digits.
-
-    Parameters
-    ----------
-    page
-        A restored test page.
-    originals, reconstructions
-        Letters, uint8 and float in [0, 1], ``[n, h, w]``.
-    labels, classes
-        ``[n]`` classes of the letters; class names, indexed by label.
-    generated
-        float ``[m, h, w]``, digits decoded from prior samples.
-    """
+    """Draw a restored page, reconstructed letters and digits decoded from prior samples."""
     title = "Document restoration, image reconstruction and generation"
     figure = style.canvas(13, 7.0, title)
     top, bottom = figure.subfigures(2, 1, squeeze=False, height_ratios=[1.15, 1])[:, 0]

@@ -114,12 +114,7 @@ def by_noise(
 ) -> "Figure":
     """Plot the error of every test page by kind of noise, beside two baselines.
 
-    Parameters
-    ----------
-    noise
-        Kind of each page ``[n]``.
-    restored, noisy, background
-        RMSE ``[n]`` of the network, of the noisy input and of background division.
+    RMSE ``[n]`` of the network, of the noisy input and of background division.
     """
     kinds = [kind for kind in NOISE_KINDS if kind in set(noise)]
     subtitle = f"{len(restored)} pages, pixels in [0, 1]; bar: median"

@@ -29,10 +29,8 @@ def misread_loss(
         ``epoch`` (0: untrained), ``test_bce``, ``test_binary_accuracy``.
     minimum
         The loss of a perfect reconstruction.
-    originals
-        uint8 ``[n, h, w]``.
     outputs
-        Epoch → float ``[n, h, w]`` in [0, 1].
+        By epoch.
     """
     mosaic_width = _CELL * len(originals) + 1.2
     figure = style.canvas(
@@ -74,7 +72,7 @@ def misread_loss(
 def bytes_for_letters(blocks: Mapping[str, Mapping[str, np.ndarray]]) -> "Figure":
     """Draw the archive's bytes as the network saw them, and letters, which it never saw.
 
-    ``blocks`` are title → row name → images ``[n, h, w]``, uint8 or float in [0, 1].
+    ``blocks`` are title → row name → images.
     """
     count = max(len(row) for rows in blocks.values() for row in rows.values())
     figure = style.canvas(
@@ -106,8 +104,6 @@ def few_images(
         float ``[81]`` of 0 to 80 correctly classified images.
     interval
         Accuracies that hold 95 % of the samples.
-    published
-        Published accuracies.
     letters, as_published, fixed
         ``[k]`` names, and their accuracies with and without mirrored training images.
     """
@@ -158,7 +154,7 @@ def clipped(
     counts, untrained, edges
         Histogram of the outputs, after and before training, ``[b]`` and ``[b + 1]``.
     rows
-        Name → digits ``[n, h, w]``.
+        Name → digits.
     """
     figure = style.canvas(
         _WIDE,
@@ -188,13 +184,9 @@ def clipped(
 def pair(curve: Curve, rows: Mapping[str, np.ndarray]) -> "Figure":
     """Plot two models that train identically, and the regularised model that was intended.
 
-    Parameters
-    ----------
-    curve
-        ``images`` trained on; losses ``base``, ``sparse``, ``on``; largest weight differences
-        from Base ``difference``, ``difference_when_on``.
-    rows
-        Name → digits ``[n, h, w]``.
+    ``curve`` has the ``images`` trained on, the losses ``base``, ``sparse`` and ``on``, and the
+    largest weight differences from Base ``difference`` and ``difference_when_on``. ``rows`` are
+    name → digits.
     """
     most = float(np.abs(curve["difference"]).max())
     result = "all weights are equal" if most == 0 else f"weights differ by at most {most:.1e}"

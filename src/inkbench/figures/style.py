@@ -99,18 +99,8 @@ def canvas(width: float, height: float, title: str, subtitle: str = "") -> "Figu
 def save(figure: "Figure", path: Path, source: Source, alt: str) -> None:
     """Write a figure as PNG, atomically; the same arrays and library versions give the same bytes.
 
-    The PNG text chunks hold the title, the source and the alt text, which the report reads.
-
-    Parameters
-    ----------
-    figure
-        Created by `canvas`.
-    path
-        PNG file to write.
-    source
-        Text of the footer.
-    alt
-        Alternative text for screen readers.
+    ``figure`` is from `canvas`; ``alt`` is the text for screen readers. The PNG text chunks hold
+    title, source and alt text, which the report reads.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from PIL import Image, PngImagePlugin

@@ -45,14 +45,8 @@ def histograms(
 ) -> "Figure":
     """Draw a histogram of the weights of each layer.
 
-    Parameters
-    ----------
-    layers, sizes
-        ``[k]`` names and numbers of weights.
-    near_zero
-        ``[k]`` fractions of weights with ``|w| < 1e-3``.
-    edges, counts
-        ``[k, b + 1]`` and ``[k, b]``.
+    ``[k]`` names of layers, numbers of weights and fractions with ``|w| < 1e-3``; edges and counts
+    of their histograms, ``[k, b + 1]`` and ``[k, b]``.
     """
     columns = min(4, len(layers))
     rows = -(-len(layers) // columns)
