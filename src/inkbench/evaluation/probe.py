@@ -8,10 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-NEIGHBOURS = 5
 STRENGTHS = (0.01, 0.1, 1.0, 10.0)  # inverse regularisation, chosen on the validation part
 MAX_FEATURES = 512  # wider features are reduced to principal components
-COMPONENTS = 128
+_COMPONENTS = 128
 _PCA_ROWS = 4000  # enough for 128 components, in a tenth of the time
 
 
@@ -30,8 +29,7 @@ def accuracies(train: Labelled, valid: Labelled, test: Labelled) -> tuple[float,
     layers using linear classifier probes*, 2017) with the strength of `STRENGTHS` that has the
     best validation accuracy. The five nearest neighbours by Euclidean distance have equal weight.
     Features are centred and divided by one common factor, which does not amplify units that
-    hardly vary. More than `MAX_FEATURES` features are first reduced to `COMPONENTS` principal
-    components.
+    hardly vary. More than `MAX_FEATURES` features are first reduced to 128 principal components.
     """
     from threadpoolctl import threadpool_limits
 
@@ -48,7 +46,7 @@ def _reduced(*parts: Labelled) -> list[Labelled]:
     from sklearn.decomposition import PCA
 
     sample = parts[0].features[:_PCA_ROWS]
-    components = min(COMPONENTS, len(sample))
+    components = min(_COMPONENTS, len(sample))
     pca = PCA(components, svd_solver="randomized", iterated_power=3, random_state=0).fit(sample)
     return [Labelled(pca.transform(part.features), part.labels) for part in parts]
 
@@ -79,6 +77,6 @@ def _probe(train: Labelled, valid: Labelled, test: Labelled) -> float:
 def _neighbours(train: Labelled, test: Labelled) -> float:
     from sklearn.neighbors import KNeighborsClassifier
 
-    nearest = KNeighborsClassifier(min(NEIGHBOURS, len(train.labels)), algorithm="brute")
+    nearest = KNeighborsClassifier(min(5, len(train.labels)), algorithm="brute")
     nearest.fit(train.features, train.labels)
     return float(nearest.score(test.features, test.labels))

@@ -6,13 +6,9 @@ TSNE_ROWS = 1000
 
 
 def pca2(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """First two principal components of codes ``[n, d]``.
+    """First two principal components of codes ``[n, d]``, and their fractions of the variance.
 
-    Returns
-    -------
-    points, explained
-        float32 ``[n, 2]``; float32 ``[2]``, their fractions of the variance. Zero for a missing
-        second dimension or codes without variance.
+    Both are float32, ``[n, 2]`` and ``[2]``, and zero for a missing second dimension or variance.
     """
     from sklearn.decomposition import PCA
 

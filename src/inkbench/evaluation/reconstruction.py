@@ -14,10 +14,10 @@ from inkbench.params import Noise, Variant
 from inkbench.prediction import Predictor
 
 # Largest samples, in images.
-GAP_IMAGES = 5000  # of the training part, for `train_bce`
-PROBE_TRAIN = 15_000
-PROBE_VALID = 2000
-SSIM_IMAGES = 2000
+_GAP_IMAGES = 5000  # of the training part, for `train_bce`
+_PROBE_TRAIN = 15_000
+_PROBE_VALID = 2000
+_SSIM_IMAGES = 2000
 _SHOWN_PER_CLASS = 3
 _CODES_SHOWN = 2000
 _DIMENSIONS_SHOWN = 512
@@ -43,23 +43,24 @@ class Reconstructed(NamedTuple):
 
 
 def evaluate(variant: Variant, model: Predictor, parts: Parts) -> Results:
-    """Evaluate an autoencoder; ``docs/metrics.md`` defines the metrics.
-
-    Raises
-    ------
-    InkbenchError
-        If the outputs have the wrong shape, are not finite or are outside [0, 1].
-    """
+    """Evaluate an autoencoder; `InkbenchError` if its outputs are invalid, see `checks`."""
     test = parts.test
     inputs = _corrupted(test.images, variant.noise)
     targets = fidelity.to_float(test.images, variant.binarise)
     tested = Reconstructed(inputs, targets, _checked_outputs(model, inputs))
     shown = _first_of_each_class(test.labels, _SHOWN_PER_CLASS)
 
-    metrics = _fidelity(tested)
+    metrics: dict[str, Metric] = {**_fidelity(tested)}
     metrics["train_bce"] = _train_bce(variant, model, parts.train, len(targets))
     metrics["generalisation_gap_bce"] = metrics["test_bce"] - metrics["train_bce"]
-    results = Results({**metrics}, {"samples.npz": _samples(tested, shown, parts)})
+    samples = {
+        "classes": np.array(parts.classes),
+        "inputs": inputs[shown],
+        "labels": test.labels[shown],
+        "reconstructions": tested.outputs[shown].astype(np.float16),
+        "targets": np.rint(targets[shown] * 255).astype(np.uint8),
+    }
+    results = Results(metrics, {"samples.npz": samples})
     if variant.noise != Noise():
         results |= _denoising(variant, model, parts, tested, shown)
     results |= _code(model, parts)
@@ -88,19 +89,9 @@ def _first_of_each_class(labels: np.ndarray, count: int) -> np.ndarray:
     return np.concatenate([np.flatnonzero(labels == k)[:count] for k in np.unique(labels)])
 
 
-def _samples(tested: Reconstructed, shown: np.ndarray, parts: Parts) -> dict[str, np.ndarray]:
-    return {
-        "classes": np.array(parts.classes),
-        "inputs": tested.inputs[shown],
-        "labels": parts.test.labels[shown],
-        "reconstructions": tested.outputs[shown].astype(np.float16),
-        "targets": np.rint(tested.targets[shown] * 255).astype(np.uint8),
-    }
-
-
 def _fidelity(tested: Reconstructed) -> dict[str, float]:
     pair = tested.targets, tested.outputs
-    sample = _shuffled_rows(len(tested.targets))[:SSIM_IMAGES]
+    sample = _shuffled_rows(len(tested.targets))[:_SSIM_IMAGES]
     return {
         "test_bce": fidelity.bce(*pair),
         "test_binary_accuracy": fidelity.binary_accuracy(*pair),
@@ -123,7 +114,7 @@ def _sample(images: Images, count: int) -> Images:
 def _train_bce(variant: Variant, model: Predictor, train: Images, n_test: int) -> float:
     """Loss on at most ``n_test`` training images, without augmentation."""
     trained_on = train.images[: variant.train_limit]
-    sample = trained_on[_shuffled_rows(len(trained_on))[: min(n_test, GAP_IMAGES)]]
+    sample = trained_on[_shuffled_rows(len(trained_on))[: min(n_test, _GAP_IMAGES)]]
     outputs = _checked_outputs(model, _corrupted(sample, variant.noise))
     return fidelity.bce(fidelity.to_float(sample, variant.binarise), outputs)
 
@@ -133,7 +124,9 @@ def _denoising(
 ) -> Results:
     """PSNR before and after denoising, for the training's noise and for each kind alone."""
     metrics: dict[str, Metric] = {}
-    kinds = _kinds(variant.noise)
+    kinds = {kind: Noise(**{kind: strength}) for kind, strength in variant.noise if strength}
+    if len(kinds) == 2:
+        kinds["both"] = variant.noise
     arrays = {
         "classes": np.array(parts.classes),
         "clean": parts.test.images[shown],
@@ -159,19 +152,9 @@ def _denoising(
     return Results(metrics, {"denoising.npz": arrays})
 
 
-def _kinds(noise: Noise) -> dict[str, Noise]:
-    """Each kind of noise alone and, if there are two, both together."""
-    kinds = {
-        kind: Noise(**{kind: strength})
-        for kind in ("gaussian", "salt_pepper")
-        if (strength := getattr(noise, kind))
-    }
-    return kinds | {"both": noise} if len(kinds) == 2 else kinds
-
-
 def _code(model: Predictor, parts: Parts) -> Results:
     """How well the code, and the pixels, predict the class; and the arrays of ``codes.npz``."""
-    samples = _sample(parts.train, PROBE_TRAIN), _sample(parts.valid, PROBE_VALID), parts.test
+    samples = _sample(parts.train, _PROBE_TRAIN), _sample(parts.valid, _PROBE_VALID), parts.test
     labels = [sample.labels for sample in samples]
     codes = [model.codes(sample.images) for sample in samples]
     for part in codes:

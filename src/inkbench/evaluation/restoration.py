@@ -17,22 +17,13 @@ from inkbench.evaluation.results import Table
 
 @dataclass(frozen=True)
 class Restored:
-    """A test page and its restoration.
-
-    Attributes
-    ----------
-    page
-        Noisy and clean page, uint8.
-    clean, output, noisy, divided
-        float32 ``[h, w]`` in [0, 1]: the target, the restorer's output, and two baselines: the
-        noisy input and the page divided by its background (`without_background`).
-    """
+    """A test page and, as float32 ``[h, w]`` in [0, 1], its restoration and two baselines."""
 
     page: Page
     clean: np.ndarray
     output: np.ndarray
     noisy: np.ndarray
-    divided: np.ndarray
+    divided: np.ndarray  # by its background, see `without_background`
 
     @classmethod
     def by(cls, restore: Callable[[np.ndarray], np.ndarray], page: Page) -> "Restored":

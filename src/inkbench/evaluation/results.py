@@ -23,17 +23,7 @@ class Table:
 
 @dataclass
 class Results:
-    """Metrics of one variant, and the files of its evaluation folder.
-
-    Attributes
-    ----------
-    metrics
-        Flat: name → number or string.
-    arrays
-        Name of an ``.npz`` file → its arrays.
-    tables
-        Name of a ``.csv`` file → its table.
-    """
+    """Metrics of one variant, and the ``.npz`` and ``.csv`` files of its evaluation folder."""
 
     metrics: dict[str, Metric] = field(default_factory=dict)
     arrays: dict[str, Mapping[str, np.ndarray]] = field(default_factory=dict)
@@ -55,12 +45,7 @@ class Results:
     def write(self, name: str) -> None:
         """Write ``metrics/<name>.json`` and ``evaluations/<name>/``.
 
-        A failure leaves the files of an earlier evaluation untouched.
-
-        Raises
-        ------
-        InkbenchError
-            If the disk is full or not writable.
+        A failure, such as a full disk (`InkbenchError`), leaves earlier files untouched.
         """
         path = layout.metrics(name)
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -18,17 +18,9 @@ from inkbench.prediction import Predictor
 
 
 def load_training_card(name: str) -> tuple[Variant, dict[str, Any]]:
-    """Read ``models/<name>/train.json``.
+    """Read ``models/<name>/train.json``: the variant as it was trained, and the whole card.
 
-    Returns
-    -------
-    tuple
-        The variant as it was trained, and the whole card.
-
-    Raises
-    ------
-    InkbenchError
-        If the variant is unknown, its model is missing or the card is damaged.
+    `InkbenchError` if the variant is unknown, its model is missing or the card is damaged.
     """
     path = layout.training_card(name)
     folder = layout.model_folder("")
@@ -67,8 +59,6 @@ def evaluate(
     ----------
     variant, card
         From `load_training_card`.
-    model
-        The trained model.
     steps
         Classifiers from earlier steps of the training, by name; their accuracy is reported too.
 

@@ -6,7 +6,6 @@ import numpy as np
 
 from inkbench.evaluation.fidelity import image_nats
 
-ACTIVE_VARIANCE = 0.01
 _PRIOR_SAMPLES = 64
 _PAIRS = 8
 _STEPS = 10
@@ -33,14 +32,8 @@ def bound(
 ) -> dict[str, float]:
     """Negative evidence lower bound and its two terms, in nats per image.
 
-    Parameters
-    ----------
-    targets
-        ``[n, h, w]``, pixels 0 or 1.
-    decoded
-        The decoder's ink probability ``[n, h, w]`` for one `sample` of each posterior.
-    mean, log_var
-        Posterior of each image, ``[n, d]``.
+    ``targets`` are 0 or 1; ``decoded`` is the decoder's ink probability for one `sample` of each
+    posterior (``mean``, ``log_var``).
     """
     reconstruction = float(image_nats(targets, decoded).mean())
     divergence = float(kl_per_unit(mean, log_var).sum())
@@ -52,11 +45,11 @@ def bound(
 
 
 def active_units(mean: np.ndarray) -> np.ndarray:
-    """Whether the variance of a unit's mean over images exceeds `ACTIVE_VARIANCE`, bool ``[d]``.
+    """Whether the variance of a unit's mean over images exceeds 0.01, bool ``[d]``.
 
     Burda, Grosse & Salakhutdinov, *Importance Weighted Autoencoders* (2016), section 5.2.
     """
-    return mean.var(axis=0, dtype=np.float64) > ACTIVE_VARIANCE
+    return mean.var(axis=0, dtype=np.float64) > 0.01
 
 
 def prior_codes(size: int) -> np.ndarray:
@@ -67,10 +60,7 @@ def prior_codes(size: int) -> np.ndarray:
 def interpolations(mean: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Interpolate linearly from the first image of each class to that of the next class.
 
-    Returns
-    -------
-    tuple of numpy.ndarray
-        Codes float32 ``[r, 10, d]``, and the labels at both ends, uint8 ``[r, 2]``; r ≤ 8.
+    Returns codes float32 ``[r, 10, d]``, and the labels at both ends, uint8 ``[r, 2]``; r ≤ 8.
     """
     present, first = np.unique(labels, return_index=True)
     ends = np.stack([first, np.roll(first, -1)], axis=1)[:_PAIRS]
@@ -87,11 +77,8 @@ def manifold(mean: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     code, the grid spans the two principal axes of the test codes about their mean, scaled by the
     standard deviation along each.
 
-    Returns
-    -------
-    tuple of numpy.ndarray
-        Codes float32 ``[20, 20, d]``: the second coordinate decreases along the rows, the first
-        increases along the columns; and the 20 quantiles, float32.
+    Returns codes float32 ``[20, 20, d]``: the second coordinate decreases along the rows, the
+    first increases along the columns; and the 20 quantiles, float32.
     """
     levels = np.linspace(0.05, 0.95, _GRID_SIDE)
     quantiles = np.array([NormalDist().inv_cdf(level) for level in levels], np.float32)

@@ -91,8 +91,8 @@ def reliability(
 ) -> "Figure":
     """Draw the reliability diagram: accuracy against the probability of the predicted class.
 
-    ``[bins]`` of equal width over [0, 1]: lower edge, number of images, mean probability and
-    accuracy (NaN for an empty bin).
+    All are ``[bins]`` of equal width over [0, 1]; ``confidence`` is the mean probability, like
+    ``accuracy`` NaN for an empty bin.
     """
     error = float(np.nansum(count * np.abs(accuracy - confidence)) / max(count.sum(), 1))
     subtitle = f"Expected calibration error {error:.4f}; below the diagonal: overconfident"

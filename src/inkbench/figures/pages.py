@@ -114,7 +114,7 @@ def by_noise(
 ) -> "Figure":
     """Plot the error of every test page by kind of noise, beside two baselines.
 
-    RMSE ``[n]`` of the network, of the noisy input and of background division.
+    ``restored``, ``noisy`` and ``background`` are RMSE ``[n]``.
     """
     kinds = [kind for kind in NOISE_KINDS if kind in set(noise)]
     subtitle = f"{len(restored)} pages, pixels in [0, 1]; bar: median"

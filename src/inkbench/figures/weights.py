@@ -45,8 +45,8 @@ def histograms(
 ) -> "Figure":
     """Draw a histogram of the weights of each layer.
 
-    ``[k]`` names of layers, numbers of weights and fractions with ``|w| < 1e-3``; edges and counts
-    of their histograms, ``[k, b + 1]`` and ``[k, b]``.
+    ``sizes`` ``[k]`` are numbers of weights, ``near_zero`` ``[k]`` fractions of ``|w| < 1e-3``,
+    ``edges`` ``[k, b + 1]`` and ``counts`` ``[k, b]`` the histograms.
     """
     columns = min(4, len(layers))
     rows = -(-len(layers) // columns)
