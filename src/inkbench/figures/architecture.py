@@ -42,13 +42,7 @@ class Layer:
 
 
 def layers_of(path: Path, rerun: str) -> list[Layer]:
-    """Layers of a functional model in order, with small layers folded into the one before.
-
-    Raises
-    ------
-    InkbenchError
-        If the file is missing or not a functional Keras model.
-    """
+    """Layers of a functional model in order, with small layers folded into the one before."""
     try:
         with zipfile.ZipFile(path) as archive:
             config = json.loads(archive.read("config.json"))["config"]

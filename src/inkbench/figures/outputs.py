@@ -121,13 +121,7 @@ class VariantOutputs:
 
 
 def open_variant(name: str) -> VariantOutputs:
-    """Open the outputs of a trained and evaluated variant.
-
-    Raises
-    ------
-    InkbenchError
-        If there are none, or its ``train.json`` is incomplete.
-    """
+    """Open the outputs of a variant; `InkbenchError` if it is not trained and evaluated."""
     path = layout.training_card(name)
     card = read_record(path, "train", name, "variant", "data_source", "dataset")
     if not layout.evaluation(name).is_dir():

@@ -86,8 +86,6 @@ def train(
     record
         Called nine times, from before the first batch to after the last, with the number of
         images shown so far.
-    name
-        Label of the progress bar.
     """
     import keras
     import tensorflow as tf

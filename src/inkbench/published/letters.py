@@ -54,17 +54,8 @@ def tiles(limit: int) -> np.ndarray:
     """Read the archive as if it were a gzipped IDX file of images, as the script did.
 
     The script decompresses the file, skips the 16 bytes of an IDX header and cuts the rest, tar
-    headers and compressed PNG data, into images.
-
-    Returns
-    -------
-    numpy.ndarray
-        uint8 ``[n, 28, 28]``, n at most ``limit``.
-
-    Raises
-    ------
-    InkbenchError
-        If the archive is damaged or too small.
+    headers and compressed PNG data, into at most ``limit`` images: uint8 ``[n, 28, 28]``.
+    `InkbenchError` if the archive is damaged or too small.
     """
     path, size = archive(), _SIDE * _SIDE
     try:

@@ -17,14 +17,11 @@ _BINS, _RANGE = 60, (-1, 2)  # of the histogram of outputs
 def reproduce(settings: Published) -> Results:
     """Train the Base network as published, then for as long with the missing sigmoid.
 
-    Returns
-    -------
-    Results
-        ``test_binary_accuracy`` and ``test_bce`` are the published quantities after ``epochs`` of
-        ``published_epochs``; ``mended_…`` the same with a sigmoid; ``outputs_without_gradient``
-        the fraction of test pixels that the loss clips, ``…_untrained`` before training.
-        ``curve.csv`` has the metrics by images shown; ``samples.npz`` a digit of each class and
-        the histogram of the outputs.
+    ``test_binary_accuracy`` and ``test_bce`` are the published quantities after ``epochs`` of
+    ``published_epochs``; ``mended_…`` the same with a sigmoid; ``outputs_without_gradient`` the
+    fraction of test pixels that the loss clips, ``…_untrained`` before training. ``curve.csv`` has
+    the metrics by images shown; ``samples.npz`` a digit of each class and the histogram of the
+    outputs.
     """
     import keras
 

@@ -10,21 +10,17 @@ from inkbench.evaluation.results import Results, Table
 from inkbench.params import Published
 from inkbench.published import digits
 
-L1, DROPOUT = 0.05, 0.3
 PUBLISHED = 0.984
 
 
 def reproduce(settings: Published) -> Results:
     """Train Base and Sparse as published from the same weights, then Sparse with its regularisers.
 
-    Returns
-    -------
-    Results
-        ``largest_weight_difference`` between Base and Sparse as published, which is 0, and
-        ``…_when_on`` between Base and the network with working regularisers. ``weights_…`` are
-        hashes of all weights; ``base_…``, ``sparse_…`` and ``on_…`` the test metrics of the three.
-        ``curve.csv`` has losses and differences by images shown; ``samples.npz`` a digit of each
-        class from each of the three.
+    ``largest_weight_difference`` is that between Base and Sparse as published, which is 0, and
+    ``…_when_on`` between Base and the network with working regularisers. ``weights_…`` are hashes
+    of all weights; ``base_…``, ``sparse_…`` and ``on_…`` the test metrics of the three.
+    ``curve.csv`` has losses and differences by images shown; ``samples.npz`` a digit of each class
+    from each of the three.
     """
     import keras
 
@@ -38,7 +34,7 @@ def reproduce(settings: Published) -> Results:
     metrics = digits.shared_metrics(data, base, PUBLISHED)
     samples = {"targets": data.test[shown]}
     for name, regularised in (("base", False), ("sparse", False), ("on", True)):
-        model = base if name == "base" else digits.build(settings, True, l1=L1, dropout=DROPOUT)
+        model = base if name == "base" else digits.build(settings, True, l1=0.05, dropout=0.3)
         model.set_weights(initial)
         curve: list[list[float]] = []
         curves.append(curve)

@@ -39,13 +39,10 @@ class Folders(NamedTuple):
 def reproduce(settings: Published) -> Results:
     """Train Model 3 as published, and once without mirroring and with a softmax head.
 
-    Returns
-    -------
-    Results
-        ``accuracy_of_80`` is the published quantity. Given ``validation_accuracy``, 95 % of the
-        samples of 80 images score between ``draws_low`` and ``draws_high``. ``test_accuracy`` and
-        ``mended_accuracy`` use all images that were not trained on. ``draws.csv`` has the
-        probability of each number of correct images; ``letters.csv`` the accuracy of each letter.
+    ``accuracy_of_80`` is the published quantity. Given ``validation_accuracy``, 95 % of the samples
+    of 80 images score between ``draws_low`` and ``draws_high``. ``test_accuracy`` and
+    ``mended_accuracy`` use all images that were not trained on. ``draws.csv`` has the probability
+    of each number of correct images; ``letters.csv`` the accuracy of each letter.
     """
     data = letters.read(settings.train_limit)
     rng = np.random.default_rng(settings.seed)
@@ -104,12 +101,8 @@ def split(data: Letters, rng: np.random.Generator) -> Folders:
 def spread(correct: int, count: int) -> tuple[float, float, np.ndarray]:
     """Distribution of the accuracy of 80 images drawn from ``count``, ``correct`` of them correct.
 
-    Returns
-    -------
-    low, high
-        Interval that holds 95 % of the draws (hypergeometric: without replacement).
-    probabilities
-        float ``[81]``, of 0 to 80 correct images.
+    Returns both ends of the interval that holds 95 % of the draws (hypergeometric: without
+    replacement), and the probabilities of 0 to 80 correct images.
     """
     from scipy.stats import hypergeom
 

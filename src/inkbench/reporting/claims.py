@@ -105,17 +105,10 @@ def _claim(
         evidence = reproduction.fill(row["evidence"])
     elif "reproduction" not in row:
         ours = _number(entries, row.get("ours"))
-    return Claim(
-        row["claim"],
-        row["published"],
-        row["measured"],
-        row["explanation"],
-        ours,
-        _number(entries, row.get("recommended")),
-        row["figure"],
-        reproduction,
-        evidence,
-    )
+    keys = ("claim", "published", "measured", "explanation", "figure")
+    texts = {key: row[key] for key in keys} | {"evidence": evidence}
+    recommended = _number(entries, row.get("recommended"))
+    return Claim(ours=ours, recommended=recommended, reproduction=reproduction, **texts)
 
 
 def _number(entries: Mapping[str, Entry], wanted: dict[str, str] | None) -> Number | None:

@@ -155,13 +155,7 @@ def result(name: str) -> Result:
 
 
 def costs_of(name: str) -> dict[str, float]:
-    """Training costs of a variant in `layout.COSTS`, empty if unknown.
-
-    Raises
-    ------
-    InkbenchError
-        If the file is broken.
-    """
+    """Training costs of a variant in `layout.COSTS`, empty if unknown."""
     if not layout.COSTS.exists():
         return {}
     table = Outputs(layout.COSTS.parent, "python benchmarks/costs.py")
@@ -209,7 +203,5 @@ def _rank(stem: str) -> tuple[int, str]:
 def dataset_cards() -> dict[str, dict[str, Any]]:
     """``dataset.json`` of every processed dataset, by name."""
     paths = sorted(layout.processed("").glob(f"*/{layout.dataset_card('').name}"))
-    return {
-        path.parent.name: records.record(path, f"dvc repro preprocess@{path.parent.name}")
-        for path in paths
-    }
+    names = [path.parent.name for path in paths]
+    return {name: read_record(layout.dataset_card(name), "preprocess", name) for name in names}

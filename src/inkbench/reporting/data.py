@@ -12,10 +12,7 @@ from inkbench.reporting.collect import Result
 def write(results: Sequence[Result], folder: Path) -> dict[str, list[str]]:
     """Write ``loss/V.csv``, ``accuracy/V.csv`` (epoch, training, validation), ``confusion/V.csv``.
 
-    Returns
-    -------
-    dict
-        Variant → its files, relative to ``folder``; only classifiers have a confusion table.
+    Returns the files of each variant; only classifiers have a confusion table.
     """
     for kind in ("loss", "accuracy", "confusion"):
         (folder / kind).mkdir(parents=True)

@@ -11,13 +11,7 @@ from inkbench.reporting.collect import Entry
 
 
 def write(path: Path = layout.PICTURE) -> None:
-    """Draw the figure from ``evaluations/`` of the best variants.
-
-    Raises
-    ------
-    InkbenchError
-        If one of the three parts has no evaluated variant.
-    """
+    """Draw the figure from ``evaluations/`` of the best variants."""
     results = collect.results()
     pages = _best(results, "restoration", "documents", "pages.npz")
     letters = _best(results, "reconstruction", "notmnist", "samples.npz")

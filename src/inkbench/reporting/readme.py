@@ -15,25 +15,9 @@ START, END = "<!-- results:start -->", "<!-- results:end -->"
 
 
 def update(path: Path = layout.README, check: bool = False) -> bool:
-    """Rewrite the text between the two markers of a README.
+    """Rewrite the text between the two markers of a README; return whether it changed.
 
-    Parameters
-    ----------
-    path
-        The README.
-    check
-        Write nothing; raise if the tables do not match ``metrics/``.
-
-    Returns
-    -------
-    bool
-        Whether the file changed.
-
-    Raises
-    ------
-    InkbenchError
-        If the file or a marker is missing, if there are no metrics, or, with ``check``, if the
-        tables are out of date.
+    With ``check``, write nothing and raise `InkbenchError` if the tables are out of date.
     """
     before, old, after = _split(path)
     new = f"\n{tables(entries(), reproductions())}\n"
@@ -112,16 +96,10 @@ def _leaderboard(board: Board) -> str:
 
 def _published(published: Sequence[Claim]) -> str:
     heads = ["claim", "published", "what it measured", "our reproduction", "recommended metric"]
-    rows = [
-        [
-            claim.claim,
-            claim.published,
-            claim.measured,
-            _number(claim.ours, claim.reproduction),
-            _number(claim.recommended),
-        ]
-        for claim in published
-    ]
+    rows = []
+    for claim in published:
+        ours, recommended = _number(claim.ours, claim.reproduction), _number(claim.recommended)
+        rows.append([claim.claim, claim.published, claim.measured, ours, recommended])
     return _markdown(heads, rows, "---")
 
 

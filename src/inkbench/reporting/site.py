@@ -14,23 +14,10 @@ _TEMPLATES = Path(__file__).with_name("templates")
 
 
 def render(folder: Path) -> list[str]:
-    """Write the report into an empty folder.
+    """Write the report into an empty folder; return the pages' paths relative to it.
 
-    Parameters
-    ----------
-    folder
-        Folder for ``index.html``, ``published.html``, ``variants/``, ``datasets/``, ``figures/``
-        and ``data/``.
-
-    Returns
-    -------
-    list of str
-        Paths of the pages, relative to ``folder``.
-
-    Raises
-    ------
-    InkbenchError
-        If an input is missing or broken.
+    The folder gets ``index.html``, ``published.html``, ``variants/``, ``datasets/``, ``figures/``
+    and ``data/``. `InkbenchError` if an input is missing or broken.
     """
     results = collect.results()
     cards = collect.dataset_cards()
