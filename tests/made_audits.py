@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from made_evaluations import write_csv
 from made_images import DIGITS, LETTERS, glyphs
+from made_results import write_csv
 
 METRICS = {
     "notmnist-basic": {

@@ -3,6 +3,8 @@
 It has a variant of every kind and small files in the documented forms.
 """
 
+import contextlib
+import csv
 import io
 import json
 import zipfile
@@ -11,51 +13,50 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from fake_models import FakeModel, probabilities
+from helpers import ROOT
+from inkbench import layout, params
 from inkbench.datasets.common import store
-from made_evaluations import WRITERS, write_csv
+from inkbench.evaluation import suite
+from inkbench.params import Variant
 from made_images import DIGITS, LETTERS, PAGES, SIDE, glyphs, page
 
 _PAGE_SCALE = 0.3  # of the real size
-_BASE = {"epochs": 4, "batch_size": 128, "learning_rate": 0.002, "schedule": "cosine", "seed": 42}
-_LOSSES = {"reconstruction": "bce", "classification": "cross_entropy", "restoration": "mse"}
-
-
-def _block(dataset: str, task: str, family: str, **settings: object) -> dict:
-    block = {"dataset": dataset, "task": task, "family": family, "loss": _LOSSES[task]}
-    return _BASE | block | settings
-
-
-_NOISE = {"gaussian": 0.5, "salt_pepper": 0.1}
-_PATCHES = {"size": 64, "per_page": 48}
-VARIANTS = {
-    "notmnist-dense-ae": _block("notmnist", "reconstruction", "dense_autoencoder"),
-    "notmnist-cnn": _block("notmnist", "classification", "cnn"),
-    "notmnist-resnet": _block("notmnist", "classification", "resnet", augment={"shift": 2}),
-    "notmnist-stacked-logreg": _block(
-        "notmnist", "classification", "stacked_logreg", pretrain_epochs=2
-    ),
-    "mnist-conv-ae": _block("mnist", "reconstruction", "strided_autoencoder", binarise=True),
-    "mnist-denoising-ae": _block("mnist", "reconstruction", "strided_autoencoder", noise=_NOISE),
-    "mnist-vae": _block("mnist", "reconstruction", "vae", loss="bernoulli_nats", binarise=True),
-    "documents-conv-ae": _block("documents", "restoration", "page_autoencoder", patches=_PATCHES),
-    "documents-unet": _block("documents", "restoration", "unet", patches=_PATCHES),
-}
+_NAMES = (
+    "notmnist-dense-ae",
+    "notmnist-cnn",
+    "notmnist-resnet",
+    "notmnist-stacked-logreg",
+    "mnist-conv-ae",
+    "mnist-denoising-ae",
+    "mnist-vae",
+    "documents-conv-ae",
+    "documents-unet",
+)
+VARIANTS = {name: params.load(ROOT / "params.yaml").train[name] for name in _NAMES}
 
 
 def write(root: Path, data_source: str) -> Path:
     """Write ``data/processed``, ``models``, ``evaluations``, ``metrics`` and the costs."""
-    for dataset, classes in {"notmnist": LETTERS, "mnist": DIGITS, "documents": []}.items():
-        _dataset(root / "data/processed" / dataset, dataset, classes, data_source)
-    (root / "metrics").mkdir()
-    for number, (name, block) in enumerate(VARIANTS.items()):
-        _variant(root, name, block, data_source, np.random.default_rng(number))
-    (root / "benchmarks").mkdir()
-    costs = [
-        [name, 30.5 * (i + 1), 812, 1904, "cpu", "float32", 2] for i, name in enumerate(VARIANTS)
-    ]
-    columns = "variant,seconds,images_per_second,peak_memory_mb,device,precision,threads"
-    write_csv(root / "benchmarks/costs.csv", columns.split(","), costs)
+    with contextlib.chdir(root):
+        for dataset, classes in {"notmnist": LETTERS, "mnist": DIGITS, "documents": []}.items():
+            _dataset(layout.processed(dataset), dataset, classes, data_source)
+        for number, (name, variant) in enumerate(VARIANTS.items()):
+            _variant(name, variant, data_source, np.random.default_rng(number))
+        layout.COSTS.parent.mkdir()
+        columns = "variant,seconds,images_per_second,peak_memory_mb,device,precision,threads"
+        costs = [
+            [name, 30.5 * (i + 1), 812, 1904, "cpu", "float32", 2]
+            for i, name in enumerate(VARIANTS)
+        ]
+        write_csv(layout.COSTS, columns.split(","), costs)
     return root
+
+
+def write_csv(path: Path, columns: list[str], rows: list) -> None:
+    """Write a table."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file, lineterminator="\n").writerows([columns, *rows])
 
 
 def _dataset(folder: Path, dataset: str, classes: list[str], data_source: str) -> None:
@@ -94,28 +95,36 @@ def _page(index: int, rng: np.random.Generator) -> store.Page:
     return store.Page(str(index), noisy, clean, PAGES[index % len(PAGES)], index)
 
 
-def _variant(root: Path, name: str, block: dict, source: str, rng: np.random.Generator) -> None:
-    model, evaluation = root / "models" / name, root / "evaluations" / name
-    model.mkdir(parents=True)
-    evaluation.mkdir(parents=True)
+def _variant(name: str, variant: Variant, source: str, rng: np.random.Generator) -> None:
+    """Write the outputs of training, and those of an evaluation of a model without a network."""
+    layout.model_folder(name).mkdir(parents=True)
     parameters = int(10 ** rng.uniform(4.5, 6.2))
     card = {
-        "variant": block,
-        "dataset": block["dataset"],
+        "variant": variant.model_dump(mode="json"),
+        "dataset": variant.dataset,
         "data_source": source,
         "precision": "bfloat16",
         "threads": 2,
         "device": "cpu",
         "parameters": parameters,
         "n_train": 14979,
-        "epochs": block["epochs"],
+        "epochs": variant.epochs,
     }
-    (model / "train.json").write_text(json.dumps(card))
-    _model(model / "model.keras", parameters)
-    _history(model / "history.csv", block, rng)
-    metrics = WRITERS[block["task"]](model, evaluation, block, rng, _PAGE_SCALE)
-    metrics |= {"data_source": source, "parameters": parameters, "n_test": 3745}
-    (root / f"metrics/{name}.json").write_text(json.dumps(metrics, sort_keys=True, indent=2))
+    layout.training_card(name).write_text(json.dumps(card))
+    _model(layout.model(name), parameters)
+    _history(layout.history(name), variant, rng)
+    model = FakeModel(is_variational=variant.family == "vae", error=rng.uniform(0, 0.1))
+    if variant.task == "restoration":
+        images = np.stack([page(rng, 0.5, tall=True)[1][:64, :64] for _ in range(8)])
+    else:
+        test = store.load_images(variant.dataset, "test")
+        images = test.images[::5]
+    if variant.task == "classification":
+        model.fixed_outputs = probabilities(test.labels, wrong=12)
+    if variant.task != "classification" or variant.pretrain_epochs:
+        outputs = {f"outputs_{epoch}": images / np.float16(255 * epoch) for epoch in (1, 2)}
+        np.savez(layout.snapshots(name), inputs=images, targets=images // 2, **outputs)
+    suite.evaluate(variant, card, model).write(name)
 
 
 def _model(path: Path, parameters: int) -> None:
@@ -149,15 +158,15 @@ def _model(path: Path, parameters: int) -> None:
         archive.writestr("model.weights.h5", weights.getvalue())
 
 
-def _history(path: Path, block: dict, rng: np.random.Generator) -> None:
-    metric = "accuracy" if block["task"] == "classification" else "binary_accuracy"
-    pretrained = block.get("pretrain_epochs", 0)
+def _history(path: Path, variant: Variant, rng: np.random.Generator) -> None:
+    metric = "accuracy" if variant.task == "classification" else "binary_accuracy"
+    pretrained = variant.pretrain_epochs
     columns = ["epoch", "loss", metric, "val_loss", f"val_{metric}"]
     rows = [[i + 1, 0.3 - i / 10, "", 0.31 - i / 10, "", 0.8, 0.79] for i in range(pretrained)]
     if pretrained:
         columns += ["binary_accuracy", "val_binary_accuracy"]
-    level = 60 * rng.uniform(1, 1.4) if block["loss"] == "bernoulli_nats" else rng.uniform(0.1, 0.3)
-    for epoch in range(block["epochs"]):
+    level = 60 * rng.uniform(1, 1.4) if variant.loss == "bernoulli_nats" else rng.uniform(0.1, 0.3)
+    for epoch in range(variant.epochs):
         decay, gap = np.exp(-epoch / 1.5), 1.04 + 0.01 * rng.standard_normal()
         loss, accuracy = level * (1 + decay), 0.97 - 0.2 * decay
         row = [pretrained + epoch + 1, loss, accuracy, loss * gap, accuracy / gap]

@@ -128,7 +128,7 @@ def test_draw_names_missing_and_broken_files(
 @pytest.mark.parametrize(
     ("name", "file", "array", "values"),
     [
-        ("notmnist-cnn", "predictions.npz", "probabilities", np.full((400, 10), np.nan)),
+        ("notmnist-cnn", "predictions.npz", "probabilities", np.full((40, 10), np.nan)),
         ("mnist-vae", "codes.npz", "tsne2", None),
     ],
 )
@@ -147,7 +147,7 @@ def test_draw_accepts_a_perfect_classifier_and_a_single_class(project_copy: Path
     change(
         folder / "confused.npz", images=pictures, labels=empty, predicted=empty, probability=empty
     )
-    change(folder / "predictions.npz", labels=np.zeros(400, np.uint8))
+    change(folder / "predictions.npz", labels=np.zeros(40, np.uint8))
     assert {"confused", "confusion"} <= draw("notmnist-cnn")
 
 
@@ -164,4 +164,4 @@ def test_draw_skips_figures_of_absent_optional_files(project_copy: Path):
 
 
 def test_made_results_cover_every_task():
-    assert {block["task"] for block in VARIANTS.values()} == set(variant.TASKS)
+    assert {variant.task for variant in VARIANTS.values()} == set(variant.TASKS)

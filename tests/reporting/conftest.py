@@ -23,9 +23,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("real")
     made_results.write(root, "real")
     made_audits.write(root, "real")
-    for name, block in made_results.VARIANTS.items():
+    for name, variant in made_results.VARIANTS.items():
         (root / "plots" / name).mkdir(parents=True)
-        for stem in STEMS[block["task"]]:
+        for stem in STEMS[variant.task]:
             metadata = PngInfo()
             metadata.add_itxt("Title", stem)
             metadata.add_itxt("Description", f'The "{stem}" of <{name}>.')

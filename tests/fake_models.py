@@ -50,6 +50,7 @@ class FakeModel:
 
     path: Path = Path("models/fake/model.keras")
     is_variational: bool = False
+    error: float = 0  # makes outputs worse
     fixed_outputs: np.ndarray | None = None  # returned for any input
     inputs: list[np.ndarray] = field(default_factory=list)
 
@@ -57,7 +58,7 @@ class FakeModel:
         self.inputs.append(images)
         if self.fixed_outputs is not None:
             return self.fixed_outputs
-        return 0.1 + 0.8 * images / np.float32(255)
+        return 0.1 + (0.8 - self.error) * images / np.float32(255)
 
     def codes(self, images: np.ndarray) -> np.ndarray:
         blocks = images.reshape(len(images), 4, 7, 4, 7).mean((2, 4)) / 255
@@ -72,10 +73,11 @@ class FakeModel:
         return np.broadcast_to(brightness, (len(codes), 28, 28)).astype(np.float32)
 
     def kernels(self) -> dict[str, np.ndarray]:
-        return {"code": np.zeros((784, 4), np.float32), "out": np.ones((4, 784), np.float32)}
+        convolution = np.random.default_rng(0).normal(size=(3, 3, 1, 32)).astype(np.float32)
+        return {"conv2d": convolution, "code": np.zeros((784, 4), np.float32)}
 
     def restore(self, page: np.ndarray) -> np.ndarray:
-        return without_background(page)
+        return without_background(page) * np.float32(1 - self.error)
 
 
 def letters(per_class: int, seed: int = 0) -> Images:
