@@ -50,7 +50,7 @@ def evaluate(variant: Variant, model: Predictor, parts: Parts) -> Results:
     tested = Reconstructed(inputs, targets, _checked_outputs(model, inputs))
     shown = _first_of_each_class(test.labels, _SHOWN_PER_CLASS)
 
-    metrics: dict[str, Metric] = {**_fidelity(tested)}
+    metrics = _fidelity(tested)
     metrics["train_bce"] = _train_bce(variant, model, parts.train, len(targets))
     metrics["generalisation_gap_bce"] = metrics["test_bce"] - metrics["train_bce"]
     samples = {
@@ -60,7 +60,7 @@ def evaluate(variant: Variant, model: Predictor, parts: Parts) -> Results:
         "reconstructions": tested.outputs[shown].astype(np.float16),
         "targets": np.rint(targets[shown] * 255).astype(np.uint8),
     }
-    results = Results(metrics, {"samples.npz": samples})
+    results = Results({**metrics}, {"samples.npz": samples})
     if variant.noise != Noise():
         results |= _denoising(variant, model, parts, tested, shown)
     results |= _code(model, parts)
