@@ -4,21 +4,17 @@ from collections.abc import Mapping
 
 import numpy as np
 
-WEIGHT_NEAR_ZERO = 1e-3
-_CODE_NEAR_ZERO = 1e-3  # lower limit of the activation threshold
-_CODE_FRACTION = 0.01  # of the code's root mean square, so that a code's scale does not matter
-_CODE_BINS = 50
+_WEIGHT_NEAR_ZERO = 1e-3
 _WEIGHT_BINS = 101  # odd, so that the middle bin is centred on zero
-_FILTERS = 64
 
 
 def code_threshold(codes: np.ndarray) -> float:
     """Magnitude up to which an activation counts as near zero.
 
-    The larger of 0.001 and 1 % of the root mean square of all activations: a small scale alone
+    The larger of 0.001 and 1 % of the root mean square of all activations. A small scale alone
     does not make a code sparse, but a code that a penalty has driven to zero is.
     """
-    return max(_CODE_NEAR_ZERO, _CODE_FRACTION * float(np.sqrt(np.square(codes).mean())))
+    return max(1e-3, 0.01 * float(np.sqrt(np.square(codes).mean())))
 
 
 def code_sparsity(codes: np.ndarray) -> float:
@@ -29,7 +25,7 @@ def code_sparsity(codes: np.ndarray) -> float:
 def code_histogram(codes: np.ndarray) -> dict[str, np.ndarray]:
     """``code_edges``, ``code_counts`` and ``near_zero`` of ``codes.npz``."""
     low, high = float(codes.min()), float(codes.max())
-    counts, edges = np.histogram(codes, _CODE_BINS, (low, high if high > low else low + 1))
+    counts, edges = np.histogram(codes, 50, (low, high if high > low else low + 1))
     return {
         "code_edges": edges.astype(np.float32),
         "code_counts": counts,
@@ -39,7 +35,7 @@ def code_histogram(codes: np.ndarray) -> dict[str, np.ndarray]:
 
 def weight_sparsity(kernels: Mapping[str, np.ndarray]) -> float:
     """Fraction of ``|w| < 0.001`` among all weights of all kernels (no biases), 0..1."""
-    small = sum(int((np.abs(kernel) < WEIGHT_NEAR_ZERO).sum()) for kernel in kernels.values())
+    small = sum(int((np.abs(kernel) < _WEIGHT_NEAR_ZERO).sum()) for kernel in kernels.values())
     return small / sum(kernel.size for kernel in kernels.values())
 
 
@@ -52,9 +48,9 @@ def weights(
     """
     near_zero, counts, edges = [], [], []
     for kernel in kernels.values():
-        limit = float(np.abs(kernel).max()) or WEIGHT_NEAR_ZERO
+        limit = float(np.abs(kernel).max()) or _WEIGHT_NEAR_ZERO
         kernel_counts, kernel_edges = np.histogram(kernel, _WEIGHT_BINS, (-limit, limit))
-        near_zero.append((np.abs(kernel) < WEIGHT_NEAR_ZERO).mean())
+        near_zero.append((np.abs(kernel) < _WEIGHT_NEAR_ZERO).mean())
         counts.append(kernel_counts)
         edges.append(kernel_edges.astype(np.float32))
     first = next(iter(kernels.values()))
@@ -66,5 +62,5 @@ def weights(
         "near_zero": np.array(near_zero, np.float64),
         "edges": np.stack(edges),
         "counts": np.stack(counts),
-        "filters": np.moveaxis(filters, -1, 0)[:_FILTERS].astype(np.float32),
+        "filters": np.moveaxis(filters, -1, 0)[:64].astype(np.float32),
     }

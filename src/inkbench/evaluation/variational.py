@@ -6,9 +6,7 @@ import numpy as np
 
 from inkbench.evaluation.fidelity import image_nats
 
-_PRIOR_SAMPLES = 64
 _PAIRS = 8
-_STEPS = 10
 _GRID_SIDE = 20
 
 
@@ -54,7 +52,7 @@ def active_units(mean: np.ndarray) -> np.ndarray:
 
 def prior_codes(size: int) -> np.ndarray:
     """Seeded codes from the prior N(0, I), float32 ``[64, size]``."""
-    return np.random.default_rng(0).standard_normal((_PRIOR_SAMPLES, size), np.float32)
+    return np.random.default_rng(0).standard_normal((64, size), np.float32)
 
 
 def interpolations(mean: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -64,7 +62,7 @@ def interpolations(mean: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np
     """
     present, first = np.unique(labels, return_index=True)
     ends = np.stack([first, np.roll(first, -1)], axis=1)[:_PAIRS]
-    fraction = np.linspace(0, 1, _STEPS, dtype=np.float32)[:, None]
+    fraction = np.linspace(0, 1, 10, dtype=np.float32)[:, None]
     codes = [mean[start] * (1 - fraction) + mean[end] * fraction for start, end in ends]
     end_labels = np.stack([present, np.roll(present, -1)], axis=1)[:_PAIRS]
     return np.stack(codes).astype(np.float32), end_labels.astype(np.uint8)

@@ -52,7 +52,11 @@ def layers_of(path: Path, rerun: str) -> list[Layer]:
         raise records.missing(path, rerun) from None
     except (OSError, ValueError, KeyError, TypeError, IndexError, zipfile.BadZipFile) as error:
         raise records.corrupt(path, error, rerun) from None
-    _set_scales(layers)
+    scales: dict[str, float] = {}
+    for layer in layers:  # relative to the image instead of to the layer's input
+        before = [scales[name] for name in layer.inputs if name in scales]
+        layer.scale *= before[-1] if before else 1
+        scales[layer.name] = layer.scale
     return _folded(layers)
 
 
@@ -150,15 +154,6 @@ _NAMES = {
     "Subtract": "subtract",
     "GetItem": "select channel",
 }
-
-
-def _set_scales(layers: list[Layer]) -> None:
-    """Make the scale of each layer relative to the image instead of to its input."""
-    by_name: dict[str, Layer] = {}
-    for layer in layers:
-        before = [by_name[name].scale for name in layer.inputs if name in by_name]
-        layer.scale *= before[-1] if before else 1
-        by_name[layer.name] = layer
 
 
 def _scale(kind: str, options: dict[str, Any]) -> float:
