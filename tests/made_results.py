@@ -33,7 +33,8 @@ _NAMES = (
     "documents-conv-ae",
     "documents-unet",
 )
-VARIANTS = {name: params.load(ROOT / "params.yaml").train[name] for name in _NAMES}
+_KNOWN = params.load(ROOT / "params.yaml").train
+VARIANTS = {name: _KNOWN[name] for name in _NAMES}
 
 
 def write(root: Path, data_source: str) -> Path:
@@ -123,7 +124,8 @@ def _variant(name: str, variant: Variant, source: str, rng: np.random.Generator)
         model.fixed_outputs = probabilities(test.labels, wrong=12)
     if variant.task != "classification" or variant.pretrain_epochs:
         outputs = {f"outputs_{epoch}": images / np.float16(255 * epoch) for epoch in (1, 2)}
-        np.savez(layout.snapshots(name), inputs=images, targets=images // 2, **outputs)
+        targets = images // 2 if variant.task == "restoration" else images
+        np.savez(layout.snapshots(name), inputs=images, targets=targets, **outputs)
     suite.evaluate(variant, card, model).write(name)
 
 
