@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from PIL import Image
 
-from inkbench.datasets import mnist, notmnist
+from inkbench import datasets
+from inkbench.datasets.specs import Spec
 from inkbench.denoise import inputs, reading
 from inkbench.denoise.inputs import shown
 from inkbench.errors import InkbenchError, complain
@@ -19,12 +20,9 @@ from inkbench.errors import InkbenchError, complain
 if TYPE_CHECKING:
     import keras
 
-CLASSES = {dataset.NAME: dataset.CLASSES for dataset in (notmnist, mnist)}
-SIZE = mnist.SHAPE[0]  # pixels a side, as the networks know them
 
 Ink = Literal["auto", "dark", "light"]
 _FEWEST_PIXELS = 12  # of a sheet's letter; less is a speck
-_FILL = {"notmnist": 28, "mnist": 20}  # pixels of the longer side of a letter, as the data has it
 
 
 @dataclass(frozen=True)
@@ -45,6 +43,11 @@ class Settings:
     dataset: str = "notmnist"
     sheet: tuple[int, int] | None = None
     ink: Ink = "auto"
+
+    @property
+    def spec(self) -> Spec:
+        """Description of the dataset."""
+        return datasets.spec(self.dataset)
 
 
 def run(arguments: Sequence[str], model_file: Path | None, settings: Settings) -> bool:
@@ -147,7 +150,7 @@ def _scattered(page: np.ndarray, settings: Settings) -> Iterator[tuple[str, np.n
         lines.append(line)
     order = sorted(range(len(boxes)), key=lambda i: (lines[i], boxes[i][1].start))
     for number, i in enumerate(order, 1):
-        yield f"[{number}]", _framed(light[boxes[i]], _FILL[settings.dataset])
+        yield f"[{number}]", _framed(light[boxes[i]], settings.spec)
 
 
 def fitted(letter: np.ndarray, settings: Settings) -> np.ndarray:
@@ -155,7 +158,7 @@ def fitted(letter: np.ndarray, settings: Settings) -> np.ndarray:
 
     An image that has that size already is taken as it is, unless its ink is said to be dark.
     """
-    if letter.shape == (SIZE, SIZE):
+    if letter.shape == settings.spec.image_shape:
         return 255 - letter if settings.ink == "dark" else letter
     light = _light_ink(letter, settings.ink)
     ink = light > _threshold(light)
@@ -163,16 +166,17 @@ def fitted(letter: np.ndarray, settings: Settings) -> np.ndarray:
     if not len(rows):
         raise InkbenchError("an empty image: there is no letter on it")
     box = light[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    return _framed(box, _FILL[settings.dataset])
+    return _framed(box, settings.spec)
 
 
-def _framed(box: np.ndarray, longest: int) -> np.ndarray:
+def _framed(box: np.ndarray, spec: Spec) -> np.ndarray:
     """A letter's box, enlarged to touch the frame as those of the dataset do, on black."""
-    scale = longest / max(box.shape)
+    height, width = spec.image_shape
+    scale = (spec.glyph_size or height) / max(box.shape)
     size = [max(1, round(side * scale)) for side in reversed(box.shape)]
     letter = Image.fromarray(box).resize(size, Image.Resampling.LANCZOS)
-    frame = Image.new("L", (SIZE, SIZE))
-    frame.paste(letter, tuple((SIZE - side) // 2 for side in size))
+    frame = Image.new("L", (width, height))
+    frame.paste(letter, ((width - size[0]) // 2, (height - size[1]) // 2))
     return np.asarray(frame)
 
 
@@ -200,4 +204,4 @@ def _named(
     places, letters = zip(*cut(grey, settings), strict=True)
     probabilities = np.asarray(model.predict_on_batch(np.stack(letters)))
     for place, row in zip(places, probabilities, strict=True):
-        yield place, CLASSES[settings.dataset][int(row.argmax())], float(row.max())
+        yield place, settings.spec.classes[int(row.argmax())], float(row.max())

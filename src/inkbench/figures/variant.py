@@ -103,7 +103,7 @@ def _progress(work: Work) -> Iterator[Plate]:
     }
     if not outputs:
         raise InkbenchError(f"{path} has no array 'outputs_<epoch>'; run `{rerun}`")
-    figure = images.progress(inputs, targets, outputs, work.card["dataset"] == "documents")
+    figure = images.progress(inputs, targets, outputs, work.variant["task"] == "restoration")
     epochs = " and ".join(str(epoch) for epoch in sorted(outputs))
     alt = f"Rows of the same validation images as the network gave them after epoch {epochs}."
     yield Plate("progress", alt, figure)

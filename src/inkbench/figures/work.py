@@ -6,12 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from inkbench import layout, records
+from inkbench import datasets, layout, records
 from inkbench.data_source import REAL
 from inkbench.errors import InkbenchError
 from inkbench.figures import pages, style
-
-DATA_NAMES = {"notmnist": "notMNIST letters", "mnist": "MNIST digits", "documents": "office pages"}
 
 
 @dataclass(frozen=True)
@@ -31,7 +29,7 @@ class Work:
         """What the footer of its figures says."""
         dataset = self.card["dataset"]
         is_synthetic = self.card["data_source"] != REAL
-        return style.Source(f"{self.name} · {DATA_NAMES.get(dataset, dataset)}", is_synthetic)
+        return style.Source(f"{self.name} · {datasets.title(dataset)}", is_synthetic)
 
     def path(self, file: str) -> Path:
         """An evaluation file."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from inkbench import models
-from inkbench.datasets.notmnist import CLASSES
+from inkbench.datasets import notmnist
 from inkbench.evaluation.results import Results, Table
 from inkbench.params import Augment, Published
 from inkbench.published import letters
@@ -74,7 +74,7 @@ def audit(settings: Published) -> Results:
     draws = [[k, k / TESTED, float(chance)] for k, chance in enumerate(chances)]
     by_letter = [
         [name, float(as_published[mine].mean()), float(as_mended[mine].mean())]
-        for label, name in enumerate(CLASSES)
+        for label, name in enumerate(notmnist.SPEC.classes)
         if (mine := data.labels[rows] == label).any()
     ]
     tables = {

@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from inkbench import datasets
 from inkbench.reporting.collect import Entry
 
 _WORDING = Path(__file__).with_name("wording.yaml")
@@ -51,7 +52,13 @@ class Board:
 @cache
 def wording() -> dict[str, Any]:
     """What metrics, tasks, families and datasets are called and mean."""
-    return yaml.safe_load(_WORDING.read_text(encoding="utf-8"))
+    words = yaml.safe_load(_WORDING.read_text(encoding="utf-8"))
+    specs = [datasets.spec(name) for name in reversed(datasets.names())]  # order of the tables
+    return words | {
+        "datasets": {
+            s.name: {"title": s.title, "about": s.about, "limits": s.limits} for s in specs
+        }
+    }
 
 
 def about(key: str) -> dict[str, str]:
@@ -135,7 +142,7 @@ def _board(entries: Sequence[Entry], words: Mapping[str, Any]) -> Board:
 
 def dataset_title(name: str) -> str:
     """What a dataset is called."""
-    return wording()["datasets"].get(name, {}).get("title", name)
+    return datasets.title(name)
 
 
 def meaning(key: str) -> str:

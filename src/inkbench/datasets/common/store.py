@@ -8,7 +8,7 @@ import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -18,18 +18,6 @@ from inkbench.errors import InkbenchError
 PARTS = ("train", "valid", "test")
 UNLABELLED = "unlabelled"
 PAGE_DISJOINT = "page-disjoint"
-_SLICE = 2048  # images written at a time
-
-
-class Rows(Protocol):
-    """Images that need not be in memory: as much of an array's interface as writing it takes."""
-
-    shape: tuple[int, ...]
-    dtype: np.dtype
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, rows: slice) -> np.ndarray: ...
 
 
 @dataclass(frozen=True)
@@ -66,27 +54,15 @@ class Page:
     group: int
 
 
-def save_arrays(folder: Path, part: str, **arrays: np.ndarray | Rows) -> None:
-    """Write ``folder/<part>.npz`` as `numpy.savez` does, but a slice at a time.
-
-    So a `Rows` need not be in memory as a whole, and no array is copied on its way.
-    """
-    with (folder / f"{part}.npz").open("wb") as file, zipfile.ZipFile(file, "w") as archive:
-        for name, array in arrays.items():
-            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                header = {
-                    "descr": np.lib.format.dtype_to_descr(array.dtype),
-                    "fortran_order": False,
-                    "shape": array.shape,
-                }
-                np.lib.format.write_array_header_1_0(member, header)
-                for start in range(0, len(array), _SLICE):
-                    member.write(np.ascontiguousarray(array[start : start + _SLICE]).data)
+def save_arrays(folder: Path, part: str, arrays: dict[str, np.ndarray]) -> None:
+    """Write ``folder/<part>.npz``, uncompressed."""
+    with (folder / f"{part}.npz").open("wb") as file:
+        np.savez(file, **arrays)  # type: ignore[arg-type]
 
 
 def save_images(folder: Path, part: str, images: Images) -> None:
     """Write one part of an image dataset as ``folder/<part>.npz``."""
-    save_arrays(folder, part, images=images.images, labels=images.labels, groups=images.groups)
+    save_arrays(folder, part, vars(images))
 
 
 def save_pages(folder: Path, part: str, pages: Iterable[Page]) -> None:
@@ -104,7 +80,7 @@ def save_pages(folder: Path, part: str, pages: Iterable[Page]) -> None:
         if clean:
             arrays[f"clean_{size}"] = np.stack(clean)
             arrays[f"groups_{size}"] = np.array([page.group for page in same], np.int64)
-    save_arrays(folder, part, **arrays)
+    save_arrays(folder, part, arrays)
 
 
 def save_card(folder: Path, card: dict[str, Any]) -> None:

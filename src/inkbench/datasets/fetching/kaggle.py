@@ -1,25 +1,22 @@
-"""Kaggle's own client, where a person has installed it and left credentials for it."""
+"""Downloads with Kaggle's own client, where it is installed and has credentials."""
 
 import importlib.util
 import os
 from pathlib import Path
 
-from inkbench.datasets.catalogue import KAGGLE, KAGGLE_RULES
-from inkbench.datasets.transfer import Unavailable, explained
-
-COMPETITION = KAGGLE.removeprefix("kaggle:")
+from inkbench.datasets.fetching.transfer import Unavailable, explained
 
 
-def download(name: str, folder: Path) -> None:
-    """Fetch one file of the competition into ``folder``.
+def download(competition: str, name: str, folder: Path) -> None:
+    """Fetch one file of a competition into ``folder``.
 
     Raises
     ------
     Unavailable
-        If the client (``pip install kaggle``) or the credentials are missing, or Kaggle says no.
+        If the client (``pip install kaggle``) or the credentials are missing, or Kaggle refuses.
     """
     if importlib.util.find_spec("kaggle") is None:
-        raise Unavailable("its client is not installed (pip install kaggle)")
+        raise Unavailable("Kaggle's client is not installed (pip install kaggle)")
     if not _has_credentials():  # without them the client ends the process on import
         raise Unavailable("no credentials (KAGGLE_USERNAME and KAGGLE_KEY, or ~/.kaggle/)")
     import requests
@@ -29,10 +26,11 @@ def download(name: str, folder: Path) -> None:
 
         client = KaggleApi()
         client.authenticate()
-        client.competition_download_file(COMPETITION, name, path=str(folder), quiet=True)
+        client.competition_download_file(competition, name, path=str(folder), quiet=True)
     except (Exception, SystemExit) as error:
         if _status(error) == 403:
-            raise Unavailable(f"403: log in and accept the rules at {KAGGLE_RULES}") from None
+            rules = f"https://www.kaggle.com/c/{competition}/rules"
+            raise Unavailable(f"403: log in and accept the rules at {rules}") from None
         if isinstance(error, requests.ConnectionError):
             raise explained(error) from None
         raise Unavailable(f"{type(error).__name__}: {' '.join(str(error).split())}") from None
@@ -49,6 +47,6 @@ def _has_credentials() -> bool:
 
 
 def _status(error: BaseException) -> int | None:
-    """HTTP status of an error of the client, which has changed its error class over the years."""
+    """HTTP status of the client's error, whose class differs between versions."""
     response = getattr(error, "response", None)
     return getattr(error, "status", None) or getattr(response, "status_code", None)

@@ -1,90 +1,95 @@
-"""One file from one place: time-outs, retries, size and speed limits, one line for a failure."""
+"""One file from one source: time-outs, retries, limits on size and speed, one-line errors.
 
+pooch downloads. What is added here: its downloader has no limit on size, no minimum speed and no
+retries, and a failure shows a traceback instead of what to do.
+"""
+
+import shutil
 import sys
 import time
 from pathlib import Path
+from typing import Self
 from urllib.parse import urlsplit, urlunsplit
 
 from inkbench import disk
 
 CONNECT_TIMEOUT = 5.0  # seconds
 READ_TIMEOUT = 15.0  # seconds without a byte
-RETRIES = 2  # after the first try
-BACKOFF = 1.0  # seconds before the first retry, doubled before the next
-SLOWEST = 2_000  # bytes a second, on average, once a download has had GRACE seconds
+RETRIES = 2  # after the first attempt
+BACKOFF = 1.0  # seconds before the first retry, doubled for the next
+MIN_SPEED = 2_000  # bytes a second, on average, once a download has run for GRACE seconds
 GRACE = 30.0
 
 
 class Unavailable(Exception):
-    """This place does not give the file: why, in one line.
+    """A source does not give the file; the message says why in one line.
 
     Attributes
     ----------
-    offline
-        The machine has no name service at all, so no other host is worth a try.
+    is_temporary
+        Whether a retry may help.
+    is_offline
+        Whether the machine has no name service, so that no other host will answer.
     """
 
-    def __init__(self, why: str, *, again: bool = False, offline: bool = False) -> None:
-        super().__init__(why)
-        self.again = again
-        self.offline = offline
+    def __init__(self, reason: str, *, temporary: bool = False, offline: bool = False) -> None:
+        super().__init__(reason)
+        self.is_temporary = temporary
+        self.is_offline = offline
 
 
-def get(place: str, target: Path, limit: int) -> None:
-    """Copy a file from a URL or a path, from the start, however often that takes.
+def get(source: str, target: Path, limit: int) -> None:
+    """Copy a file from a URL or a path; temporary failures are retried from the start.
 
     Parameters
     ----------
-    place
+    source
         ``http(s)`` URL, or path of a file.
     target
-        Overwritten; on an error what is there is worth nothing.
+        Overwritten; incomplete after an error.
     limit
-        Most bytes to accept.
+        Largest size to accept, in bytes.
 
     Raises
     ------
     Unavailable
-        If this place does not give the file.
+        If the source does not give the file.
     InkbenchError
-        If the disk is full or not writable: no other place would help.
+        If the disk is full or not writable.
     """
-    for tries_left in range(RETRIES, -1, -1):
+    for retries_left in range(RETRIES, -1, -1):
         try:
             with _Sink(target, limit) as sink:
-                if is_url(place):
-                    _download(place, sink)
-                else:
-                    _copy(place, sink)
+                (_download if is_url(source) else _copy)(source, sink)
             return
         except Unavailable as error:
-            if not (error.again and tries_left):
+            if not (error.is_temporary and retries_left):
                 raise
-            print(f"inkbench: {shown(place)}: {error}; trying again", file=sys.stderr)
-            time.sleep(BACKOFF * 2 ** (RETRIES - tries_left))
+            print(f"inkbench: {public(source)}: {error}; trying again", file=sys.stderr)
+            time.sleep(BACKOFF * 2 ** (RETRIES - retries_left))
 
 
-def is_url(place: str) -> bool:
-    """Whether a place is a web address rather than a path."""
-    return place.startswith(("http://", "https://"))
+def is_url(source: str) -> bool:
+    """Whether a source is a web address rather than a path."""
+    return source.startswith(("http://", "https://"))
 
 
-def shown(place: str) -> str:
-    """A place without user name, password or query, fit for a message."""
-    if not is_url(place):
-        return place
-    parts = urlsplit(place)
+def public(source: str) -> str:
+    """A source without user name, password or query, for messages."""
+    if not is_url(source):
+        return source
+    parts = urlsplit(source)
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
 class _Sink:
-    """The file being written, with a limit to its size and to the patience with its source."""
+    """The file being written; refuses too much data, and a source that is too slow."""
 
     def __init__(self, target: Path, limit: int) -> None:
         self.target, self._limit = target, limit
         self._size, self._start = 0, time.monotonic()
 
-    def __enter__(self) -> "_Sink":
+    def __enter__(self) -> Self:
         with disk.writing(self.target):
             self._file = self.target.open("wb")
         return self
@@ -100,20 +105,19 @@ class _Sink:
         if self._size > self._limit:
             raise Unavailable(f"sends more than the {self._limit:,} bytes expected at most")
         seconds = time.monotonic() - self._start
-        if seconds > GRACE and self._size < SLOWEST * seconds:
-            raise Unavailable(f"too slow: {self._size:,} bytes in {seconds:.0f} s", again=True)
+        if seconds > GRACE and self._size < MIN_SPEED * seconds:
+            raise Unavailable(f"too slow: {self._size:,} bytes in {seconds:.0f} s", temporary=True)
         with disk.writing(self.target):
             return self._file.write(chunk)
 
     def flush(self) -> None:
-        """Left to the buffer: pooch asks for it after every chunk."""
+        """Do nothing: pooch would flush after every chunk."""
 
 
-def _copy(place: str, sink: _Sink) -> None:
+def _copy(path: str, sink: _Sink) -> None:
     try:
-        with open(place, "rb") as source:
-            while chunk := source.read(2**20):
-                sink.write(chunk)
+        with open(path, "rb") as source:
+            shutil.copyfileobj(source, sink)
     except FileNotFoundError:
         raise Unavailable("no such file") from None
     except OSError as error:
@@ -126,7 +130,7 @@ def _download(url: str, sink: _Sink) -> None:
 
     downloader = pooch.HTTPDownloader(
         progressbar=sys.stderr.isatty(),
-        chunk_size=2**12,  # small, so that a dripping server is noticed
+        chunk_size=2**12,  # small, so that a slow server is noticed
         timeout=(CONNECT_TIMEOUT, READ_TIMEOUT),
         headers={"Accept-Encoding": "identity", "User-Agent": "inkbench"},
     )
@@ -136,13 +140,13 @@ def _download(url: str, sink: _Sink) -> None:
         assert error.response is not None  # it comes from `raise_for_status`
         code = error.response.status_code
         reason = f"answers {code} {error.response.reason}".rstrip()
-        raise Unavailable(reason, again=code >= 500 or code in (408, 429)) from None
+        raise Unavailable(reason, temporary=code >= 500 or code in (408, 429)) from None
     except requests.RequestException as error:
         raise explained(error) from None
 
 
 def explained(error: Exception) -> Unavailable:
-    """What a network error means to a person, and whether it may pass."""
+    """A network error in plain words, and whether a retry may help."""
     import requests
     import urllib3
 
@@ -154,11 +158,11 @@ def explained(error: Exception) -> Unavailable:
     if isinstance(error, requests.ConnectTimeout):
         return Unavailable(f"the host does not answer within {CONNECT_TIMEOUT:g} s")
     if "timed out" in str(error):
-        return Unavailable(f"stalled: no byte for {READ_TIMEOUT:g} s", again=True)
+        return Unavailable(f"stalled: no byte for {READ_TIMEOUT:g} s", temporary=True)
     if isinstance(reason, urllib3.exceptions.NewConnectionError):
         return Unavailable("the host refuses the connection or cannot be reached")
     if isinstance(error, requests.exceptions.SSLError | requests.exceptions.ProxyError):
         return Unavailable(f"{type(error).__name__}: {reason}")
     if isinstance(error, requests.exceptions.ChunkedEncodingError | requests.ConnectionError):
-        return Unavailable("the connection broke before the file was whole", again=True)
+        return Unavailable("the connection broke before the file was complete", temporary=True)
     return Unavailable(f"{type(error).__name__}: {error}")
