@@ -1,5 +1,6 @@
 """A place to fetch to, a loopback server to fetch from, and archives made to order."""
 
+import dataclasses
 import os
 import socket
 from collections.abc import Callable, Iterator
@@ -10,8 +11,9 @@ import loopback
 import made_archives as made
 import pytest
 
-from inkbench.datasets import catalogue, transfer
-from inkbench.datasets.catalogue import Archive
+from inkbench import datasets
+from inkbench.datasets.fetching import transfer
+from inkbench.datasets.specs import Archive
 
 hypothesis.settings.register_profile(  # test machines are shared; and every run tries the same
     "unhurried", deadline=None, derandomize=True, database=None
@@ -59,11 +61,17 @@ def mirror() -> Path:
 
 @pytest.fixture
 def offer(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Replace what the catalogue knows: ``offer(Archive(…), …)`` is the one edition there is."""
+    """Replace the archives of all datasets: ``offer(Archive(…), …)`` gives each one edition."""
+    real = datasets.spec
 
-    def replace(*editions: Archive | tuple[Archive, ...]) -> None:
-        known = tuple(e if isinstance(e, tuple) else (e,) for e in editions)
-        monkeypatch.setattr(catalogue, "editions", lambda _dataset, _subset: known)
+    def replace(*editions: Archive | tuple[Archive, ...], **changed: object) -> None:
+        sets = tuple(e if isinstance(e, tuple) else (e,) for e in editions)
+
+        def spec(name: str) -> datasets.Spec:
+            subsets = dict.fromkeys(real(name).editions, sets)
+            return dataclasses.replace(real(name), editions=subsets, **changed)
+
+        monkeypatch.setattr(datasets, "spec", spec)
 
     return replace
 

@@ -16,8 +16,8 @@ import numpy as np
 from PIL import Image
 
 from inkbench import layout
-from inkbench.datasets import archives
-from inkbench.datasets.catalogue import Archive
+from inkbench.datasets.reading import archives
+from inkbench.datasets.specs import Archive
 from inkbench.params import Data
 
 Files = dict[str, bytes]

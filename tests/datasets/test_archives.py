@@ -15,8 +15,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from inkbench.datasets import archives
-from inkbench.datasets.archives import ArchiveError
+from inkbench.datasets.reading import archives
+from inkbench.datasets.reading.archives import ArchiveError
 
 pytestmark = pytest.mark.usefixtures("workplace")
 
@@ -224,7 +224,7 @@ def test_a_header_that_unpacks_to_a_gigabyte_is_refused_in_little_memory() -> No
         for _ in range(64):
             bomb.write(b"x" * 2**20)
     code = (
-        "from pathlib import Path; from inkbench.datasets import archives\n"
+        "from pathlib import Path; from inkbench.datasets.reading import archives\n"
         "try: list(archives.members(Path('bomb.tar.gz')))\n"
         "except archives.ArchiveError as error: print(error)"
     )

@@ -10,13 +10,17 @@ import pytest
 from loopback import Server
 
 from inkbench import layout
-from inkbench.datasets import catalogue, fetch, synthetic
+from inkbench import datasets
+from inkbench.datasets import synthetic
+from inkbench.datasets.fetching import fetch
+from inkbench.datasets.reading import provenance as raw_provenance
 from inkbench.errors import InkbenchError
 
 pytestmark = pytest.mark.usefixtures("workplace")
 
 Offer = Callable[..., None]
 LETTERS = "notMNIST_small.tar.gz"
+KAGGLE = "kaggle:denoising-dirty-documents"
 
 
 def fetched(dataset: str = "notmnist", **changed: object) -> dict:  # type: ignore[type-arg]
@@ -222,12 +226,12 @@ def test_another_subset_takes_the_place_of_the_first(
 def test_pages_put_there_by_hand_are_taken(offer: Offer) -> None:
     zips = made.page_zips(made.pages())
     offer(
-        tuple(made.archive(n, c, catalogue.KAGGLE, pin="content_digest") for n, c in zips.items())
+        tuple(made.archive(n, c, KAGGLE, pin="content_digest") for n, c in zips.items())
     )
     put(layout.raw("documents"), zips)
     provenance = fetched("documents")
     assert provenance["source"] == "official"
-    assert {file["url"] for file in provenance["files"]} == {catalogue.KAGGLE}
+    assert {file["url"] for file in provenance["files"]} == {KAGGLE}
     assert raw_files("documents") == {*zips, "provenance.json"}
 
 
@@ -237,7 +241,7 @@ def test_what_was_put_there_by_hand_is_not_swept_out(server: Server, offer: Offe
     pages = made.zipped({"a.png": b"picture"})
     server.answers["/uci"] = pages
     offer(
-        tuple(made.archive(n, c, catalogue.KAGGLE, pin="content_digest") for n, c in zips.items()),
+        tuple(made.archive(n, c, KAGGLE, pin="content_digest") for n, c in zips.items()),
         made.archive("noisyoffice.zip", pages, f"{server.url}/uci"),
     )
     del zips["test.zip"]
@@ -343,25 +347,24 @@ def test_the_provenance_is_checked_before_data_are_used(
     server.answers["/x"] = letters
     offer(made.archive(LETTERS, letters, f"{server.url}/x"))
     provenance = fetched()
-    assert fetch.load_provenance("notmnist") == provenance
+    assert raw_provenance.load("notmnist") == provenance
     put(layout.raw("notmnist"), {LETTERS: letters + b"!"})
     with pytest.raises(InkbenchError, match="is not the file that was fetched"):
-        fetch.load_provenance("notmnist")
+        raw_provenance.load("notmnist")
     (layout.raw("notmnist") / LETTERS).unlink()
     with pytest.raises(InkbenchError, match=f"{LETTERS} is missing"):
-        fetch.load_provenance("notmnist")
+        raw_provenance.load("notmnist")
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"source": "official"}', "{"])
 def test_a_damaged_provenance_is_as_good_as_none(text: str) -> None:
     put(layout.raw("notmnist"), {"provenance.json": text.encode()})
     with pytest.raises(InkbenchError, match="not found; fetch the data"):
-        fetch.load_provenance("notmnist")
+        raw_provenance.load("notmnist")
 
 
-def test_every_edition_of_the_catalogue_is_bounded_and_has_a_place() -> None:
-    for dataset, subset in (("notmnist", "small"), ("notmnist", "large"), ("mnist", "all")):
-        for edition in catalogue.editions(dataset, subset):
-            assert all(archive.urls and archive.limit < 2**31 for archive in edition)
-    assert all(a.pinned for e in catalogue.editions("mnist", "all") for a in e)
-    assert all(a.pinned for e in catalogue.editions("notmnist", "small") for a in e)
+@pytest.mark.parametrize("dataset", datasets.names())
+def test_spec_limits_every_archive(dataset: str) -> None:
+    for editions in datasets.spec(dataset).editions.values():
+        for archive in (archive for edition in editions for archive in edition):
+            assert archive.urls and archive.limit < 2**31

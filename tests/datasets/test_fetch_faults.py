@@ -18,13 +18,14 @@ import requests
 from loopback import Server
 
 from inkbench import layout
-from inkbench.datasets import catalogue, fetch, transfer
+from inkbench.datasets.fetching import fetch, transfer
 from inkbench.errors import InkbenchError
 
 pytestmark = pytest.mark.usefixtures("workplace")
 
 Offer = Callable[..., None]
 LETTERS = "notMNIST_small.tar.gz"
+KAGGLE = "kaggle:denoising-dirty-documents"
 
 
 def fails(dataset: str = "notmnist") -> str:
@@ -142,7 +143,7 @@ def test_a_web_page_instead_of_the_archive(server: Server, offered: bytes) -> No
 
 def test_a_truncated_body(server: Server, offered: bytes) -> None:
     server.answers["/x"] = promise(len(offered), offered[:500])
-    assert "the connection broke before the file was whole" in fails()
+    assert "the connection broke before the file was complete" in fails()
     assert server.asked["/x"] == 1 + transfer.RETRIES
     assert left() == []
 
@@ -170,7 +171,7 @@ def test_a_server_that_drips(
     server: Server, offered: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(transfer, "GRACE", 0.2)
-    monkeypatch.setattr(transfer, "SLOWEST", 10**6)
+    monkeypatch.setattr(transfer, "MIN_SPEED", 10**6)
     monkeypatch.setattr(transfer, "RETRIES", 0)
     server.answers["/x"] = promise(10**6, *[b"x" * 5_000] * 20, wait=0.1)
     assert "too slow: " in fails()
@@ -276,9 +277,12 @@ def test_killed_in_mid_download_nothing_is_left_to_trip_over(
     server.answers["/x"] = promise(len(offered), offered[:1000], b"", wait=30)
     program = f"""
 import made_archives as made
-from inkbench.datasets import catalogue, fetch
-archive = catalogue.Archive({LETTERS!r}, ({server.url + "/x"!r},), 10**7, sha256="0" * 64)
-catalogue.editions = lambda *_: ((archive,),)
+from dataclasses import replace
+from inkbench import datasets
+from inkbench.datasets.fetching import fetch
+archive = datasets.specs.Archive({LETTERS!r}, ({server.url + "/x"!r},), 10**7, sha256="0" * 64)
+spec = replace(datasets.spec("notmnist"), editions={{"small": ((archive,),)}})
+datasets.spec = lambda _: spec
 fetch.fetch("notmnist", made.settings("notmnist"))
 """
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
@@ -320,7 +324,7 @@ def kaggle(server: Server, offer: Offer, monkeypatch: pytest.MonkeyPatch) -> mad
     """Kaggle's client installed, credentials set, and the competition's files in the catalogue."""
     zips = made.page_zips(made.pages())
     offer(
-        tuple(made.archive(n, c, catalogue.KAGGLE, pin="content_digest") for n, c in zips.items())
+        tuple(made.archive(n, c, KAGGLE, pin="content_digest") for n, c in zips.items())
     )
     for name in ("kaggle", "kaggle.api"):
         module = types.ModuleType(name)
@@ -336,7 +340,7 @@ def test_kaggles_client_fetches_the_pages(server: Server, kaggle: made.Files) ->
     for name, content in kaggle.items():
         server.answers[f"/denoising-dirty-documents/{name}"] = content
     provenance = fetch.fetch("documents", made.settings("documents"))
-    assert {file["url"] for file in provenance["files"]} == {catalogue.KAGGLE}
+    assert {file["url"] for file in provenance["files"]} == {KAGGLE}
 
 
 def test_kaggles_403_says_where_to_accept_the_rules(server: Server, kaggle: made.Files) -> None:
@@ -364,5 +368,5 @@ def test_kaggle_without_credentials_is_not_asked(
 
 
 def test_kaggle_without_its_client_says_how_to_get_it(offer: Offer) -> None:
-    offer(made.archive("train.zip", b"", catalogue.KAGGLE))
+    offer(made.archive("train.zip", b"", KAGGLE))
     assert "pip install kaggle" in fails("documents")

@@ -1,7 +1,6 @@
 """The real archives, where a mirror has them: what is known of them, and splits without a leak."""
 
 import hashlib
-import importlib
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +10,14 @@ import pytest
 import yaml
 
 from inkbench import layout
-from inkbench.datasets import documents, fetch
+from inkbench import datasets
+from inkbench.datasets import documents
+from inkbench.datasets.fetching import fetch
 from inkbench.datasets.common import store
 from inkbench.params import Data
 
 ROOT = Path(__file__).parents[2]
-DATASETS = ("notmnist", "mnist", "documents")
+DATASETS = datasets.names()
 Cards = dict[str, dict[str, Any]]
 
 
@@ -31,7 +32,7 @@ def real(tmp_path_factory: pytest.TempPathFactory, mirror: Path) -> Path:
         for dataset in DATASETS:
             settings = Data.model_validate({**blocks[dataset], "source": "official"})
             fetch.fetch(dataset, settings)
-            importlib.import_module(f"inkbench.datasets.{dataset}").preprocess(settings)
+            datasets.module(dataset).preprocess(settings)
     return folder
 
 
@@ -146,7 +147,7 @@ def test_a_second_machine_has_the_same_bytes(
     monkeypatch.setenv("INKBENCH_MIRROR", str(copy.parent))
     settings = made.settings("notmnist")
     fetch.fetch("notmnist", settings)
-    importlib.import_module("inkbench.datasets.notmnist").preprocess(settings)
+    datasets.module("notmnist").preprocess(settings)
     for folder in (layout.raw("notmnist"), layout.processed("notmnist")):
         for path in folder.iterdir():
             assert path.read_bytes() == (real / path).read_bytes(), path

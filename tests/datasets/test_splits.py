@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inkbench.datasets import splits
+from inkbench.datasets.reading import splits
 
 
 @st.composite

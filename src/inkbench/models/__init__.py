@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, create_model
 
+from inkbench.errors import InkbenchError
+
 if TYPE_CHECKING:
     import keras
 
@@ -58,4 +60,12 @@ def build(
     options
         Options of the family, see its ``build``.
     """
-    return module(family).build(image_shape, classes, **options)
+    try:
+        model: keras.Model = module(family).build(image_shape, classes, **options)
+    except ValueError as error:  # such as an image too small for the family's poolings
+        size = "×".join(str(length) for length in image_shape)
+        raise InkbenchError(
+            f"family {family!r} cannot be built for {size} images: {error}; "
+            "choose another family or other options in params.yaml"
+        ) from None
+    return model

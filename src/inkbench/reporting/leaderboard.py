@@ -54,11 +54,8 @@ def wording() -> dict[str, Any]:
     """What metrics, tasks, families and datasets are called and mean."""
     words = yaml.safe_load(_WORDING.read_text(encoding="utf-8"))
     specs = [datasets.spec(name) for name in reversed(datasets.names())]  # order of the tables
-    return words | {
-        "datasets": {
-            s.name: {"title": s.title, "about": s.about, "limits": s.limits} for s in specs
-        }
-    }
+    titles = {s.name: {"title": s.title, "about": s.about, "limits": s.limits} for s in specs}
+    return words | {"datasets": titles}
 
 
 def about(key: str) -> dict[str, str]:

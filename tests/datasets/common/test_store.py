@@ -7,7 +7,6 @@ import pytest
 
 from inkbench import disk, layout
 from inkbench.datasets.common import store
-from inkbench.datasets.spool import Spool
 from inkbench.errors import InkbenchError
 
 pytestmark = pytest.mark.usefixtures("workplace")
@@ -36,25 +35,6 @@ def test_images_come_back_as_they_were() -> None:
     for name in ("images", "labels", "groups"):
         assert (getattr(found, name) == getattr(IMAGES, name)).all()
         assert getattr(found, name).dtype == getattr(IMAGES, name).dtype
-
-
-def test_a_file_has_the_bytes_that_numpy_would_write() -> None:
-    saved()
-    arrays = {name: getattr(IMAGES, name) for name in ("images", "labels", "groups")}
-    np.savez("by-numpy.npz", **arrays)
-    ours = layout.processed("mnist") / "train.npz"
-    assert ours.read_bytes() == Path("by-numpy.npz").read_bytes()
-
-
-def test_images_are_saved_from_a_spool_in_the_order_asked_for() -> None:
-    images = np.random.default_rng(0).integers(0, 256, (5000, 4, 4), np.uint8)
-    numbers = np.random.default_rng(1).permutation(5000)[:4500]
-    with disk.new_version(layout.processed("mnist")) as folder, Spool(folder, (4, 4)) as spool:
-        spool.append(images[:3000])
-        spool.append(images[3000:])
-        store.save_arrays(folder, "train", images=spool.select(numbers))
-    with np.load(layout.processed("mnist") / "train.npz") as found:
-        assert (found["images"] == images[numbers]).all()
 
 
 def test_pages_of_two_sizes_come_back_in_the_order_of_their_numbers() -> None:
