@@ -142,15 +142,16 @@ def published(archive: Path) -> Work:
 def preprocess(archive: Path) -> Work:
     """Ours, from the archive to the split arrays on disk."""
     from inkbench import layout
-    from inkbench.datasets import fetch, notmnist
+    from inkbench.datasets import notmnist
+    from inkbench.datasets.reading import provenance
     from inkbench.params import Data
 
     folder = layout.raw("notmnist")
     folder.mkdir(parents=True)
     (folder / archive.name).symlink_to(archive)
-    file = {"name": archive.name, "url": "", "sha256": fetch._hash(archive, "sha256")}
-    provenance = {"source": "official", "files": [file], "licence": ""}
-    layout.provenance("notmnist").write_text(json.dumps(provenance))
+    file = {"name": archive.name, "url": "", "sha256": provenance.checksum(archive)}
+    recorded = {"source": "official", "files": [file], "licence": ""}
+    layout.provenance("notmnist").write_text(json.dumps(recorded))
     settings = Data(source="official", subset="small", seed=0, valid=0.1, test=0.2)
     return lambda: notmnist.preprocess(settings)
 

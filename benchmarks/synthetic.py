@@ -19,8 +19,10 @@ from pathlib import Path
 import numpy as np
 
 from inkbench import models
-from inkbench.datasets import archives, mnist, png, synthetic
+from inkbench.datasets import synthetic
 from inkbench.datasets.common.background import with_background
+from inkbench.datasets.reading import archives, png
+from inkbench.datasets.reading.idx import read_idx
 from inkbench.datasets.synthetic import digits, fonts, letters, paper
 from inkbench.errors import InkbenchError, one_line_errors
 from inkbench.params import Augment
@@ -155,7 +157,7 @@ def _letters(folder: Path) -> Images:
 
 
 def _digits(folder: Path, part: str) -> Images:
-    images, labels = (mnist.read_idx(folder / name) for name in digits.FILES[part])
+    images, labels = (read_idx(folder / name) for name in digits.FILES[part])
     return images, labels
 
 

@@ -45,7 +45,7 @@ def test_no_two_glyphs_of_a_letter_are_alike(images):
 
 
 def test_no_glyph_is_blank(images):
-    assert min(np.mean(image) for image in images.values()) > letters.FAINTEST
+    assert min(np.mean(image) for image in images.values()) > letters.MIN_GREY
 
 
 def test_glyphs_are_stretched_to_the_edges_of_their_box(images):

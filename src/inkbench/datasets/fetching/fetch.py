@@ -54,16 +54,15 @@ def fetch(dataset: str, settings: "Data") -> dict[str, Any]:
     """
     spec = datasets.spec(dataset)
     search = _Search(spec)
-    acquired = None
+    found = None
     try:
-        disk.empty_folder(search.scratch)
         if settings.source != SYNTHETIC:
-            acquired = search.real(spec.editions[settings.subset])
-            if acquired is None:
-                if settings.source == "official" or spec.synthetic is None:
-                    raise InkbenchError(search.summary())
+            found = search.real(spec.editions[settings.subset])
+            if found is None and (settings.source == "official" or spec.synthetic is None):
+                raise InkbenchError(search.summary())
+            if found is None:
                 _warn(dataset)
-        source, files = acquired or (SYNTHETIC, _generated(dataset, search.scratch))
+        source, files = found or (SYNTHETIC, _generated(dataset, search.scratch))
         return _put_in_place(search, source, files)
     finally:
         shutil.rmtree(search.scratch, ignore_errors=True)
@@ -77,15 +76,14 @@ class _Search:
     folder, scratch
         ``data/raw/D``, and a folder in it for downloads.
     recorded
-        Content of ``provenance.json``, None if there is none.
+        Content of ``provenance.json``; without files if there is none.
     """
 
     def __init__(self, spec: Spec) -> None:
         self.spec = spec
         self.folder = layout.raw(spec.name)
         self.scratch = self.folder / _SCRATCH
-        self.recorded = provenance.recorded(spec.name)
-        self._local: dict[str, File | None] = {}
+        self.recorded = provenance.recorded(spec.name) or {"source": SYNTHETIC, "files": []}
         self._failures: list[str] = []
         self._is_offline = False
 
@@ -94,56 +92,41 @@ class _Search:
 
         A file that is in place and verified is never fetched again.
         """
+        kept = {archive: self._in_place(archive) for edition in editions for archive in edition}
         for source in ("local", *(["mirror"] if _mirror() else []), "official"):
             for edition in editions:
                 disk.empty_folder(self.scratch)
                 files: list[File] = []
                 for archive in edition:
-                    file = self._in_place(archive) or self._fetched(archive, source)
+                    file = kept[archive] or self._fetched(archive, source)
                     if file is None:
                         break
                     files.append(file)
                 else:
-                    return self._source(source, files), files
+                    is_unchanged = all(file in self.recorded["files"] for file in files)
+                    if source == "local":
+                        source = self.recorded["source"] if is_unchanged else "official"
+                    return source, files
         return None
 
     def summary(self) -> str:
         """One line: everything that was tried, and what to do."""
         name = self.spec.name
-        remedies = [
-            f"set {MIRROR} to a folder or URL that has it",
-            f"put its archives into {self.folder}",
-        ]
+        remedies = f"set {MIRROR} to a folder or URL that has it, put it into {self.folder}"
         if self.spec.synthetic:
-            remedies.append(
-                f"allow synthetic data (data.{name}.source: auto in {layout.PARAMS})",
-            )
-        failures = "; ".join(self._failures)
-        return f"{name}: no source gave the real data: {failures}; {', or '.join(remedies)}"
-
-    def _source(self, source: str, files: list[File]) -> str:
-        if source != "local":
-            return source
-        listed = self.recorded["files"] if self.recorded else []
-        is_unchanged = all(file in listed for file in files)
-        return str(self.recorded["source"]) if self.recorded and is_unchanged else "official"
+            remedies += f", or allow synthetic data (data.{name}.source: auto in {layout.PARAMS})"
+        return f"{name}: no source gave the real data: {'; '.join(self._failures)}; {remedies}"
 
     def _in_place(self, archive: Archive) -> File | None:
         """Description of an archive that is in ``data/raw/D`` already, if it is the real one."""
-        if archive.name not in self._local:
-            self._local[archive.name] = self._verified_in_place(archive)
-        return self._local[archive.name]
-
-    def _verified_in_place(self, archive: Archive) -> File | None:
         path = self.folder / archive.name
         if not path.is_file():
             return None
-        listed = {file["name"]: file for file in self.recorded["files"]} if self.recorded else {}
-        file: File | None = listed.get(archive.name)
-        is_real = self.recorded is not None and self.recorded["source"] != SYNTHETIC
-        if file and is_real and file.get("sha256") == provenance.checksum(path):
-            return file
-        if file and not archive.is_pinned:
+        listed = [file for file in self.recorded["files"] if file["name"] == archive.name]
+        is_real = self.recorded["source"] != SYNTHETIC
+        if listed and is_real and listed[0].get("sha256") == provenance.checksum(path):
+            return listed[0]
+        if listed and not archive.is_pinned:
             return None  # synthetic, or changed since it was fetched
         try:
             return _verified(archive, path, archive.urls[0])
@@ -153,18 +136,16 @@ class _Search:
 
     def _fetched(self, archive: Archive, source: str) -> File | None:
         """Download an archive; its description, or None if no address of the source has it."""
-        addresses = {
+        mirrored = f"{self.spec.name}/{archive.name}"
+        places = {
             "local": [],
-            "mirror": [f"{_mirror()}/{self.spec.name}/{archive.name}"],
-            "official": archive.urls,
+            "mirror": [(f"{_mirror()}/{mirrored}", f"mirror:{mirrored}")],
+            "official": [(url, url) for url in archive.urls],
         }
-        for address in addresses[source]:
+        for address, label in places[source]:
             if self._is_offline and transfer.is_url(address):
                 continue
             target = self.scratch / archive.name
-            label = address
-            if source == "mirror":
-                label = f"mirror:{self.spec.name}/{archive.name}"
             try:
                 if address.startswith(KAGGLE):
                     kaggle.download(address.removeprefix(KAGGLE), archive.name, self.scratch)
@@ -173,7 +154,8 @@ class _Search:
                 file = _verified(archive, target, label)
             except Unavailable as error:
                 self._is_offline |= error.is_offline
-                self._failures.append(f"{transfer.public(address)}: {archive.name}: {error}")
+                file_name = f" {archive.name}" if address.startswith(KAGGLE) else ""
+                self._failures.append(f"{transfer.public(address)}{file_name}: {error}")
                 print(f"inkbench: {self.spec.name}: {self._failures[-1]}", file=sys.stderr)
             else:
                 print(f"{self.spec.name}: {archive.name} from {label}, verified")
@@ -240,11 +222,11 @@ def _put_in_place(search: _Search, source: str, files: list[File]) -> dict[str, 
         "licence": "as this project's" if is_synthetic else search.spec.licence,
         "citation": "" if is_synthetic else search.spec.citation,
     }
-    replaced = {file["name"] for file in search.recorded["files"]} if search.recorded else set()
+    replaced = {file["name"] for file in search.recorded["files"]}
     replaced -= {file["name"] for file in files}
     written = search.scratch / layout.provenance("").name
-    disk.write_json(written, described)
     with disk.writing(search.folder):
+        disk.write_json(written, described)
         for path in sorted(search.scratch.iterdir(), key=lambda path: path == written):
             os.replace(path, search.folder / path.name)
         for path in search.folder.iterdir():

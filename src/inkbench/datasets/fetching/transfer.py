@@ -1,14 +1,13 @@
 """One file from one source: time-outs, retries, limits on size and speed, one-line errors.
 
-pooch downloads. What is added here: its downloader has no limit on size, no minimum speed and no
-retries, and a failure shows a traceback instead of what to do.
+pooch downloads. It has no limit on size, no minimum speed and no retries for a single file, and
+raises what requests raises; this module adds them.
 """
 
-import shutil
+import io
 import sys
 import time
 from pathlib import Path
-from typing import Self
 from urllib.parse import urlsplit, urlunsplit
 
 from inkbench import disk
@@ -59,7 +58,7 @@ def get(source: str, target: Path, limit: int) -> None:
     """
     for retries_left in range(RETRIES, -1, -1):
         try:
-            with _Sink(target, limit) as sink:
+            with disk.writing(target), _Sink(target, limit) as sink:
                 (_download if is_url(source) else _copy)(source, sink)
             return
         except Unavailable as error:
@@ -82,23 +81,14 @@ def public(source: str) -> str:
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
-class _Sink:
+class _Sink(io.BufferedWriter):
     """The file being written; refuses too much data, and a source that is too slow."""
 
     def __init__(self, target: Path, limit: int) -> None:
-        self.target, self._limit = target, limit
-        self._size, self._start = 0, time.monotonic()
+        super().__init__(io.FileIO(target, "wb"))
+        self._limit, self._size, self._start = limit, 0, time.monotonic()
 
-    def __enter__(self) -> Self:
-        with disk.writing(self.target):
-            self._file = self.target.open("wb")
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        with disk.writing(self.target):
-            self._file.close()
-
-    def write(self, chunk: bytes) -> int:
+    def write(self, chunk: bytes) -> int:  # type: ignore[override]
         if self._size == 0 and chunk.lstrip()[:1] == b"<":
             raise Unavailable("sent a web page instead of the archive")
         self._size += len(chunk)
@@ -107,21 +97,17 @@ class _Sink:
         seconds = time.monotonic() - self._start
         if seconds > GRACE and self._size < MIN_SPEED * seconds:
             raise Unavailable(f"too slow: {self._size:,} bytes in {seconds:.0f} s", temporary=True)
-        with disk.writing(self.target):
-            return self._file.write(chunk)
-
-    def flush(self) -> None:
-        """Do nothing: pooch would flush after every chunk."""
+        return super().write(chunk)
 
 
 def _copy(path: str, sink: _Sink) -> None:
     try:
-        with open(path, "rb") as source:
-            shutil.copyfileobj(source, sink)
-    except FileNotFoundError:
-        raise Unavailable("no such file") from None
+        source = open(path, "rb")  # noqa: SIM115 (closed below)
     except OSError as error:
         raise Unavailable(f"cannot be read: {error.strerror}") from None
+    with source:
+        while chunk := source.read(2**20):
+            sink.write(chunk)
 
 
 def _download(url: str, sink: _Sink) -> None:
@@ -136,11 +122,6 @@ def _download(url: str, sink: _Sink) -> None:
     )
     try:
         downloader(url, sink, None)
-    except requests.HTTPError as error:
-        assert error.response is not None  # it comes from `raise_for_status`
-        code = error.response.status_code
-        reason = f"answers {code} {error.response.reason}".rstrip()
-        raise Unavailable(reason, temporary=code >= 500 or code in (408, 429)) from None
     except requests.RequestException as error:
         raise explained(error) from None
 
@@ -150,6 +131,10 @@ def explained(error: Exception) -> Unavailable:
     import requests
     import urllib3
 
+    if isinstance(error, requests.HTTPError) and error.response is not None:
+        code = error.response.status_code
+        answer = f"answers {code} {error.response.reason}".rstrip()
+        return Unavailable(answer, temporary=code >= 500 or code in (408, 429))
     cause = error.args[0] if error.args else error
     reason = getattr(cause, "reason", cause)
     if isinstance(reason, urllib3.exceptions.NameResolutionError):
@@ -161,8 +146,7 @@ def explained(error: Exception) -> Unavailable:
         return Unavailable(f"stalled: no byte for {READ_TIMEOUT:g} s", temporary=True)
     if isinstance(reason, urllib3.exceptions.NewConnectionError):
         return Unavailable("the host refuses the connection or cannot be reached")
-    if isinstance(error, requests.exceptions.SSLError | requests.exceptions.ProxyError):
-        return Unavailable(f"{type(error).__name__}: {reason}")
-    if isinstance(error, requests.exceptions.ChunkedEncodingError | requests.ConnectionError):
+    # Not its subclasses, which are about certificates and proxies.
+    if type(error) in (requests.ConnectionError, requests.exceptions.ChunkedEncodingError):
         return Unavailable("the connection broke before the file was complete", temporary=True)
-    return Unavailable(f"{type(error).__name__}: {error}")
+    return Unavailable(f"{type(error).__name__}: {reason}")

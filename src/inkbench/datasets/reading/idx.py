@@ -10,7 +10,7 @@ from inkbench.datasets.reading import archives
 _UINT8 = 8  # type code
 
 
-def read_idx(path: Path, limit: int = 2**27) -> np.ndarray:
+def read_idx(path: Path, limit: int = 2**26) -> np.ndarray:
     """Read a gzipped IDX file of bytes (http://yann.lecun.com/exdb/mnist/).
 
     Parameters

@@ -1,4 +1,4 @@
-"""Synthetic version of MNIST: scikit-learn's real handwritten digits, redrawn MNIST's way."""
+"""Synthetic version of MNIST: scikit-learn's 8×8 handwritten digits, enlarged and deformed."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -36,7 +36,7 @@ def write(folder: Path, counts: Mapping[str, int] = COUNTS) -> None:
 
 
 def draw(part: str, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Draw digits for ``"train"`` or ``"test"``, each source digit about equally often.
+    """Draw digits for ``"train"`` or ``"test"``, using each source digit about equally often.
 
     Returns
     -------
@@ -55,21 +55,21 @@ def draw(part: str, count: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def split() -> dict[str, np.ndarray]:
-    """Which of the source digits make the training part and which the test part."""
+    """Indices of the source digits of the training part and of the test part."""
     order = np.random.default_rng(SEED).permutation(len(_load()[1]))
     held_out = round(len(order) * TEST_SOURCES)
     return {"train": order[held_out:], "test": order[:held_out]}
 
 
 def redraw(source: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """One digit, slightly deformed, its grey blobs made strokes again.
+    """Deform a digit slightly and sharpen its blurred strokes.
 
     Parameters
     ----------
     source
-        ``[h, w]``, ink about 0 to 1, a multiple of the size it is to have.
+        ``[h, w]``, ink about 0 to 1, larger than the result.
     rng
-        Where the deformation comes from.
+        Random generator of the deformation.
 
     Returns
     -------
@@ -96,7 +96,7 @@ def idx(array: np.ndarray) -> bytes:
 
 
 def _centre(ink: np.ndarray) -> np.ndarray:
-    """Fit the ink into a 20×20 box, then put its centre of mass in the middle of 28×28."""
+    """Scale the ink to a 20×20 box and centre its mass in 28×28."""
     inked = ink > 0.2
     rows, columns = np.flatnonzero(inked.any(1)), np.flatnonzero(inked.any(0))
     ink = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
