@@ -3,7 +3,6 @@
 import gzip
 import json
 from importlib.resources import files
-from pathlib import Path
 
 import pytest
 import yaml

@@ -9,11 +9,10 @@ import numpy as np
 import pytest
 import yaml
 
-from inkbench import layout
-from inkbench import datasets
+from inkbench import datasets, layout
 from inkbench.datasets import documents
-from inkbench.datasets.fetching import fetch
 from inkbench.datasets.common import store
+from inkbench.datasets.fetching import fetch
 from inkbench.params import Data
 
 ROOT = Path(__file__).parents[2]

@@ -1,8 +1,7 @@
 """notMNIST: letters A–J from many fonts (Yaroslav Bulatov, 2011)."""
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from inkbench import layout
 from inkbench.datasets.specs import Archive, Edition, Spec
@@ -59,24 +58,13 @@ SPEC = Spec(
 )
 
 
-@dataclass(frozen=True)
-class Letters:
-    """Content of an archive, sorted by file name.
+class Letters(NamedTuple):
+    """Content of an archive, sorted by file name."""
 
-    Attributes
-    ----------
-    images, labels
-        uint8 ``[n, 28, 28]``, 255 = ink; uint8 ``[n]``.
-    names
-        File names.
-    skipped
-        Files that are not usable images: ``file`` and ``reason``.
-    """
-
-    images: "np.ndarray"
-    labels: "np.ndarray"
-    names: list[str]
-    skipped: list[dict[str, str]]
+    images: "np.ndarray"  # uint8 [n, 28, 28], 255 = ink
+    labels: "np.ndarray"  # uint8 [n]
+    names: list[str]  # of the files
+    skipped: list[dict[str, str]]  # files that are not usable images, and the reason
 
 
 def preprocess(settings: "Data") -> dict[str, Any]:
@@ -95,16 +83,8 @@ def preprocess(settings: "Data") -> dict[str, Any]:
 
     source = provenance.load(SPEC.name)
     letters = read(layout.raw(SPEC.name) / source["files"][0]["name"])
-    return labelled.write(
-        SPEC,
-        settings,
-        source,
-        letters.images,
-        letters.labels,
-        names=letters.names,
-        skipped=letters.skipped,
-        label_noise=_LABEL_NOISE[settings.subset],
-    )
+    facts = {"label_noise": _LABEL_NOISE[settings.subset], **letters._asdict()}
+    return labelled.write(SPEC, settings, source, **facts)
 
 
 def read(path: Path) -> Letters:

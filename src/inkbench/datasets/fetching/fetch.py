@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from inkbench import datasets, disk, layout
 from inkbench.data_source import SYNTHETIC
-from inkbench.datasets.fetching import kaggle, transfer
+from inkbench.datasets.fetching import transfer
 from inkbench.datasets.fetching.transfer import Unavailable
 from inkbench.datasets.reading import archives, provenance
 from inkbench.datasets.specs import KAGGLE, Archive, Edition, Spec
@@ -147,10 +147,7 @@ class _Search:
                 continue
             target = self.scratch / archive.name
             try:
-                if address.startswith(KAGGLE):
-                    kaggle.download(address.removeprefix(KAGGLE), archive.name, self.scratch)
-                else:
-                    transfer.get(address, target, archive.limit)
+                transfer.get(address, target, archive.limit)
                 file = _verified(archive, target, label)
             except Unavailable as error:
                 self._is_offline |= error.is_offline

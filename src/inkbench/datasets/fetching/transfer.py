@@ -5,12 +5,14 @@ raises what requests raises; this module adds them.
 """
 
 import io
+import subprocess
 import sys
 import time
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 from inkbench import disk
+from inkbench.datasets.specs import KAGGLE
 
 CONNECT_TIMEOUT = 5.0  # seconds
 READ_TIMEOUT = 15.0  # seconds without a byte
@@ -21,29 +23,21 @@ GRACE = 30.0
 
 
 class Unavailable(Exception):
-    """A source does not give the file; the message says why in one line.
-
-    Attributes
-    ----------
-    is_temporary
-        Whether a retry may help.
-    is_offline
-        Whether the machine has no name service, so that no other host will answer.
-    """
+    """A source does not give the file; the message says why in one line."""
 
     def __init__(self, reason: str, *, temporary: bool = False, offline: bool = False) -> None:
         super().__init__(reason)
-        self.is_temporary = temporary
-        self.is_offline = offline
+        self.is_temporary = temporary  # a retry may help
+        self.is_offline = offline  # no name service answers, so no other host can be reached
 
 
 def get(source: str, target: Path, limit: int) -> None:
-    """Copy a file from a URL or a path; temporary failures are retried from the start.
+    """Copy a file; temporary failures are retried from the start.
 
     Parameters
     ----------
     source
-        ``http(s)`` URL, or path of a file.
+        ``http(s)`` URL, ``kaggle:COMPETITION``, or path of a file.
     target
         Overwritten; incomplete after an error.
     limit
@@ -59,7 +53,12 @@ def get(source: str, target: Path, limit: int) -> None:
     for retries_left in range(RETRIES, -1, -1):
         try:
             with disk.writing(target), _Sink(target, limit) as sink:
-                (_download if is_url(source) else _copy)(source, sink)
+                if is_url(source):
+                    _download(source, sink)
+                elif source.startswith(KAGGLE):
+                    _download_from_kaggle(source.removeprefix(KAGGLE), target)
+                else:
+                    _copy(source, sink)
             return
         except Unavailable as error:
             if not (error.is_temporary and retries_left):
@@ -123,10 +122,25 @@ def _download(url: str, sink: _Sink) -> None:
     try:
         downloader(url, sink, None)
     except requests.RequestException as error:
-        raise explained(error) from None
+        raise _explained(error) from None
 
 
-def explained(error: Exception) -> Unavailable:
+def _download_from_kaggle(competition: str, target: Path) -> None:
+    """Run Kaggle's own client, which needs credentials and accepted rules."""
+    command = ["kaggle", "competitions", "download", competition, "--quiet"]
+    command += ["--file", target.name, "--path", str(target.parent), "--force"]
+    try:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    except FileNotFoundError:
+        raise Unavailable("Kaggle's client is not installed (pip install kaggle)") from None
+    if done.returncode:
+        lines = [line for line in (done.stdout + done.stderr).split("\n") if line.strip()]
+        reason = next((line for line in lines if not line.startswith("Warning")), "no message")
+        rules = f"https://www.kaggle.com/c/{competition}/rules"
+        raise Unavailable(f"{reason[:200].strip()} (log in, and accept the rules at {rules})")
+
+
+def _explained(error: Exception) -> Unavailable:
     """A network error in plain words, and whether a retry may help."""
     import requests
     import urllib3
@@ -146,7 +160,7 @@ def explained(error: Exception) -> Unavailable:
         return Unavailable(f"stalled: no byte for {READ_TIMEOUT:g} s", temporary=True)
     if isinstance(reason, urllib3.exceptions.NewConnectionError):
         return Unavailable("the host refuses the connection or cannot be reached")
-    # Not its subclasses, which are about certificates and proxies.
+    # Not their subclasses, which are about certificates and proxies.
     if type(error) in (requests.ConnectionError, requests.exceptions.ChunkedEncodingError):
         return Unavailable("the connection broke before the file was complete", temporary=True)
     return Unavailable(f"{type(error).__name__}: {reason}")
