@@ -202,13 +202,13 @@ def _noise_kinds(names: list[str], groups: list[int]) -> dict[str, str]:
 
 def _kaggle_pictures(path: Path, skipped: Skipped) -> Pictures:
     """Pages of one of Kaggle's archives by number."""
-    from inkbench.datasets.reading import archives
+    from inkbench.datasets.reading import archives, png
 
     pictures = {}
     for name, content in archives.members(path):
         number = re.fullmatch(r"[a-z_]+/(\d+)\.png", name)
         if number:
-            pictures[number[1]] = _decoded(f"{path.name}/{name}", content, skipped)
+            pictures[number[1]] = png.usable(f"{path.name}/{name}", content, skipped)
     return dict(sorted(pictures.items(), key=lambda item: int(item[0])))
 
 
@@ -216,7 +216,7 @@ def _uci_pictures(path: Path, skipped: Skipped) -> tuple[Pictures, Pictures, Pic
     """Noisy, clean and test pages of UCI's archive by the numbers that Kaggle gave them."""
     from tqdm import tqdm
 
-    from inkbench.datasets.reading import archives
+    from inkbench.datasets.reading import archives, png
 
     files: dict[str, dict[str, bytes]] = {_UCI_NOISY: {}, _UCI_CLEAN: {}}
     for name, content in tqdm(archives.members(path), f"reading {path.name}", disable=None):
@@ -229,25 +229,15 @@ def _uci_pictures(path: Path, skipped: Skipped) -> tuple[Pictures, Pictures, Pic
         )
     noisy, clean, test = {}, {}, {}
     for number, file in enumerate(sorted(files[_UCI_NOISY]), start=1):
-        picture = _decoded(file, files[_UCI_NOISY][file], skipped)
+        picture = png.usable(file, files[_UCI_NOISY][file], skipped)
         if number % 3 == 1:  # its test pages stay unlabelled, as at Kaggle: same task, same metrics
             test[str(number)] = picture
             continue
         noisy[str(number)] = picture
         twin = re.sub("_Noise[cfpw]_", "_Clean_", file)
         if twin in files[_UCI_CLEAN]:
-            clean[str(number)] = _decoded(twin, files[_UCI_CLEAN][twin], skipped)
+            clean[str(number)] = png.usable(twin, files[_UCI_CLEAN][twin], skipped)
     return noisy, clean, test
-
-
-def _decoded(file: str, content: bytes, skipped: Skipped) -> "np.ndarray | None":
-    from inkbench.datasets.reading import png
-
-    try:
-        return png.grey(content)
-    except png.Unusable as error:
-        skipped.append({"file": file, "reason": str(error)})
-        return None
 
 
 def _mlebench(names: list[str], seed: int) -> dict[str, list[str]]:

@@ -102,17 +102,15 @@ def read(path: Path) -> Letters:
     from inkbench.datasets.reading import archives, cards, png
 
     pixels, labels, names = bytearray(), bytearray(), []
-    skipped: cards.Skipped = []
+    skipped: png.Skipped = []
     members = archives.members(path)
     for name, content in tqdm(members, f"reading {path.name}", unit=" files", disable=None):
         label = _label(path, name)
-        try:
-            pixels += png.grey(content, SPEC.image_shape).tobytes()
-        except png.Unusable as error:
-            skipped.append({"file": name, "reason": str(error)})
-            continue
-        labels.append(label)
-        names.append(name)
+        image = png.usable(name, content, skipped, SPEC.image_shape)
+        if image is not None:
+            pixels += image.tobytes()
+            labels.append(label)
+            names.append(name)
     if not names and not skipped:
         raise archives.ArchiveError(path, "holds no images")
     cards.refuse_if_many(path, skipped, len(names) + len(skipped))

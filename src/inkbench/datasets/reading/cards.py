@@ -5,12 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from inkbench import data_source
+from inkbench.datasets.reading.png import Skipped
 from inkbench.datasets.specs import Spec
 from inkbench.errors import InkbenchError
 
 MAX_SKIPPED = 0.01  # fraction of all files
-
-Skipped = list[dict[str, str]]
 
 
 def card(spec: Spec, provenance: dict[str, Any], **facts: Any) -> dict[str, Any]:

@@ -29,7 +29,7 @@ def write(
     *,
     n_test: int = 0,
     names: Sequence[str] = (),
-    skipped: cards.Skipped | None = None,
+    skipped: Sequence[dict[str, str]] = (),
     **facts: Any,
 ) -> dict[str, Any]:
     """Split labelled images and write ``data/processed/D``.
@@ -60,8 +60,13 @@ def write(
     Content of ``dataset.json``.
     """
     groups = splits.duplicate_groups(images)
+    n_distinct = len(np.unique(groups))
     conflicting = np.unique(groups[labels != labels[groups]])  # a group is its first image's index
-    duplicates = splits.duplicates(groups) | {"largest": int(np.bincount(groups).max())}
+    duplicates = {
+        "distinct": n_distinct,
+        "copies": len(groups) - n_distinct,
+        "largest": int(np.bincount(groups).max()),
+    }
     if spec.official_test:
         rows, dropped = _official(groups, labels, conflicting, n_test, settings)
         duplicates["dropped_from_train"] = dropped
@@ -74,7 +79,7 @@ def write(
         provenance,
         subset=settings.subset,
         counts={part: _counts(labels[at], spec.classes) for part, at in rows.items()},
-        skipped=skipped or [],
+        skipped=list(skipped),
         duplicates=duplicates,
         conflicting=_listed(conflicting, groups, names)[:MAX_LISTED],
         conflicting_total=len(conflicting),

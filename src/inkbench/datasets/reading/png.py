@@ -8,6 +8,9 @@ from PIL import Image, UnidentifiedImageError
 MAX_PIXELS = 4000 * 4000  # declared in a header, checked before anything is decoded
 
 
+Skipped = list[dict[str, str]]  # file and reason
+
+
 class Unusable(Exception):
     """An image cannot be used; the message is a short reason."""
 
@@ -47,3 +50,14 @@ def grey(content: bytes, shape: tuple[int, ...] = ()) -> np.ndarray:
         raise Unusable("not a PNG image") from None
     except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
         raise Unusable(f"corrupt PNG ({error})") from None
+
+
+def usable(
+    file: str, content: bytes, skipped: Skipped, shape: tuple[int, ...] = ()
+) -> np.ndarray | None:
+    """Decode a PNG like `grey`; if it is unusable, list it in ``skipped`` and return None."""
+    try:
+        return grey(content, shape)
+    except Unusable as error:
+        skipped.append({"file": file, "reason": str(error)})
+        return None

@@ -16,12 +16,6 @@ def duplicate_groups(images: np.ndarray) -> np.ndarray:
     return first_occurrence([hashlib.sha256(image).digest()[:16] for image in images])
 
 
-def duplicates(groups: np.ndarray) -> dict[str, int]:
-    """Number of distinct images, and of images that are copies of another one."""
-    distinct = len(np.unique(groups))
-    return {"distinct": distinct, "copies": len(groups) - distinct}
-
-
 def first_occurrence(keys: list[bytes]) -> np.ndarray:
     """For each key, the index at which it occurs first: int64 ``[n]``."""
     seen: dict[bytes, int] = {}

@@ -12,13 +12,5 @@ from inkbench import datasets
 
 
 def write(dataset: str, folder: Path) -> None:
-    """Write a dataset's synthetic archives, named and laid out like the official ones.
-
-    Parameters
-    ----------
-    dataset
-        Name of a dataset whose ``SPEC`` names a module of this package.
-    folder
-        Existing folder; files of the same names are replaced atomically.
-    """
+    """Write a dataset's synthetic archives, named and laid out like the official ones."""
     importlib.import_module(f"{__name__}.{datasets.spec(dataset).synthetic}").write(folder)

@@ -20,15 +20,7 @@ SEED = 19981101
 
 
 def write(folder: Path, counts: Mapping[str, int] = COUNTS) -> None:
-    """Write MNIST's four files.
-
-    Parameters
-    ----------
-    folder
-        Existing folder.
-    counts
-        Number of digits of ``"train"`` and of ``"test"``.
-    """
+    """Write MNIST's four files, with so many digits in ``"train"`` and in ``"test"``."""
     for part, (images_file, labels_file) in FILES.items():
         images, labels = draw(part, counts[part])
         packing.write_gzip(folder / images_file, idx(images))
@@ -36,14 +28,9 @@ def write(folder: Path, counts: Mapping[str, int] = COUNTS) -> None:
 
 
 def draw(part: str, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Draw digits for ``"train"`` or ``"test"``, using each source digit about equally often.
+    """Images uint8 ``[n, 28, 28]`` (255 = ink) and labels uint8 ``[n]`` of a part.
 
-    Returns
-    -------
-    images : numpy.ndarray
-        uint8 ``[n, 28, 28]``, 255 = ink.
-    labels : numpy.ndarray
-        uint8 ``[n]``.
+    Each source digit of the part is used about equally often.
     """
     sources, labels = _load()
     chosen = split()[part]
@@ -62,20 +49,7 @@ def split() -> dict[str, np.ndarray]:
 
 
 def redraw(source: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Deform a digit slightly and sharpen its blurred strokes.
-
-    Parameters
-    ----------
-    source
-        ``[h, w]``, ink about 0 to 1, larger than the result.
-    rng
-        Random generator of the deformation.
-
-    Returns
-    -------
-    numpy.ndarray
-        uint8 ``[28, 28]``.
-    """
+    """Deform a digit and sharpen its blurred strokes: ``[h, w]``, ink about 0 to 1 → uint8."""
     centre = (np.array(source.shape)[:, None] - 1) / 2
     turn, slant = rng.normal(0, 0.07), rng.normal(0.15, 0.15)
     width = rng.uniform(1, 1.35)  # scikit-learn's were squeezed to a square field

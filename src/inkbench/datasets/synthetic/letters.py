@@ -18,15 +18,7 @@ SEED = 20110901
 
 
 def write(folder: Path, per_letter: int = PER_LETTER) -> None:
-    """Write ``notMNIST_small.tar.gz``.
-
-    Parameters
-    ----------
-    folder
-        Existing folder.
-    per_letter
-        Number of distinct images of each letter.
-    """
+    """Write ``notMNIST_small.tar.gz`` with so many distinct images of each letter."""
     members = {}
     for letter in tqdm(fonts.LETTERS, desc="synthetic letters", unit="letter", disable=None):
         for title, image in glyphs(letter, per_letter):
@@ -36,12 +28,9 @@ def write(folder: Path, per_letter: int = PER_LETTER) -> None:
 
 
 def glyphs(letter: str, count: int) -> list[tuple[str, np.ndarray]]:
-    """Draw ``count`` distinct images of a letter: each face plain, then in random styles.
+    """Names and distinct images (uint8 ``[28, 28]``, 255 = ink) of a letter.
 
-    Returns
-    -------
-    list of (str, numpy.ndarray)
-        Name and image, uint8 ``[28, 28]``, 255 = ink.
+    Each face is drawn plain once, then random faces in random styles.
     """
     index = fonts.LETTERS.index(letter)
     rng = np.random.default_rng([SEED, index])
@@ -58,18 +47,7 @@ def glyphs(letter: str, count: int) -> list[tuple[str, np.ndarray]]:
 
 
 def fit(ink: np.ndarray) -> np.ndarray:
-    """Stretch the bounding box of a drawing's ink to 28×28, as in notMNIST.
-
-    Parameters
-    ----------
-    ink
-        ``[h, w]`` in [0, 1].
-
-    Returns
-    -------
-    numpy.ndarray
-        uint8 ``[28, 28]``.
-    """
+    """Stretch the bounding box of ink ``[h, w]`` in [0, 1] to uint8 ``[28, 28]``, as notMNIST."""
     inked = ink > 0.3
     rows, columns = np.flatnonzero(inked.any(1)), np.flatnonzero(inked.any(0))
     if not rows.size:

@@ -27,16 +27,8 @@ def write(folder: Path, heights: Sequence[int] = HEIGHTS, sheets: int = SHEETS) 
 
     Pages are numbered as in the original: in each set of twelve, the first text has the numbers
     1, 4, 7, 10 (one for each noise), the second 2, 5, 8, 11, the third 3, 6, 9, 12. Test pages are
-    those with the numbers 1 mod 3.
-
-    Parameters
-    ----------
-    folder
-        Existing folder.
-    heights
-        Height of the pages of each set of twelve.
-    sheets
-        Number of sheets of paper drawn with each noise.
+    those with the numbers 1 mod 3. ``heights`` are those of the sets; of each noise there are
+    ``sheets`` sheets of paper.
     """
     archives: dict[str, dict[str, bytes]] = {"train": {}, "train_cleaned": {}, "test": {}}
     for number, page, clean, noisy in tqdm(
