@@ -1,11 +1,11 @@
-"""What synthetic data is worth: train on it alone, test on the real data.
+"""Quality of the synthetic data: train on it only, test on the real data.
 
     INKBENCH_MIRROR=../shared/data python benchmarks/synthetic.py [letters] [digits] [pages]
 
 Generates the data in a temporary folder, trains a small network on each dataset (one to two minutes
-each on two idle cores) and measures it on the real images. `INKBENCH_MIRROR` is a folder with the
-real archives, named as the publishers name them. The restorer is also measured on synthetic pages
-that it was not trained on, to tell what is lost between the two.
+each on two idle cores) and evaluates it on the real images. `INKBENCH_MIRROR` is a folder with the
+real archives under their official names. The restorer is also evaluated on held-out synthetic
+pages, which shows how much of the error comes from the difference between synthetic and real pages.
 """
 
 import argparse
@@ -36,6 +36,7 @@ Images = tuple[np.ndarray, np.ndarray]
 
 
 def main() -> None:
+    """Generate, train and evaluate what the command line asks for."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

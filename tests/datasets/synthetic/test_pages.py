@@ -71,17 +71,6 @@ def test_noise_is_as_strong_as_on_real_pages_and_leaves_text_legible(images):
         assert np.median(page[ink]) + 60 < np.median(page[blank])
 
 
-def test_write_gives_the_names_and_sizes_of_the_real_pages(mirror, tmp_path, monkeypatch):
-    real = read(mirror / "documents")
-    monkeypatch.setattr(pages, "stationery", lambda count: {})
-    monkeypatch.setattr(pages, "typeset", lambda height, rng: np.zeros((height, 540), np.uint8))
-    monkeypatch.setattr(pages, "spoil", lambda clean, *_: clean)
-    pages.write(tmp_path, (258,) * 6 + (420,) * 12)
-    assert {name: image.shape for name, image in read(tmp_path).items()} == {
-        name: image.shape for name, image in real.items()
-    }
-
-
 @pytest.mark.parametrize("noise", paper.NOISES)
 def test_sheet_is_bright_and_uneven(noise):
     sheet = paper.NOISES[noise]((258, 540), np.random.default_rng(1))
