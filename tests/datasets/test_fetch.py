@@ -247,9 +247,13 @@ def test_fetch_fails_if_synthetic_data_is_not_allowed_or_missing(
     assert not list(layout.raw("notmnist").iterdir())
 
 
-def test_real_data_replaces_synthetic_data(offer: Offer, generated: None, server: Server) -> None:
+@pytest.mark.parametrize("label", ["synthetic", "stand-in"])  # now, and in earlier versions
+def test_real_data_replaces_synthetic_data(
+    label: str, offer: Offer, generated: None, server: Server
+) -> None:
     offer(made.archive(LETTERS, b"", NOWHERE))
-    fetched(source="auto")
+    described = fetched(source="auto")
+    layout.provenance("notmnist").write_text(json.dumps({**described, "source": label}))
     real = made.tar_gz(made.letter_files(5))
     server.answers["/x"] = real
     offer(made.archive(LETTERS, real, f"{server.url}/x"))

@@ -11,6 +11,7 @@ from helpers import contents
 from inkbench import layout
 from inkbench.datasets import mnist
 from inkbench.datasets.common import store
+from inkbench.datasets.reading import labelled
 from inkbench.errors import InkbenchError
 
 pytestmark = pytest.mark.usefixtures("workplace")
@@ -102,6 +103,15 @@ def test_preprocess_refuses_damaged_images(reason: str) -> None:
 def test_preprocess_refuses_labels_that_do_not_fit(labels: np.ndarray) -> None:
     with pytest.raises(InkbenchError, match="do not fit labels"):
         preprocess({**made.digits(), LABELS: made.idx(labels)})
+
+
+@pytest.mark.parametrize(
+    ("side", "label"), [(8, 0), (28, 10)], ids=["another-size", "unknown-class"]
+)
+def test_write_refuses_arrays_that_do_not_fit_the_spec(side: int, label: int) -> None:
+    images, labels = np.zeros((3, side, side), np.uint8), np.full(3, label, np.uint8)
+    with pytest.raises(InkbenchError, match=r"data/raw/mnist.*\(28, 28\), 10 classes"):
+        labelled.write(mnist.SPEC, made.settings("mnist"), {}, images, labels)
 
 
 def test_preprocess_names_missing_archive() -> None:

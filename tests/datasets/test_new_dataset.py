@@ -65,7 +65,7 @@ VARIANTS = {
     "tiny-cnn": {
         "task": "classification",
         "family": "cnn",
-        "model": {"padding": "same"},
+        "model": {"padding": "same", "dropout": 0.1},
         "loss": "cross_entropy",
     },
 }
@@ -119,11 +119,22 @@ def test_new_dataset_has_metrics_and_figures(
     assert (project.folder / f"plots/{variant}/{figure}.png").stat().st_size > 5_000
 
 
-def test_family_that_needs_larger_images_is_refused_in_one_line(project: Project) -> None:
-    params = yaml.safe_load((project.folder / "params.yaml").read_text())
-    params["train"]["tiny-cnn"]["model"] = {"padding": "valid"}
-    project.write("params.yaml", yaml.safe_dump(params, sort_keys=False))
-    run = project.run("python", "stages/train.py", "tiny-cnn", check=False)
+@pytest.mark.parametrize(
+    ("old", "new", "command", "facts"),
+    [
+        ("padding: same", "padding: valid", "train.py tiny-cnn", ["'cnn'", "8×8"]),
+        ("tiny:\n    source: auto", "tiny:\n    source: synthetic", "download.py tiny", ["auto"]),
+    ],
+    ids=["family-that-needs-larger-images", "no-synthetic-version"],
+)
+def test_new_dataset_is_refused_in_one_line(
+    project: Project, old: str, new: str, command: str, facts: list[str]
+) -> None:
+    before = (project.folder / "params.yaml").read_text()
+    assert before.count(old) == 1
+    project.write("params.yaml", before.replace(old, new))
+    run = project.run("python", *f"stages/{command}".split(), check=False)
+    project.write("params.yaml", before)
     assert run.returncode == 2
     (line,) = [line for line in run.stderr.splitlines() if line.startswith("inkbench: error")]
-    assert "'cnn'" in line and "8×8" in line
+    assert all(fact in line for fact in facts)

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from inkbench import datasets, disk, layout
+from inkbench import data_source, datasets, disk, layout
 from inkbench.data_source import SYNTHETIC
 from inkbench.datasets.fetching import transfer
 from inkbench.datasets.fetching.transfer import Unavailable
@@ -123,7 +123,7 @@ class _Search:
         if not path.is_file():
             return None
         listed = [file for file in self.recorded["files"] if file["name"] == archive.name]
-        is_real = self.recorded["source"] != SYNTHETIC
+        is_real = data_source.of(self.recorded) == data_source.REAL
         if listed and is_real and listed[0].get("sha256") == provenance.checksum(path):
             return listed[0]
         if listed and not archive.is_pinned:

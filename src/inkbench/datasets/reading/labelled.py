@@ -11,6 +11,7 @@ from inkbench.datasets.common import store
 from inkbench.datasets.common.store import Images
 from inkbench.datasets.reading import cards, splits
 from inkbench.datasets.specs import Spec
+from inkbench.errors import InkbenchError
 
 if TYPE_CHECKING:
     from inkbench.params import Data
@@ -59,6 +60,12 @@ def write(
     -------
     Content of ``dataset.json``.
     """
+    top = labels.max(initial=0)
+    if images.shape != (len(labels), *spec.image_shape) or top >= len(spec.classes):
+        raise InkbenchError(
+            f"{layout.raw(spec.name)}: images {images.shape} and labels {labels.shape} up to {top} "
+            f"do not fit the SPEC of {spec.name}: {spec.image_shape}, {len(spec.classes)} classes"
+        )
     groups = splits.duplicate_groups(images)
     n_distinct = len(np.unique(groups))
     conflicting = np.unique(groups[labels != labels[groups]])  # a group is its first image's index
