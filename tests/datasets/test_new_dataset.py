@@ -122,7 +122,7 @@ def test_new_dataset_has_metrics_and_figures(
 @pytest.mark.parametrize(
     ("old", "new", "command", "facts"),
     [
-        ("padding: same", "padding: valid", "train.py tiny-cnn", ["'cnn'", "8×8"]),
+        ("same\n      dropout: 0.1", "valid", "train.py tiny-cnn", ["'cnn'", "8×8"]),
         ("tiny:\n    source: auto", "tiny:\n    source: synthetic", "download.py tiny", ["auto"]),
     ],
     ids=["family-that-needs-larger-images", "no-synthetic-version"],
