@@ -23,7 +23,7 @@ def raw(dataset: str) -> Path:
 
 
 def provenance(dataset: str) -> Path:
-    """Where a dataset's raw files came from (see ``datasets.fetch``)."""
+    """Where a dataset's raw files came from (see `inkbench.datasets.fetching`)."""
     return raw(dataset) / "provenance.json"
 
 
