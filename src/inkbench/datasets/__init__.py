@@ -1,4 +1,4 @@
-"""The datasets: one module each, which downloads, preprocesses and describes its dataset.
+"""The datasets: one module each, which describes and preprocesses its dataset.
 
 A dataset's module has a ``SPEC`` (see `inkbench.datasets.specs`), which parameters, figures and
 report read, and a function ``preprocess``, which turns the raw archives into arrays. Importing one

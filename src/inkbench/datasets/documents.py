@@ -61,7 +61,7 @@ _UCI_COUNT = 216  # 18 fonts × 4 kinds of noise × 3 partitions
 _UCI_NOISY = "simulated_noisy_images_grayscale"
 _UCI_CLEAN = "clean_images_grayscale"
 
-Pictures = dict[str, "np.ndarray | None"]  # by page number; None: unusable
+Images = dict[str, "np.ndarray | None"]  # by page number; None: unusable
 Skipped = list[dict[str, str]]  # file and reason
 
 
@@ -131,11 +131,11 @@ def _read(source: dict[str, Any], skipped: Skipped) -> tuple[list["Page"], list[
     folder = layout.raw(SPEC.name)
     path = folder / source["files"][0]["name"]
     if path.name == _UCI_PAGES.name:
-        noisy, clean, test = _uci_pictures(path, skipped)
+        noisy, clean, test = _uci_images(path, skipped)
     else:
         path = folder / "train.zip"
         noisy, clean, test = (
-            _kaggle_pictures(folder / f"{name}.zip", skipped) for name in _KAGGLE_DIGESTS
+            _kaggle_images(folder / f"{name}.zip", skipped) for name in _KAGGLE_DIGESTS
         )
     if not noisy and not clean:
         raise archives.ArchiveError(path, "holds no pages")
@@ -150,14 +150,14 @@ def _read(source: dict[str, Any], skipped: Skipped) -> tuple[list["Page"], list[
     ]
     is_known = UNKNOWN not in kinds.values()
     return pages, [
-        Page(name, picture, None, noise_of(int(name)) if is_known else UNKNOWN, -1)
-        for name, picture in test.items()
-        if picture is not None
+        Page(name, image, None, noise_of(int(name)) if is_known else UNKNOWN, -1)
+        for name, image in test.items()
+        if image is not None
     ]
 
 
 def _pairs(
-    noisy: Pictures, clean: Pictures, path: Path, skipped: Skipped
+    noisy: Images, clean: Images, path: Path, skipped: Skipped
 ) -> dict[str, tuple["np.ndarray", "np.ndarray"]]:
     """Noisy and clean side of every usable page, by name, in the order of the numbers."""
     for name in sorted(noisy.keys() ^ clean.keys(), key=int):
@@ -168,13 +168,13 @@ def _pairs(
         )
     pairs = {}
     for name in sorted(noisy, key=int):
-        picture, target = noisy[name], clean[name]
-        if picture is None or target is None:
+        image, target = noisy[name], clean[name]
+        if image is None or target is None:
             continue
-        if picture.shape == target.shape:
-            pairs[name] = picture, target
+        if image.shape == target.shape:
+            pairs[name] = image, target
         else:
-            reason = f"noisy page is {picture.shape}, its clean twin {target.shape}"
+            reason = f"noisy page is {image.shape}, its clean twin {target.shape}"
             skipped.append({"file": name, "reason": reason})
     return pairs
 
@@ -200,19 +200,19 @@ def _noise_kinds(names: list[str], groups: list[int]) -> dict[str, str]:
     return {name: noise_of(int(name)) for name in names}
 
 
-def _kaggle_pictures(path: Path, skipped: Skipped) -> Pictures:
+def _kaggle_images(path: Path, skipped: Skipped) -> Images:
     """Pages of one of Kaggle's archives by number."""
     from inkbench.datasets.reading import archives, png
 
-    pictures = {}
+    images = {}
     for name, content in archives.members(path):
         number = re.fullmatch(r"[a-z_]+/(\d+)\.png", name)
         if number:
-            pictures[number[1]] = png.usable(f"{path.name}/{name}", content, skipped)
-    return dict(sorted(pictures.items(), key=lambda item: int(item[0])))
+            images[number[1]] = png.usable(f"{path.name}/{name}", content, skipped)
+    return dict(sorted(images.items(), key=lambda item: int(item[0])))
 
 
-def _uci_pictures(path: Path, skipped: Skipped) -> tuple[Pictures, Pictures, Pictures]:
+def _uci_images(path: Path, skipped: Skipped) -> tuple[Images, Images, Images]:
     """Noisy, clean and test pages of UCI's archive by the numbers that Kaggle gave them."""
     from tqdm import tqdm
 
@@ -229,11 +229,11 @@ def _uci_pictures(path: Path, skipped: Skipped) -> tuple[Pictures, Pictures, Pic
         )
     noisy, clean, test = {}, {}, {}
     for number, file in enumerate(sorted(files[_UCI_NOISY]), start=1):
-        picture = png.usable(file, files[_UCI_NOISY][file], skipped)
+        image = png.usable(file, files[_UCI_NOISY][file], skipped)
         if number % 3 == 1:  # its test pages stay unlabelled, as at Kaggle: same task, same metrics
-            test[str(number)] = picture
+            test[str(number)] = image
             continue
-        noisy[str(number)] = picture
+        noisy[str(number)] = image
         twin = re.sub("_Noise[cfpw]_", "_Clean_", file)
         if twin in files[_UCI_CLEAN]:
             clean[str(number)] = png.usable(twin, files[_UCI_CLEAN][twin], skipped)

@@ -54,15 +54,15 @@ def fetch(dataset: str, settings: "Data") -> dict[str, Any]:
     """
     spec = datasets.spec(dataset)
     search = _Search(spec)
-    found = None
+    acquired = None
     try:
         if settings.source != SYNTHETIC:
-            found = search.real(spec.editions[settings.subset])
-            if found is None and (settings.source == "official" or spec.synthetic is None):
+            acquired = search.real(spec.editions[settings.subset])
+            if acquired is None and (settings.source == "official" or spec.synthetic is None):
                 raise InkbenchError(search.summary())
-            if found is None:
+            if acquired is None:
                 _warn(dataset)
-        source, files = found or (SYNTHETIC, _generated(dataset, search.scratch))
+        source, files = acquired or (SYNTHETIC, _generated(dataset, search.scratch))
         return _put_in_place(search, source, files)
     finally:
         shutil.rmtree(search.scratch, ignore_errors=True)
