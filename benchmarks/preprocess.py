@@ -1,14 +1,14 @@
-"""Reading notMNIST: this project's way against the published loader's, and how it grows.
+"""Time and memory of reading notMNIST, beside the published loader, and for larger archives.
 
     python benchmarks/preprocess.py                            # real archive, prints ratios
     python benchmarks/preprocess.py --large 50000 150000 529114  # generated archives of that size
 
-The first needs data/raw/notmnist (dvc repro download@notmnist). Each measurement is a process of
-its own, the best of --repeat, the ways in turn, so that a noisy machine hits them alike. The
-published loader unpacks the archive, lists each class folder, reads each file with
-Image.getdata() into a float array, collects lists and splits them with train_test_split; every one
-of its scripts does so each time it starts. Ours goes from the same archive to the split arrays and
-dataset.json on disk, once; later starts load the arrays.
+The first needs data/raw/notmnist (dvc repro download@notmnist). Each measurement runs in a process
+of its own. The programs alternate, and the best of --repeat runs counts, because other work on the
+machine disturbs the times. The published loader unpacks the archive, lists each class folder, reads
+each file with Image.getdata() into a float array, collects lists and splits them with
+train_test_split; every one of its scripts repeats that at each start. This project writes split
+arrays and dataset.json to disk once; later starts load the arrays.
 """
 
 import argparse
@@ -30,13 +30,13 @@ Work = Callable[[], object]
 
 
 def main() -> None:
-    """Measure, print, and measure again in a process of its own."""
+    """Run the measurement that the command line asks for."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--archive", type=Path, default=ARCHIVE, help=f"default: {ARCHIVE}")
     parser.add_argument("--large", type=int, nargs="+", metavar="N", help="images to generate")
-    parser.add_argument("--repeat", type=int, default=3, help="best of so many (default: 3)")
+    parser.add_argument("--repeat", type=int, default=3, help="runs of each program (default: 3)")
     parser.add_argument("--measure", choices=WAYS, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.measure:
@@ -50,7 +50,7 @@ def main() -> None:
 
 
 def comparison(archive: Path, repeat: int) -> None:
-    """Print time and peak memory of both ways, and the ratios."""
+    """Print time and peak memory of each program, and the ratios."""
     runs = [{way: run(way, archive) for way in WAYS} for _ in range(repeat)]
     best = {way: {key: min(r[way][key] for r in runs) for key in runs[0][way]} for way in WAYS}
     print(f"{'':28}{'imports s':>10}{'wall s':>9}{'CPU s':>9}{'peak MB':>9}{'of it work':>11}")
@@ -58,13 +58,13 @@ def comparison(archive: Path, repeat: int) -> None:
         print(
             f"{way:28}{m['imports']:10.2f}{m['work']:9.3f}{m['cpu']:9.3f}{m['peak']:9.0f}{m['grown']:11.0f}"
         )
-    published, ours, again = (best[way] for way in WAYS)
+    published, preprocess, load = (best[way] for way in WAYS)
     print(
-        f"preprocess: {published['work'] / ours['work']:.1f} times faster "
-        f"({published['cpu'] / ours['cpu']:.1f} in CPU time), "
-        f"{published['grown'] / ours['grown']:.1f} times less memory "
-        f"(whole process: {published['peak'] / ours['peak']:.1f})\n"
-        f"later starts: {published['work'] / again['work']:.0f} times faster"
+        f"preprocess: {published['work'] / preprocess['work']:.1f} times faster "
+        f"({published['cpu'] / preprocess['cpu']:.1f} in CPU time), "
+        f"{published['grown'] / preprocess['grown']:.1f} times less memory "
+        f"(whole process: {published['peak'] / preprocess['peak']:.1f})\n"
+        f"later starts: {published['work'] / load['work']:.0f} times faster"
     )
 
 
@@ -84,7 +84,7 @@ def growth(sizes: list[int]) -> None:
 
 
 def run(way: str, archive: Path) -> dict[str, float]:
-    """Measure one way in a process and a folder of its own."""
+    """Measure one program in a process and a folder of its own."""
     with tempfile.TemporaryDirectory() as folder:
         for step in ("preprocess", "load") if way == "load" else (way,):
             script = str(Path(__file__).resolve())
@@ -96,7 +96,7 @@ def run(way: str, archive: Path) -> dict[str, float]:
 
 
 def measured(way: str, archive: Path) -> dict[str, float]:
-    """Seconds of the imports and of the work, peak memory in all and since the imports (MB)."""
+    """Seconds of imports and of work; peak memory, and its growth since the imports, in MB."""
     start = time.perf_counter()
     work = WAYS[way](archive)
     ready, used = time.perf_counter(), time.process_time()
@@ -114,7 +114,7 @@ def measured(way: str, archive: Path) -> dict[str, float]:
 
 
 def published(archive: Path) -> Work:
-    """The published loader's way, told again: returns what does the work."""
+    """The published loader, rewritten: returns the function that does the work."""
     import numpy as np
     from PIL import Image
     from sklearn.model_selection import train_test_split
@@ -140,23 +140,24 @@ def published(archive: Path) -> Work:
 
 
 def preprocess(archive: Path) -> Work:
-    """Ours, from the archive to the split arrays on disk."""
+    """This project: from the archive to the split arrays on disk."""
     from inkbench import layout
-    from inkbench.datasets import fetch, notmnist
+    from inkbench.datasets import notmnist
+    from inkbench.datasets.reading import provenance
     from inkbench.params import Data
 
     folder = layout.raw("notmnist")
     folder.mkdir(parents=True)
     (folder / archive.name).symlink_to(archive)
-    file = {"name": archive.name, "url": "", "sha256": fetch._hash(archive, "sha256")}
-    provenance = {"source": "official", "files": [file], "licence": ""}
-    layout.provenance("notmnist").write_text(json.dumps(provenance))
+    file = {"name": archive.name, "url": "", "sha256": provenance.checksum(archive)}
+    recorded = {"source": "official", "files": [file], "licence": ""}
+    layout.provenance("notmnist").write_text(json.dumps(recorded))
     settings = Data(source="official", subset="small", seed=0, valid=0.1, test=0.2)
     return lambda: notmnist.preprocess(settings)
 
 
 def load(_archive: Path) -> Work:
-    """Ours, every time after the first: the three parts from disk."""
+    """This project, at later starts: load the three parts from disk."""
     from inkbench.datasets.common import store
 
     return lambda: [store.load_images("notmnist", part) for part in store.PARTS]
@@ -166,7 +167,7 @@ WAYS = {"published": published, "preprocess": preprocess, "load": load}
 
 
 def generate(path: Path, size: int) -> None:
-    """Write an archive like notMNIST_large: so many distinct letters, five of them corrupt."""
+    """Write an archive like notMNIST_large with ``size`` distinct images, five of them empty."""
     import numpy as np
     from tqdm import tqdm
 
@@ -178,7 +179,7 @@ def generate(path: Path, size: int) -> None:
     with tarfile.open(path, "w:gz", compresslevel=1) as archive:
         for number in tqdm(range(size), f"generating {size:,} letters", disable=None):
             image = shapes[number % len(shapes)].copy()
-            # As many grey edge pixels as anti-aliasing leaves, no two images the same.
+            # About as many grey pixels as anti-aliasing leaves, and no two images alike.
             image.flat[rng.integers(0, image.size, 60)] = rng.integers(0, 256, 60)
             image[27, 24:] = list(number.to_bytes(4, "big"))
             content = packing.png(image)

@@ -1,11 +1,11 @@
-"""What synthetic data is worth: train on it alone, test on the real data.
+"""Quality of the synthetic data: train on it only, test on the real data.
 
     INKBENCH_MIRROR=../shared/data python benchmarks/synthetic.py [letters] [digits] [pages]
 
 Generates the data in a temporary folder, trains a small network on each dataset (one to two minutes
-each on two idle cores) and measures it on the real images. `INKBENCH_MIRROR` is a folder with the
-real archives, named as the publishers name them. The restorer is also measured on synthetic pages
-that it was not trained on, to tell what is lost between the two.
+each on two idle cores) and evaluates it on the real images. `INKBENCH_MIRROR` is a folder with the
+real archives under their official names. The restorer is also evaluated on held-out synthetic
+pages, which shows how much of the error comes from the difference between synthetic and real pages.
 """
 
 import argparse
@@ -19,8 +19,10 @@ from pathlib import Path
 import numpy as np
 
 from inkbench import models
-from inkbench.datasets import archives, mnist, png, synthetic
+from inkbench.datasets import synthetic
 from inkbench.datasets.common.background import with_background
+from inkbench.datasets.reading import archives, png
+from inkbench.datasets.reading.idx import read_idx
 from inkbench.datasets.synthetic import digits, fonts, letters, paper
 from inkbench.errors import InkbenchError, one_line_errors
 from inkbench.params import Augment
@@ -34,6 +36,7 @@ Images = tuple[np.ndarray, np.ndarray]
 
 
 def main() -> None:
+    """Generate, train and evaluate what the command line asks for."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -155,7 +158,7 @@ def _letters(folder: Path) -> Images:
 
 
 def _digits(folder: Path, part: str) -> Images:
-    images, labels = (mnist.read_idx(folder / name) for name in digits.FILES[part])
+    images, labels = (read_idx(folder / name) for name in digits.FILES[part])
     return images, labels
 
 

@@ -1,7 +1,8 @@
 """Fetch the raw archives of one dataset: mirror or official hosts → data/raw/<dataset>.
 
-INKBENCH_MIRROR names a folder or base URL that is asked first. Where no source can be reached and
-params.yaml allows it (data.<dataset>.source: auto), synthetic data is made instead, and says so.
+INKBENCH_MIRROR names a folder or base URL that is tried first. Where no source can be reached and
+params.yaml allows it (data.<dataset>.source: auto), synthetic data is generated instead, with a
+warning.
 """
 
 from inkbench import data_source, layout, params
@@ -13,7 +14,7 @@ def download(dataset: str) -> None:
     settings = params.load().dataset(dataset)
 
     from inkbench import tracking
-    from inkbench.datasets import fetch
+    from inkbench.datasets.fetching import fetch
 
     block = {"data": {dataset: settings.model_dump(mode="json", include={"source", "subset"})}}
     with tracking.stage_run("download", dataset=dataset, params=block) as run:

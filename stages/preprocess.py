@@ -1,9 +1,7 @@
 """Turn the raw archives of one dataset into arrays: data/raw/<dataset> → data/processed/<dataset>.
 
-Archives are read in place. Copies of one picture never stand on two sides of a split.
+Archives are read in place. All copies of an image stay in one part of the split.
 """
-
-import importlib
 
 from inkbench import layout, params
 from inkbench.errors import run_stage
@@ -13,11 +11,11 @@ def preprocess(dataset: str) -> None:
     """Process one dataset and record its counts."""
     settings = params.load().dataset(dataset)
 
-    from inkbench import tracking
+    from inkbench import datasets, tracking
 
     block = {"data": {dataset: settings.model_dump(mode="json", exclude_unset=True)}}
     with tracking.stage_run("preprocess", dataset=dataset, params=block) as run:
-        card = importlib.import_module(f"inkbench.datasets.{dataset}").preprocess(settings)
+        card = datasets.module(dataset).preprocess(settings)
         run.set_tags({"data_source": card["data_source"]})
         run.log_dataset(dataset, str(layout.processed(dataset)), card["content_digest"][:32])
         run.log_metrics({f"n_{part}": count["total"] for part, count in card["counts"].items()})

@@ -7,21 +7,22 @@ from PIL import Image, ImageDraw, ImageFont
 SIDE = 28
 LETTERS = list("ABCDEFGHIJ")
 DIGITS = list("0123456789")
+TEXT = "the quick brown fox jumps over a lazy dog and writes it all down in ink"
 PAGES = ("fold", "wrinkle", "coffee", "footprint")
 
 
 def glyphs(names: list[str], each: int, rng: np.random.Generator) -> np.ndarray:
     """``each`` small images of every name, sorted by class: uint8 [n, 28, 28], 255 = ink."""
     faces = list(font_source_serif_pro.font_files_ttf.values())
-    made = []
+    images = []
     for name in names:
         for _ in range(each):
             face = ImageFont.truetype(faces[rng.integers(len(faces))], int(rng.integers(22, 28)))
             image = Image.new("L", (SIDE, SIDE), 0)
-            where = tuple(14 + rng.integers(-2, 3, 2))
-            ImageDraw.Draw(image).text(where, name, fill=255, font=face, anchor="mm")
-            made.append(np.asarray(image))
-    return np.stack(made)
+            centre = tuple(14 + rng.integers(-2, 3, 2))
+            ImageDraw.Draw(image).text(centre, name, fill=255, font=face, anchor="mm")
+            images.append(np.asarray(image))
+    return np.stack(images)
 
 
 def page(rng: np.random.Generator, scale: float, tall: bool) -> tuple[np.ndarray, np.ndarray]:
@@ -31,26 +32,8 @@ def page(rng: np.random.Generator, scale: float, tall: bool) -> tuple[np.ndarray
         font_source_serif_pro.font_files_ttf["SourceSerifPro"], max(round(26 * scale), 6)
     )
     sheet = Image.new("L", (width, height), 255)
-    words = [
-        "the",
-        "quick",
-        "brown",
-        "fox",
-        "jumps",
-        "over",
-        "a",
-        "lazy",
-        "dog",
-        "and",
-        "writes",
-        "it",
-        "all",
-        "down",
-        "in",
-        "ink",
-    ]
     for line in range(0, height, max(round(40 * scale), 8)):
-        text = " ".join(rng.choice(words, 9))
+        text = " ".join(rng.choice(TEXT.split(), 9))
         ImageDraw.Draw(sheet).text((6, line), text, fill=0, font=face)
     clean = np.asarray(sheet)
     y, x = np.mgrid[:height, :width] / width

@@ -7,7 +7,7 @@ import sys
 import pytest
 import yaml
 
-from inkbench import params
+from inkbench import datasets, params
 from inkbench.errors import InkbenchError
 
 
@@ -34,7 +34,8 @@ def _load(tmp_path, tree):
 
 def test_load_accepts_the_committed_file(root):
     loaded = params.load(root / "params.yaml")
-    assert loaded.train and loaded.data
+    assert loaded.train
+    assert set(loaded.data) <= set(datasets.names())
 
 
 def test_load_refuses_an_unknown_published_result(tmp_path, tree):
@@ -84,7 +85,7 @@ def test_load_refuses_an_unknown_published_result(tmp_path, tree):
         (
             "published/notmnist-basic/dataset",
             "documents",
-            r"published\.notmnist-basic\.dataset: 'documents': .*'notmnist' or 'mnist'",
+            r"published\.notmnist-basic\.dataset: 'documents' .*allowed: notmnist",
         ),
         (
             "train/mnist-vae/loss",

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from PIL import Image
 
-from inkbench.datasets import mnist, notmnist
+from inkbench import datasets
+from inkbench.datasets.specs import Spec
 from inkbench.denoise import inputs, reading
 from inkbench.denoise.inputs import shown
 from inkbench.errors import InkbenchError, print_error
@@ -18,12 +19,9 @@ from inkbench.errors import InkbenchError, print_error
 if TYPE_CHECKING:
     import keras
 
-CLASSES = {dataset.NAME: dataset.CLASSES for dataset in (notmnist, mnist)}
-SIZE = mnist.SHAPE[0]  # side of the networks' input in pixels
 
 Ink = Literal["auto", "dark", "light"]
 _MIN_AREA = 12  # pixels of a letter on a sheet; smaller components are specks
-_FILL = {"notmnist": 28, "mnist": 20}  # longer side of a letter in pixels, as in the dataset
 
 
 @dataclass(frozen=True)
@@ -44,6 +42,11 @@ class Settings:
     dataset: str = "notmnist"
     sheet: tuple[int, int] | None = None
     ink: Ink = "auto"
+
+    @property
+    def spec(self) -> Spec:
+        """Description of the dataset."""
+        return datasets.spec(self.dataset)
 
 
 def run(arguments: Sequence[str], model_file: Path | None, settings: Settings) -> bool:
@@ -140,7 +143,7 @@ def _scattered(page: np.ndarray, settings: Settings) -> Iterator[tuple[str, np.n
     centre = (top + bottom) / 2
     lines = np.cumsum(np.diff(centre, prepend=-np.inf) > 0.6 * np.median(bottom - top))
     for number, i in enumerate(np.lexsort((left, lines)), 1):
-        yield f"[{number}]", _framed(light[boxes[i]], _FILL[settings.dataset])
+        yield f"[{number}]", _framed(light[boxes[i]], settings.spec)
 
 
 def fitted(letter: np.ndarray, settings: Settings) -> np.ndarray:
@@ -148,7 +151,7 @@ def fitted(letter: np.ndarray, settings: Settings) -> np.ndarray:
 
     An image of that size is used unchanged, or inverted if ``settings.ink`` is ``dark``.
     """
-    if letter.shape == (SIZE, SIZE):
+    if letter.shape == settings.spec.image_shape:
         return 255 - letter if settings.ink == "dark" else letter
     light = _light_ink(letter, settings.ink)
     ink = light > _threshold(light)
@@ -156,16 +159,17 @@ def fitted(letter: np.ndarray, settings: Settings) -> np.ndarray:
     if not len(rows):
         raise InkbenchError("no letter in this image")
     box = light[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    return _framed(box, _FILL[settings.dataset])
+    return _framed(box, settings.spec)
 
 
-def _framed(box: np.ndarray, longest: int) -> np.ndarray:
+def _framed(box: np.ndarray, spec: Spec) -> np.ndarray:
     """Resize a letter to its size in the dataset, centred on black."""
-    scale = longest / max(box.shape)
+    height, width = spec.image_shape
+    scale = (spec.glyph_size or height) / max(box.shape)
     size = [max(1, round(side * scale)) for side in reversed(box.shape)]
     letter = Image.fromarray(box).resize(size, Image.Resampling.LANCZOS)
-    frame = Image.new("L", (SIZE, SIZE))
-    frame.paste(letter, tuple((SIZE - side) // 2 for side in size))
+    frame = Image.new("L", (width, height))
+    frame.paste(letter, ((width - size[0]) // 2, (height - size[1]) // 2))
     return np.asarray(frame)
 
 
@@ -193,4 +197,4 @@ def _predict(
     places, letters = zip(*cut(grey, settings), strict=True)
     probabilities = np.asarray(model.predict_on_batch(np.stack(letters)))
     for place, row in zip(places, probabilities, strict=True):
-        yield place, CLASSES[settings.dataset][int(row.argmax())], float(row.max())
+        yield place, settings.spec.classes[int(row.argmax())], float(row.max())

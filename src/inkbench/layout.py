@@ -22,7 +22,7 @@ def raw(dataset: str) -> Path:
 
 
 def provenance(dataset: str) -> Path:
-    """Sources and checksums of a dataset's raw files (see ``datasets.fetch``)."""
+    """Sources and checksums of a dataset's raw files (see `inkbench.datasets.fetching`)."""
     return raw(dataset) / "provenance.json"
 
 

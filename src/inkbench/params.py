@@ -19,15 +19,12 @@ from pydantic import (
     model_validator,
 )
 
-from inkbench import layout, models, published
+from inkbench import datasets, layout, models, published
 from inkbench.errors import InkbenchError
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 HeldOut = Annotated[float, Field(gt=0, lt=0.5)]
 Task = Literal["reconstruction", "classification", "restoration"]
-
-SUBSETS = {"notmnist": ("small", "large"), "mnist": ("all",), "documents": ("all",)}
-DATASETS = tuple(SUBSETS)
 
 
 class _Block(BaseModel):
@@ -135,8 +132,13 @@ class Variant(_Network):
             raise ValueError(
                 f"loss {self.loss!r} does not fit family {self.family!r}; use {required!r}"
             )
-        if (self.dataset == "documents") != (self.task == "restoration"):
-            raise ValueError(f"task {self.task!r} does not fit dataset {self.dataset!r}")
+        if self.dataset in datasets.names():  # others are refused where all blocks are known
+            tasks = datasets.spec(self.dataset).tasks
+            if self.task not in tasks:
+                raise ValueError(
+                    f"task {self.task!r} does not fit dataset {self.dataset!r}; "
+                    f"allowed: {', '.join(tasks)}"
+                )
         return self
 
 
@@ -145,8 +147,6 @@ class Published(_Network):
 
     Its other settings are fixed by the publication and are in its module of `inkbench.published`.
     """
-
-    dataset: Literal["notmnist", "mnist"]
 
 
 class Registered(_Block):
@@ -171,16 +171,8 @@ class Params(_Block):
     @model_validator(mode="after")
     def _known_datasets(self) -> Self:
         for name, data in self.data.items():
-            _refuse_unless(name in DATASETS, f"data.{name}", name, DATASETS)
-            subsets = SUBSETS[name]
-            _refuse_unless(data.subset in subsets, f"data.{name}.subset", data.subset, subsets)
-            official_test = data.test == "official"
-            _refuse_unless(
-                official_test == (name == "mnist"),
-                f"data.{name}.test",
-                data.test,
-                ("official",) if name == "mnist" else ("a fraction below 0.5",),
-            )
+            _refuse_unless(name in datasets.names(), f"data.{name}", name, datasets.names())
+            _check_data(name, data)
         for name, rule in self.registry.items():
             _refuse_unless(
                 rule.dataset in self.data, f"registry.{name}.dataset", rule.dataset, self.data
@@ -194,6 +186,10 @@ class Params(_Block):
         claims = published.claims()
         for name in self.published:
             _refuse_unless(name in claims, f"published.{name}", name, claims)
+            due = name.partition("-")[0]  # a claim's name begins with its dataset
+            dataset = self.published[name].dataset
+            _refuse_unless(dataset == due, f"published.{name}.dataset", dataset, [due])
+            _refuse_unless(dataset in self.data, f"published.{name}.dataset", dataset, self.data)
         return self
 
     def dataset(self, name: str) -> Data:
@@ -210,6 +206,21 @@ class Params(_Block):
         """A block under ``published:``; `InkbenchError` if there is none with this name."""
         _refuse_unless(name in self.published, "claim", name, self.published)
         return self.published[name]
+
+
+def _check_data(name: str, data: Data) -> None:
+    """Compare a block under ``data:`` with the dataset's ``SPEC``."""
+    spec = datasets.spec(name)
+    _refuse_unless(data.subset in spec.editions, f"data.{name}.subset", data.subset, spec.editions)
+    _refuse_unless(
+        (data.test == "official") == spec.official_test,
+        f"data.{name}.test",
+        data.test,
+        ["official" if spec.official_test else "a fraction below 0.5"],
+    )
+    if data.source == "synthetic":
+        allowed = ["auto", "official"]  # no module generates it
+        _refuse_unless(spec.synthetic is not None, f"data.{name}.source", data.source, allowed)
 
 
 def _refuse_unless(ok: bool, key: str, value: object, allowed: Any) -> None:

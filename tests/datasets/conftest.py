@@ -1,6 +1,8 @@
-"""A place to fetch to, a loopback server to fetch from, and archives made to order."""
+"""A folder to fetch to, a loopback server to fetch from, and generated archives."""
 
+import dataclasses
 import os
+import resource
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,24 +12,25 @@ import loopback
 import made_archives as made
 import pytest
 
-from inkbench.datasets import catalogue, transfer
-from inkbench.datasets.catalogue import Archive
+from inkbench import datasets
+from inkbench.datasets.fetching import transfer
+from inkbench.datasets.specs import Archive
 
-hypothesis.settings.register_profile(  # test machines are shared; and every run tries the same
-    "unhurried", deadline=None, derandomize=True, database=None
+hypothesis.settings.register_profile(  # test machines are shared; every run tries the same examples
+    "shared", deadline=None, derandomize=True, database=None
 )
-hypothesis.settings.load_profile("unhurried")
+hypothesis.settings.load_profile("shared")
 
 
 @pytest.fixture
 def server() -> Iterator[loopback.Server]:
-    """A loopback web server; nothing is there until a test says so."""
+    """A loopback web server without any files."""
     with loopback.serving() as running:
         yield running
 
 
 def _resolve(host, *rest, really=socket.getaddrinfo, **more):
-    """No resolver is asked for a host that cannot exist: some answer all the same."""
+    """Resolve names as usual, except for hosts that cannot exist: some resolvers answer them."""
     if str(host).endswith(".invalid"):
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
     return really(host, *rest, **more)
@@ -35,23 +38,29 @@ def _resolve(host, *rest, really=socket.getaddrinfo, **more):
 
 @pytest.fixture
 def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty repository root, no mirror, no credentials, and no waiting between retries."""
+    """An empty repository root, no mirror, no proxies, and no waiting between retries."""
     monkeypatch.chdir(tmp_path)
-    for name in ("INKBENCH_MIRROR", "KAGGLE_USERNAME", "KAGGLE_KEY", "KAGGLE_API_TOKEN"):
-        monkeypatch.delenv(name, raising=False)
-    for name in ("http_proxy", "https_proxy", "all_proxy"):
+    for name in ("INKBENCH_MIRROR", "http_proxy", "https_proxy", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
     monkeypatch.setattr(socket, "getaddrinfo", _resolve)
-    monkeypatch.setenv("KAGGLE_CONFIG_DIR", str(tmp_path / "no-credentials"))
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setattr(transfer, "BACKOFF", 0.01)
     return tmp_path
 
 
+@pytest.fixture
+def full_disk() -> Iterator[None]:
+    """No file can grow beyond 1,000 bytes."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
 @pytest.fixture(scope="session")
 def mirror() -> Path:
-    """Where the real archives are."""
+    """Folder with the real archives."""
     if not (folder := os.environ.get("INKBENCH_MIRROR")):
         pytest.skip("INKBENCH_MIRROR is not set: no real data to check")
     return Path(folder).resolve()
@@ -59,11 +68,17 @@ def mirror() -> Path:
 
 @pytest.fixture
 def offer(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Replace what the catalogue knows: ``offer(Archive(…), …)`` is the one edition there is."""
+    """Replace the archives of all datasets: each argument is an edition."""
+    real = datasets.spec
 
-    def replace(*editions: Archive | tuple[Archive, ...]) -> None:
-        known = tuple(e if isinstance(e, tuple) else (e,) for e in editions)
-        monkeypatch.setattr(catalogue, "editions", lambda _dataset, _subset: known)
+    def replace(*editions: Archive | tuple[Archive, ...], **changed: object) -> None:
+        sets = tuple(e if isinstance(e, tuple) else (e,) for e in editions)
+
+        def spec(name: str) -> datasets.Spec:
+            subsets = dict.fromkeys(real(name).editions, sets)
+            return dataclasses.replace(real(name), editions=subsets, **changed)
+
+        monkeypatch.setattr(datasets, "spec", spec)
 
     return replace
 

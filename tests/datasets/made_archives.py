@@ -1,4 +1,4 @@
-"""Archives made to order: sound ones in the official formats, and all kinds of bad ones."""
+"""Generated archives: sound ones in the official formats, and bad ones."""
 
 import contextlib
 import gzip
@@ -16,8 +16,8 @@ import numpy as np
 from PIL import Image
 
 from inkbench import layout
-from inkbench.datasets import archives
-from inkbench.datasets.catalogue import Archive
+from inkbench.datasets.reading import archives
+from inkbench.datasets.specs import Archive
 from inkbench.params import Data
 
 Files = dict[str, bytes]
@@ -35,7 +35,7 @@ def settings(dataset: str, **changed: object) -> Data:
 
 
 def lay(dataset: str, files: Files, source: str = "official") -> None:
-    """Put archives where the download stage leaves them, in place of any others."""
+    """Write archives as the download stage does, in place of any others."""
     folder = layout.raw(dataset)
     folder.mkdir(parents=True, exist_ok=True)
     listed = []
@@ -62,7 +62,7 @@ def random_image(seed: int, height: int = 28, width: int = 28) -> np.ndarray:
 
 
 def letter_files(per_class: int, folder: str = "notMNIST_small") -> Files:
-    """As many distinct images of each letter."""
+    """``per_class`` distinct images of each letter."""
     return {
         f"{folder}/{letter}/{number}.png": png(random_image(1000 * at + number))
         for at, letter in enumerate(CLASSES)
@@ -82,7 +82,7 @@ def tar_gz(files: Files, tar_format: int = tarfile.PAX_FORMAT) -> bytes:
 
 
 def tar_of(infos: Iterable[tarfile.TarInfo]) -> bytes:
-    """Headers alone, whatever they claim, each with one block of zeros for its content."""
+    """Headers only, whatever they declare, each followed by one block of zeros."""
     blocks = b"".join(info.tobuf(tarfile.GNU_FORMAT) + bytes(512) for info in infos)
     return gzip.compress(blocks + bytes(1024))
 
@@ -113,7 +113,7 @@ def digits(train: int = 200, test: int = 40) -> Files:
 
 
 def pages(blocks: int = 6, small: int = 2) -> dict[str, Files]:
-    """Kaggle's three archives in miniature: blocks of twelve pages, the first ones less high."""
+    """Kaggle's three archives in miniature: blocks of twelve pages, the first ``small`` lower."""
     members: dict[str, Files] = {"train": {}, "train_cleaned": {}, "test": {}}
     for number in range(1, 12 * blocks + 1):
         block, remainder = (number - 1) // 12, number % 3
@@ -129,14 +129,14 @@ def pages(blocks: int = 6, small: int = 2) -> dict[str, Files]:
 
 
 def page_zips(members: dict[str, Files]) -> Files:
-    """Pack what `pages` gives."""
+    """Archives of the pages from `pages`."""
     return {f"{name}.zip": zipped(files) for name, files in members.items()}
 
 
 def archive(
     name: str, content: bytes, *urls: str, pin: str = "sha256", limit: int = 10**7
 ) -> Archive:
-    """A catalogue entry for a made file, pinned by ``sha256``, ``content_digest`` or nothing."""
+    """Description of a generated file, pinned by ``sha256``, ``content_digest`` or nothing."""
     pins = {}
     if pin == "sha256":
         pins["sha256"] = hashlib.sha256(content).hexdigest()
@@ -146,7 +146,7 @@ def archive(
 
 
 def content_digest(content: bytes) -> str:
-    """Of an archive in memory."""
+    """Content digest of an archive in memory."""
     path = Path("digest-of-this")
     path.write_bytes(content)
     digest = archives.content_digest(path)
@@ -154,28 +154,8 @@ def content_digest(content: bytes) -> str:
     return digest
 
 
-def png_with_filters(pixels: np.ndarray, filters: Iterable[int]) -> bytes:
-    """A grey PNG whose rows have the given filters, encoded straight from the specification."""
-    height, width = pixels.shape
-    padded = np.zeros((height + 1, width + 1), np.int64)
-    padded[1:, 1:] = pixels
-    rows = []
-    for y, kind in enumerate(filters, start=1):
-        row = bytearray([kind])
-        for x in range(1, width + 1):
-            left, up, corner = (
-                int(v) for v in (padded[y, x - 1], padded[y - 1, x], padded[y - 1, x - 1])
-            )
-            estimate = left + up - corner
-            nearest = min((left, up, corner), key=lambda v: abs(estimate - v))
-            guess = (0, left, up, (left + up) // 2, nearest)[kind]
-            row.append((int(padded[y, x]) - guess) % 256)
-        rows.append(bytes(row))
-    return png_of(b"".join(rows), width, height)
-
-
 def png_of(rows: bytes, width: int = 28, height: int = 28) -> bytes:
-    """A grey PNG file around filtered rows, whatever these are."""
+    """A grey PNG file with these filtered rows, valid or not."""
     header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(
@@ -185,7 +165,7 @@ def png_of(rows: bytes, width: int = 28, height: int = 28) -> bytes:
 
 
 def large_letters(number: int) -> Files:
-    """So many distinct images, quick to make, in the layout of notMNIST_large; five are empty."""
+    """Distinct images, quick to generate, laid out like notMNIST_large; five are empty."""
     files = {}
     for at in range(number):
         rows = bytearray(29 * 28)

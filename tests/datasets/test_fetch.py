@@ -1,4 +1,4 @@
-"""Fetching: the right source, verified, once, and the same bytes of provenance everywhere."""
+"""Fetching: the right source, verified, once, and the same provenance everywhere."""
 
 import json
 import shutil
@@ -9,14 +9,18 @@ import made_archives as made
 import pytest
 from loopback import Server
 
-from inkbench import layout
-from inkbench.datasets import catalogue, fetch, synthetic
+from inkbench import data_source, datasets, layout
+from inkbench.datasets import synthetic
+from inkbench.datasets.fetching import fetch
+from inkbench.datasets.reading import provenance
 from inkbench.errors import InkbenchError
 
 pytestmark = pytest.mark.usefixtures("workplace")
 
 Offer = Callable[..., None]
 LETTERS = "notMNIST_small.tar.gz"
+KAGGLE = "kaggle:denoising-dirty-documents"
+NOWHERE = "http://nowhere.invalid/x"
 
 
 def fetched(dataset: str = "notmnist", **changed: object) -> dict:  # type: ignore[type-arg]
@@ -36,56 +40,43 @@ def raw_files(dataset: str = "notmnist") -> set[str]:
 
 
 @pytest.fixture
-def no_network(monkeypatch: pytest.MonkeyPatch, offer: Offer) -> None:
-    """Nothing but a host that does not resolve."""
-    offer(made.archive(LETTERS, b"", "http://nowhere.invalid/x.tar.gz"))
+def official(server: Server, offer: Offer, letters: bytes) -> bytes:
+    """An archive at ``/x`` of the server, which is its official address."""
+    server.answers["/x"] = letters
+    offer(made.archive(LETTERS, letters, f"{server.url}/x"))
+    return letters
 
 
 @pytest.fixture
-def made_up(monkeypatch: pytest.MonkeyPatch, letters: bytes) -> None:
+def generated(monkeypatch: pytest.MonkeyPatch, letters: bytes) -> None:
     """Synthetic data that takes no time."""
-
-    def write(_dataset: str, folder: Path) -> None:
-        (folder / LETTERS).write_bytes(letters)
-
-    monkeypatch.setattr(synthetic, "write", write)
+    monkeypatch.setattr(synthetic, "write", lambda _, folder: put(folder, {LETTERS: letters}))
 
 
-def test_an_official_url_is_fetched_and_described(
-    server: Server, offer: Offer, letters: bytes
+def test_fetch_describes_what_it_downloaded(server: Server, official: bytes) -> None:
+    described = fetched()
+    (file,) = described["files"]
+    assert (layout.raw("notmnist") / LETTERS).read_bytes() == official
+    assert (described["source"], file["url"]) == ("official", f"{server.url}/x")
+    assert file["bytes"] == len(official)
+    assert file["content_digest"] == made.content_digest(official)
+    assert json.loads(layout.provenance("notmnist").read_text("utf-8")) == described
+    assert provenance.load("notmnist") == described
+
+
+@pytest.mark.parametrize("kind", ["folder", "url"])
+def test_fetch_asks_mirror_first(
+    kind: str, server: Server, official: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    url = f"{server.url}/{LETTERS}"
-    server.answers[f"/{LETTERS}"] = letters
-    offer(made.archive(LETTERS, letters, url))
-    provenance = fetched()
-    assert (layout.raw("notmnist") / LETTERS).read_bytes() == letters
-    assert provenance["source"] == "official"
-    assert provenance["files"][0]["url"] == url
-    assert provenance["files"][0]["bytes"] == len(letters)
-    assert provenance["files"][0]["content_digest"] == made.content_digest(letters)
-    assert json.loads(layout.provenance("notmnist").read_text("utf-8")) == provenance
-
-
-def test_the_mirror_is_asked_first(
-    server: Server, offer: Offer, letters: bytes, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    offer(made.archive(LETTERS, letters, f"{server.url}/{LETTERS}"))
-    mirror = put("elsewhere/notmnist", {LETTERS: letters}).parent
-    monkeypatch.setenv("INKBENCH_MIRROR", str(mirror))
+    server.answers[f"/data/notmnist/{LETTERS}"] = official
+    folder = put("elsewhere/notmnist", {LETTERS: official}).parent
+    mirror = {"folder": str(folder), "url": f"{server.url}/data/"}[kind]
+    monkeypatch.setenv("INKBENCH_MIRROR", mirror)
     assert fetched()["source"] == "mirror"
-    assert not server.asked
+    assert not server.asked["/x"]
 
 
-def test_a_mirror_may_be_a_url(
-    server: Server, offer: Offer, letters: bytes, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    server.answers[f"/data/notmnist/{LETTERS}"] = letters
-    offer(made.archive(LETTERS, letters, "http://nowhere.invalid/x"))
-    monkeypatch.setenv("INKBENCH_MIRROR", f"{server.url}/data/")
-    assert fetched()["source"] == "mirror"
-
-
-def test_provenance_says_nothing_of_the_machine(
+def test_provenance_does_not_depend_on_the_machine(
     offer: Offer, letters: bytes, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     offer(made.archive(LETTERS, letters))
@@ -100,7 +91,7 @@ def test_provenance_says_nothing_of_the_machine(
     assert str(tmp_path) not in texts[0].decode()
 
 
-def test_a_mirrors_password_is_shown_nowhere(
+def test_fetch_does_not_show_password_of_mirror(
     server: Server,
     offer: Offer,
     letters: bytes,
@@ -108,53 +99,35 @@ def test_a_mirrors_password_is_shown_nowhere(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     offer(made.archive(LETTERS, letters))
-    secret = server.url.replace("//", "//me:secret@")
-    monkeypatch.setenv("INKBENCH_MIRROR", secret)
+    monkeypatch.setenv("INKBENCH_MIRROR", server.url.replace("//", "//me:secret@"))
     with pytest.raises(InkbenchError) as raised:
         fetched()
     server.answers[f"/notmnist/{LETTERS}"] = letters
     fetched()
-    said = "".join(capfd.readouterr()) + str(raised.value)
-    assert "404" in said
-    assert "secret" not in said + layout.provenance("notmnist").read_text()
+    messages = "".join(capfd.readouterr()) + str(raised.value)
+    assert "404" in messages
+    assert "secret" not in messages + layout.provenance("notmnist").read_text()
 
 
-def test_what_is_there_and_verifies_is_not_fetched_again(
-    server: Server, offer: Offer, letters: bytes
-) -> None:
-    server.answers["/x"] = letters
-    offer(made.archive(LETTERS, letters, f"{server.url}/x"))
+def test_fetch_keeps_what_is_there_and_verified(server: Server, official: bytes) -> None:
     first = fetched()
-    assert fetched() == first
+    put(layout.raw("notmnist") / ".fetching", {LETTERS: official[:99]})  # of a killed run
+    server.answers.clear()
+    assert fetched(source="auto") == first
     assert server.asked["/x"] == 1
-
-
-def test_what_a_killed_run_left_is_swept_up_even_if_nothing_is_fetched(
-    server: Server, offer: Offer, letters: bytes
-) -> None:
-    server.answers["/x"] = letters
-    offer(made.archive(LETTERS, letters, f"{server.url}/x"))
-    fetched()
-    put(layout.raw("notmnist") / ".fetching", {LETTERS: letters[:99]})
-    fetched()
     assert raw_files() == {LETTERS, "provenance.json"}
 
 
-def test_an_archive_that_changed_on_disk_is_fetched_again(
-    server: Server, offer: Offer, letters: bytes
-) -> None:
-    server.answers["/x"] = letters
-    offer(made.archive(LETTERS, letters, f"{server.url}/x"))
+def test_fetch_replaces_changed_archive(server: Server, official: bytes) -> None:
     fetched()
-    put(layout.raw("notmnist"), {LETTERS: letters[:-1]})
+    put(layout.raw("notmnist"), {LETTERS: official[:-1]})
     fetched()
-    assert (layout.raw("notmnist") / LETTERS).read_bytes() == letters
+    assert (layout.raw("notmnist") / LETTERS).read_bytes() == official
 
 
-def test_only_the_damaged_one_of_several_is_fetched_again(server: Server, offer: Offer) -> None:
+def test_fetch_replaces_only_the_damaged_one_of_several(server: Server, offer: Offer) -> None:
     files = made.digits(20, 10)
-    for name, content in files.items():
-        server.answers[f"/{name}"] = content
+    server.answers |= {f"/{name}": content for name, content in files.items()}
     offer(tuple(made.archive(n, content, f"{server.url}/{n}") for n, content in files.items()))
     first = fetched("mnist")
     put(layout.raw("mnist"), {"t10k-labels-idx1-ubyte.gz": b"damaged"})
@@ -162,7 +135,7 @@ def test_only_the_damaged_one_of_several_is_fetched_again(server: Server, offer:
     assert sorted(server.asked.values()) == [1, 1, 1, 2]
 
 
-def test_an_archive_packed_again_is_the_same_by_its_content(
+def test_fetch_accepts_repacked_archive_by_its_content(
     offer: Offer, letters: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     repacked = made.zipped(dict(sorted(made.letter_files(4).items(), reverse=True)))
@@ -171,22 +144,8 @@ def test_an_archive_packed_again_is_the_same_by_its_content(
     assert fetched()["files"][0]["bytes"] == len(repacked)
 
 
-def test_another_edition_serves_where_the_first_cannot_be_had(
-    server: Server, offer: Offer, letters: bytes
-) -> None:
-    server.answers["/zip"] = letters
-    offer(
-        made.archive(LETTERS, letters, f"{server.url}/gone"),
-        made.archive("notMNIST_small.zip", letters, f"{server.url}/zip"),
-    )
-    fetched()
-    assert raw_files() == {"notMNIST_small.zip", "provenance.json"}
-
-
-def test_what_is_left_of_a_failed_edition_does_not_come_along(
-    server: Server, offer: Offer, letters: bytes
-) -> None:
-    server.answers.update({"/one": letters, "/uci": letters, "/cut": b"not whole"})
+def test_fetch_falls_back_to_the_next_edition(server: Server, offer: Offer, letters: bytes) -> None:
+    server.answers |= {"/one": letters, "/uci": letters, "/cut": b"not whole"}
     offer(
         (
             made.archive("train.zip", letters, f"{server.url}/one"),
@@ -198,71 +157,44 @@ def test_what_is_left_of_a_failed_edition_does_not_come_along(
     assert raw_files("documents") == {"noisyoffice.zip", "provenance.json"}
 
 
-def test_what_is_left_of_a_failed_download_is_no_stand_in_data(
-    server: Server, offer: Offer, made_up: None
-) -> None:
-    server.answers["/cut"] = b"not whole"
-    offer(made.archive("notMNIST_small.zip", b"", f"{server.url}/cut"))
-    provenance = fetched(source="auto")
-    assert [file["name"] for file in provenance["files"]] == [LETTERS]
-    assert raw_files() == {LETTERS, "provenance.json"}
-
-
-def test_another_subset_takes_the_place_of_the_first(
-    server: Server, offer: Offer, letters: bytes
-) -> None:
-    server.answers["/x"] = letters
-    offer(made.archive(LETTERS, letters, f"{server.url}/x"))
+def test_fetch_replaces_another_subset(server: Server, official: bytes, offer: Offer) -> None:
     fetched()
-    offer(made.archive("notMNIST_large.tar.gz", letters, f"{server.url}/x", pin="nothing"))
+    offer(made.archive("notMNIST_large.tar.gz", official, f"{server.url}/x", pin="nothing"))
     fetched()
     assert raw_files() == {"notMNIST_large.tar.gz", "provenance.json"}
 
 
-def test_pages_put_there_by_hand_are_taken(offer: Offer) -> None:
-    zips = made.page_zips(made.pages())
-    offer(
-        tuple(made.archive(n, c, catalogue.KAGGLE, pin="content_digest") for n, c in zips.items())
-    )
-    put(layout.raw("documents"), zips)
-    provenance = fetched("documents")
-    assert provenance["source"] == "official"
-    assert {file["url"] for file in provenance["files"]} == {catalogue.KAGGLE}
-    assert raw_files("documents") == {*zips, "provenance.json"}
-
-
-def test_what_was_put_there_by_hand_is_not_swept_out(server: Server, offer: Offer) -> None:
-    """Two of Kaggle's three zips do not make its edition; another takes over, beside them."""
+def test_fetch_accepts_archives_put_there_by_hand(server: Server, offer: Offer) -> None:
     zips = made.page_zips(made.pages())
     pages = made.zipped({"a.png": b"picture"})
     server.answers["/uci"] = pages
     offer(
-        tuple(made.archive(n, c, catalogue.KAGGLE, pin="content_digest") for n, c in zips.items()),
+        tuple(made.archive(n, c, KAGGLE, pin="content_digest") for n, c in zips.items()),
         made.archive("noisyoffice.zip", pages, f"{server.url}/uci"),
     )
-    del zips["test.zip"]
+    some = {name: content for name, content in zips.items() if name != "test.zip"}
+    put(layout.raw("documents"), some)
+    assert fetched("documents")["files"][0]["name"] == "noisyoffice.zip"
+    assert raw_files("documents") == {*some, "noisyoffice.zip", "provenance.json"}
     put(layout.raw("documents"), zips)
-    fetched("documents")
-    assert raw_files("documents") == {*zips, "noisyoffice.zip", "provenance.json"}
+    described = fetched("documents")
+    assert described["source"] == "official"
+    assert {file["url"] for file in described["files"]} == {KAGGLE}
 
 
-def test_a_provenance_that_names_files_elsewhere_deletes_none_of_them(
-    server: Server, offer: Offer, letters: bytes
-) -> None:
-    """It may come from somebody else's remote."""
+def test_fetch_never_deletes_files_outside_its_folder(official: bytes) -> None:
+    """``provenance.json`` may come from somebody else's remote."""
     precious = put("elsewhere", {"precious.txt": b"mine"}) / "precious.txt"
-    told = {"source": "official", "files": [{"name": "../../../elsewhere/precious.txt"}]}
-    put(layout.raw("notmnist"), {"provenance.json": json.dumps(told).encode()})
-    server.answers["/x"] = letters
-    offer(made.archive(LETTERS, letters, f"{server.url}/x"))
+    forged = {"source": "official", "files": [{"name": "../../../elsewhere/precious.txt"}]}
+    put(layout.raw("notmnist"), {"provenance.json": json.dumps(forged).encode()})
     fetched()
     assert precious.exists()
 
 
-def test_an_archive_without_a_known_checksum_is_taken_from_hand_once_it_is_whole(
+def test_archive_without_checksum_is_accepted_by_hand_if_sound(
     offer: Offer, letters: bytes
 ) -> None:
-    offer(made.archive("noisyoffice.zip", b"", "http://nowhere.invalid/x", pin="nothing"))
+    offer(made.archive("noisyoffice.zip", b"", NOWHERE, pin="nothing"))
     put(layout.raw("documents"), {"noisyoffice.zip": letters[:-100]})
     with pytest.raises(InkbenchError, match="damaged"):
         fetched("documents")
@@ -270,7 +202,7 @@ def test_an_archive_without_a_known_checksum_is_taken_from_hand_once_it_is_whole
     assert fetched("documents")["source"] == "official"
 
 
-def test_an_archive_without_a_known_checksum_that_changed_is_not_trusted(
+def test_archive_without_checksum_is_replaced_if_changed(
     server: Server, offer: Offer, letters: bytes
 ) -> None:
     server.answers["/x"] = letters
@@ -281,45 +213,47 @@ def test_an_archive_without_a_known_checksum_that_changed_is_not_trusted(
     assert (layout.raw("documents") / "noisyoffice.zip").read_bytes() == letters
 
 
-def test_without_a_source_stand_in_data_takes_over_loudly(
-    no_network: None, made_up: None, capfd: pytest.CaptureFixture[str]
+def test_fetch_generates_synthetic_data_without_a_source(
+    server: Server, offer: Offer, generated: None, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    provenance = fetched(source="auto")
-    assert provenance["source"] == "synthetic"
-    said = capfd.readouterr().err
-    assert "NO SOURCE GAVE THE REAL DATA" in said
-    assert "dvc repro --force --single-item download@notmnist && make repro" in said
+    server.answers["/cut"] = b"not whole"
+    offer(made.archive("notMNIST_small.zip", b"", f"{server.url}/cut", NOWHERE))
+    described = fetched(source="auto")
+    (file,) = described["files"]
+    assert (described["source"], file["name"]) == ("synthetic", LETTERS)
+    assert file["url"].startswith("generated:")
+    assert "Bulatov" not in json.dumps(described)
+    assert raw_files() == {LETTERS, "provenance.json"}
+    warning = capfd.readouterr().err
+    assert "WARNING" in warning and "download@notmnist" in warning
 
 
-def test_stand_in_data_is_labelled_as_what_it_is(no_network: None, made_up: None) -> None:
-    provenance = fetched(source="auto")
-    assert provenance["files"][0]["url"].startswith("generated:")
-    assert "Bulatov" not in json.dumps(provenance)
-
-
-def test_stand_in_data_can_be_asked_for(
-    server: Server, offer: Offer, letters: bytes, made_up: None
+def test_fetch_generates_synthetic_data_on_request(
+    server: Server, official: bytes, generated: None
 ) -> None:
-    server.answers["/x"] = letters
-    offer(made.archive(LETTERS, letters, f"{server.url}/x"))
     fetched()
     assert fetched(source="synthetic")["source"] == "synthetic"
     assert server.asked["/x"] == 1
 
 
-def test_params_can_forbid_stand_in_data(no_network: None, made_up: None) -> None:
-    with pytest.raises(InkbenchError, match=r"no source gave the real data: .*cannot be resolved"):
-        fetched(source="official")
+@pytest.mark.parametrize(("source", "module"), [("official", "letters"), ("auto", None)])
+def test_fetch_fails_if_synthetic_data_is_not_allowed_or_missing(
+    source: str, module: str | None, offer: Offer, generated: None
+) -> None:
+    offer(made.archive(LETTERS, b"", NOWHERE), synthetic=module)
+    with pytest.raises(InkbenchError, match=rf"{NOWHERE}.*INKBENCH_MIRROR") as raised:
+        fetched(source=source)
+    assert "\n" not in str(raised.value)
     assert not list(layout.raw("notmnist").iterdir())
 
 
-def test_real_data_takes_the_place_of_stand_in_data(
-    no_network: None,
-    made_up: None,
-    server: Server,
-    offer: Offer,
+@pytest.mark.parametrize("label", ["synthetic", "stand-in"])  # now, and in earlier versions
+def test_real_data_replaces_synthetic_data(
+    label: str, offer: Offer, generated: None, server: Server
 ) -> None:
-    fetched(source="auto")
+    offer(made.archive(LETTERS, b"", NOWHERE))
+    described = fetched(source="auto")
+    layout.provenance("notmnist").write_text(json.dumps({**described, "source": label}))
     real = made.tar_gz(made.letter_files(5))
     server.answers["/x"] = real
     offer(made.archive(LETTERS, real, f"{server.url}/x"))
@@ -327,41 +261,41 @@ def test_real_data_takes_the_place_of_stand_in_data(
     assert (layout.raw("notmnist") / LETTERS).read_bytes() == real
 
 
-def test_real_data_is_kept_when_its_sources_go_away(
-    server: Server, offer: Offer, letters: bytes, made_up: None
-) -> None:
-    server.answers["/x"] = letters
-    offer(made.archive(LETTERS, letters, f"{server.url}/x"))
-    first = fetched()
-    server.answers.clear()
-    assert fetched(source="auto") == first
-
-
-def test_the_provenance_is_checked_before_data_are_used(
-    server: Server, offer: Offer, letters: bytes
-) -> None:
-    server.answers["/x"] = letters
-    offer(made.archive(LETTERS, letters, f"{server.url}/x"))
-    provenance = fetched()
-    assert fetch.load_provenance("notmnist") == provenance
-    put(layout.raw("notmnist"), {LETTERS: letters + b"!"})
-    with pytest.raises(InkbenchError, match="is not the file that was fetched"):
-        fetch.load_provenance("notmnist")
+def test_provenance_load_refuses_changed_or_missing_archive(official: bytes) -> None:
+    fetched()
+    put(layout.raw("notmnist"), {LETTERS: official + b"!"})
+    with pytest.raises(InkbenchError, match=f"{LETTERS} changed"):
+        provenance.load("notmnist")
     (layout.raw("notmnist") / LETTERS).unlink()
-    with pytest.raises(InkbenchError, match=f"{LETTERS} is missing"):
-        fetch.load_provenance("notmnist")
+    with pytest.raises(InkbenchError, match=f"{LETTERS} is missing.*download@notmnist"):
+        provenance.load("notmnist")
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"source": "official"}', "{"])
-def test_a_damaged_provenance_is_as_good_as_none(text: str) -> None:
+def test_provenance_load_refuses_damaged_file(text: str) -> None:
     put(layout.raw("notmnist"), {"provenance.json": text.encode()})
     with pytest.raises(InkbenchError, match="not found; fetch the data"):
-        fetch.load_provenance("notmnist")
+        provenance.load("notmnist")
 
 
-def test_every_edition_of_the_catalogue_is_bounded_and_has_a_place() -> None:
-    for dataset, subset in (("notmnist", "small"), ("notmnist", "large"), ("mnist", "all")):
-        for edition in catalogue.editions(dataset, subset):
-            assert all(archive.urls and archive.limit < 2**31 for archive in edition)
-    assert all(a.pinned for e in catalogue.editions("mnist", "all") for a in e)
-    assert all(a.pinned for e in catalogue.editions("notmnist", "small") for a in e)
+@pytest.mark.parametrize(
+    ("source", "kind"),
+    [
+        ("official", "real"),
+        ("mirror", "real"),
+        ("synthetic", "synthetic"),
+        ("stand-in", "synthetic"),
+    ],
+)
+def test_data_source_reads_present_and_earlier_provenance(source: str, kind: str) -> None:
+    assert data_source.of({"source": source}) == kind
+
+
+@pytest.mark.parametrize("dataset", datasets.names())
+def test_spec_is_complete(dataset: str) -> None:
+    spec = datasets.spec(dataset)
+    assert spec.name == dataset
+    assert spec.title and spec.about and spec.limits and spec.licence and spec.tasks
+    for editions in spec.editions.values():
+        for archive in (archive for edition in editions for archive in edition):
+            assert archive.urls and archive.limit < 2**31

@@ -1,4 +1,4 @@
-"""Every way a download can go wrong: one clear line, and the old good state or nothing."""
+"""Every way a download can fail: one clear line, and the old good state or nothing."""
 
 import contextlib
 import os
@@ -7,30 +7,31 @@ import socket
 import subprocess
 import sys
 import time
-import types
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import made_archives as made
 import pytest
-import requests
 from loopback import Server
 
+from helpers import contents
 from inkbench import layout
-from inkbench.datasets import catalogue, fetch, transfer
+from inkbench.datasets.fetching import fetch, transfer
 from inkbench.errors import InkbenchError
 
 pytestmark = pytest.mark.usefixtures("workplace")
 
 Offer = Callable[..., None]
+Answer = Callable[[BaseHTTPRequestHandler], None]
 LETTERS = "notMNIST_small.tar.gz"
+COMPETITION = "denoising-dirty-documents"
 
 
-def fails(dataset: str = "notmnist") -> str:
-    """The line that a person sees, after checking that it is one line."""
+def error_line(dataset: str = "notmnist", source: str = "official") -> str:
+    """The message of a failed fetch, which must be one line."""
     with pytest.raises(InkbenchError) as raised:
-        fetch.fetch(dataset, made.settings(dataset))
+        fetch.fetch(dataset, made.settings(dataset, source=source))
     line = str(raised.value)
     assert "\n" not in line
     return line
@@ -43,15 +44,13 @@ def left(dataset: str = "notmnist") -> list[str]:
 
 @pytest.fixture
 def offered(server: Server, offer: Offer, letters: bytes) -> bytes:
-    """The catalogue names one archive, at ``/x`` of the loopback server."""
+    """The only archive, whose official address is ``/x`` of the loopback server."""
     offer(made.archive(LETTERS, letters, f"{server.url}/x"))
     return letters
 
 
-def promise(
-    length: int, *pieces: bytes, wait: float = 0
-) -> Callable[[BaseHTTPRequestHandler], None]:
-    """Answer 200 with a length, then send pieces that may not add up to it, with pauses."""
+def promise(length: int, *pieces: bytes, wait: float = 0) -> Answer:
+    """Declare a length, then send pieces that may not add up to it, with pauses."""
 
     def answer(request: BaseHTTPRequestHandler) -> None:
         request.send_response(200)
@@ -62,19 +61,29 @@ def promise(
                 request.wfile.write(piece)
                 request.wfile.flush()
             except OSError:
-                return  # the client has had enough
+                return  # the client gave up
             time.sleep(wait)
 
     return answer
 
 
-def test_a_host_that_does_not_resolve(offer: Offer) -> None:
+def first(server: Server, answer: Answer, content: bytes) -> Answer:
+    """Answer the first request in one way, and later ones with the content."""
+
+    def once(request: BaseHTTPRequestHandler) -> None:
+        server.answers["/x"] = content
+        answer(request)
+
+    return once
+
+
+def test_fetch_names_unknown_host(offer: Offer) -> None:
     offer(made.archive(LETTERS, b"", "http://nowhere.invalid/x"))
-    assert "http://nowhere.invalid/x: the host's name cannot be resolved" in fails()
+    assert "http://nowhere.invalid/x: the host's name cannot be resolved" in error_line()
     assert left() == []
 
 
-def test_no_name_service_at_all_is_asked_only_once(
+def test_fetch_without_name_service_asks_one_host_only(
     offer: Offer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = []
@@ -88,18 +97,20 @@ def test_no_name_service_at_all_is_asked_only_once(
         made.archive(LETTERS, b"", "http://a.example/x", "http://b.example/x"),
         made.archive("notMNIST_small.zip", b"", "http://c.example/x"),
     )
-    assert "cannot be resolved" in fails()
+    assert "cannot be resolved" in error_line()
     assert asked == ["a.example"]
 
 
-def test_a_host_that_refuses(offer: Offer) -> None:
+def test_fetch_names_host_that_refuses(offer: Offer) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # bound, but nobody listens
         offer(made.archive(LETTERS, b"", f"http://127.0.0.1:{taken.getsockname()[1]}/x"))
-        assert "refuses the connection" in fails()
+        assert "refuses the connection" in error_line()
 
 
-def test_a_host_that_does_not_answer(offer: Offer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fetch_names_host_that_does_not_answer(
+    offer: Offer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(transfer, "CONNECT_TIMEOUT", 0.3)
     with socket.socket() as busy, contextlib.ExitStack() as waiting:
         busy.bind(("127.0.0.1", 0))
@@ -109,176 +120,142 @@ def test_a_host_that_does_not_answer(offer: Offer, monkeypatch: pytest.MonkeyPat
             caller.setblocking(False)
             caller.connect_ex(busy.getsockname())
         offer(made.archive(LETTERS, b"", f"http://127.0.0.1:{busy.getsockname()[1]}/x"))
-        assert "the host does not answer within 0.3 s" in fails()
+        assert "does not answer within 0.3 s" in error_line()
 
 
-def test_not_found(server: Server, offered: bytes) -> None:
-    assert f"{server.url}/x: answers 404 Not Found" in fails()
-    assert server.asked["/x"] == 1
+RETRIED = 1 + transfer.RETRIES
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason", "requests"),
+    [
+        (404, "answers 404", 1),
+        (503, "answers 503", RETRIED),
+        (b"\n<!DOCTYPE html><title>Log in</title>" + bytes(10_000), "web page", 1),
+        (promise(5_000, bytes(500)), "connection broke", RETRIED),
+        (promise(10**9, *[bytes(50_000)] * 10), "more than the 100,000 bytes", 1),
+        (made.tar_gz(made.letter_files(3)), "wrong checksum", 1),
+    ],
+    ids=["missing", "in-trouble", "web-page", "truncated", "endless", "other-file"],
+)
+def test_fetch_names_what_the_server_did(
+    server: Server, offer: Offer, letters: bytes, answer: object, reason: str, requests: int
+) -> None:
+    offer(made.archive(LETTERS, letters, f"{server.url}/x", limit=100_000))
+    server.answers["/x"] = answer  # type: ignore[assignment]
+    line = error_line()
+    assert f"{server.url}/x: " in line and reason in line
+    assert server.asked["/x"] == requests
     assert left() == []
 
 
-def test_a_server_in_trouble_is_asked_again(server: Server, offered: bytes) -> None:
-    def once(request: BaseHTTPRequestHandler) -> None:
-        server.answers["/x"] = offered
-        request.send_error(503)
+@pytest.mark.parametrize(
+    ("answer", "pin", "reason"),
+    [
+        (made.tar_gz(made.letter_files(3)), "content_digest", "wrong content"),
+        (b"not an archive at all" * 100, "nothing", "damaged or not an archive"),
+    ],
+)
+def test_fetch_refuses_other_content(
+    server: Server, offer: Offer, letters: bytes, answer: bytes, pin: str, reason: str
+) -> None:
+    offer(made.archive(LETTERS, letters, f"{server.url}/x", pin=pin))
+    server.answers["/x"] = answer
+    assert f"/x: {reason}" in error_line()
+    assert left() == []
 
-    server.answers["/x"] = once
+
+@pytest.mark.parametrize(
+    "answer", [lambda request: request.send_error(503), promise(5_000, bytes(500))]
+)
+def test_fetch_retries_from_the_start(server: Server, offered: bytes, answer: Answer) -> None:
+    server.answers["/x"] = first(server, answer, offered)
     fetch.fetch("notmnist", made.settings("notmnist"))
     assert server.asked["/x"] == 2
-
-
-def test_a_server_that_stays_in_trouble(server: Server, offered: bytes) -> None:
-    server.answers["/x"] = 503
-    assert "answers 503" in fails()
-    assert server.asked["/x"] == 1 + transfer.RETRIES
-
-
-def test_a_web_page_instead_of_the_archive(server: Server, offered: bytes) -> None:
-    server.answers["/x"] = b"\n<!DOCTYPE html><title>Please log in</title>" + bytes(10_000)
-    assert "sent a web page instead of the archive" in fails()
-    assert left() == []
-
-
-def test_a_truncated_body(server: Server, offered: bytes) -> None:
-    server.answers["/x"] = promise(len(offered), offered[:500])
-    assert "the connection broke before the file was whole" in fails()
-    assert server.asked["/x"] == 1 + transfer.RETRIES
-    assert left() == []
-
-
-def test_a_truncated_body_is_fetched_from_the_start(server: Server, offered: bytes) -> None:
-    def once(request: BaseHTTPRequestHandler) -> None:
-        server.answers["/x"] = offered
-        promise(len(offered), offered[:500])(request)
-
-    server.answers["/x"] = once
-    fetch.fetch("notmnist", made.settings("notmnist"))
     assert (layout.raw("notmnist") / LETTERS).read_bytes() == offered
 
 
-def test_a_stalled_server(server: Server, offered: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transfer, "READ_TIMEOUT", 0.2)
-    monkeypatch.setattr(transfer, "RETRIES", 1)
-    server.answers["/x"] = promise(len(offered), offered[:100], b"", wait=1)
-    assert "stalled: no byte for 0.2 s" in fails()
+@pytest.mark.parametrize(
+    ("answer", "settings", "reason"),
+    [
+        (promise(5_000, bytes(100), b"", wait=1), {"READ_TIMEOUT": 0.2}, "stalled"),
+        (
+            promise(10**6, *[b"x" * 5_000] * 20, wait=0.1),
+            {"GRACE": 0.2, "MIN_SPEED": 10**6},
+            "slow",
+        ),
+    ],
+    ids=["stalled", "slow"],
+)
+def test_fetch_gives_up_on_slow_server(
+    server: Server,
+    offered: bytes,
+    monkeypatch: pytest.MonkeyPatch,
+    answer: Answer,
+    settings: dict[str, float],
+    reason: str,
+) -> None:
+    for name, value in {**settings, "RETRIES": 1}.items():
+        monkeypatch.setattr(transfer, name, value)
+    server.answers["/x"] = answer
+    assert reason in error_line()
     assert server.asked["/x"] == 2
     assert left() == []
 
 
-def test_a_server_that_drips(
-    server: Server, offered: bytes, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(transfer, "GRACE", 0.2)
-    monkeypatch.setattr(transfer, "SLOWEST", 10**6)
-    monkeypatch.setattr(transfer, "RETRIES", 0)
-    server.answers["/x"] = promise(10**6, *[b"x" * 5_000] * 20, wait=0.1)
-    assert "too slow: " in fails()
-
-
-def test_a_body_without_end(server: Server, offer: Offer, letters: bytes) -> None:
-    offer(made.archive(LETTERS, letters, f"{server.url}/x", limit=100_000))
-    server.answers["/x"] = promise(10**9, *[bytes(50_000)] * 10)
-    assert "sends more than the 100,000 bytes expected at most" in fails()
-    assert left() == []
-
-
-@pytest.mark.parametrize("pin", ["sha256", "content_digest"])
-def test_a_wrong_checksum(server: Server, offer: Offer, letters: bytes, pin: str) -> None:
-    offer(made.archive(LETTERS, letters, f"{server.url}/x", pin=pin))
-    server.answers["/x"] = made.tar_gz(made.letter_files(3))
-    assert "/x: wrong c" in fails()
-    assert left() == []
-
-
-def test_an_archive_that_is_none(server: Server, offer: Offer) -> None:
-    offer(made.archive(LETTERS, b"", f"{server.url}/x", pin="nothing"))
-    server.answers["/x"] = b"not an archive at all" * 100
-    assert "/x: damaged or not an archive" in fails()
-
-
-def test_a_disk_that_is_full(
-    server: Server, offered: bytes, monkeypatch: pytest.MonkeyPatch
+def test_fetch_on_full_disk_keeps_old_state_and_generates_nothing(
+    server: Server, offered: bytes, full_disk: None
 ) -> None:
     server.answers["/x"] = offered
-    opened = Path.open
-
-    def full(path: Path, mode: str = "r", *rest: object) -> object:
-        return opened(Path("/dev/full") if "w" in mode else path, mode, *rest)  # type: ignore[call-overload]
-
-    monkeypatch.setattr(Path, "open", full)
-    line = fails()
-    assert f"{LETTERS}: no room to write it" in line
-    assert "MB free there" in line
+    line = error_line(source="auto")
+    assert LETTERS in line and "no room" in line
     assert left() == []
 
 
-def test_a_full_disk_is_no_reason_for_stand_in_data(
-    server: Server, offered: bytes, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    server.answers["/x"] = offered
-    monkeypatch.setattr(transfer, "get", lambda *_: (_ for _ in ()).throw(InkbenchError("full")))
-    with pytest.raises(InkbenchError, match="full"):
-        fetch.fetch("notmnist", made.settings("notmnist", source="auto"))
-
-
-def test_a_folder_that_cannot_be_written(offered: bytes) -> None:
+def test_fetch_names_folder_that_cannot_be_written(offered: bytes) -> None:
     layout.raw("notmnist").parent.mkdir(parents=True)
     layout.raw("notmnist").write_bytes(b"a file where the folder should be")
-    assert "cannot be written" in fails()
+    assert "data/raw/notmnist" in error_line()
 
 
-def test_a_failed_fetch_leaves_the_old_good_state(
-    server: Server, offer: Offer, letters: bytes
-) -> None:
-    server.answers["/x"] = letters
-    offer(made.archive(LETTERS, letters, f"{server.url}/x"))
+def test_failed_fetch_keeps_the_old_state(server: Server, offered: bytes, offer: Offer) -> None:
+    server.answers["/x"] = offered
     fetch.fetch("notmnist", made.settings("notmnist"))
-    before = {p.name: p.read_bytes() for p in layout.raw("notmnist").iterdir()}
+    before = contents(layout.raw("notmnist"))
     offer(made.archive("notMNIST_large.tar.gz", b"other", f"{server.url}/x"))
-    fails()
-    assert {p.name: p.read_bytes() for p in layout.raw("notmnist").iterdir()} == before
+    error_line()
+    assert contents(layout.raw("notmnist")) == before
 
 
-def test_the_next_place_is_tried_and_the_failure_told(
-    server: Server, offer: Offer, letters: bytes, capfd: pytest.CaptureFixture[str]
-) -> None:
-    server.answers["/good"] = letters
-    offer(made.archive(LETTERS, letters, f"{server.url}/bad", f"{server.url}/good"))
-    provenance = fetch.fetch("notmnist", made.settings("notmnist"))
-    assert provenance["files"][0]["url"].endswith("/good")
-    assert capfd.readouterr().err.count(f"{server.url}/bad: answers 404") == 1
-
-
-def test_a_mirror_without_the_file_is_told_and_passed_over(
+def test_fetch_tries_the_next_address_and_reports_the_failure(
     server: Server,
-    offered: bytes,
+    offer: Offer,
+    letters: bytes,
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    server.answers["/x"] = offered
     monkeypatch.setenv("INKBENCH_MIRROR", "/no/such/mirror")
-    fetch.fetch("notmnist", made.settings("notmnist"))
-    assert f"/no/such/mirror/notmnist/{LETTERS}: no such file" in capfd.readouterr().err
+    server.answers["/good"] = letters
+    offer(made.archive(LETTERS, letters, f"{server.url}/bad", f"{server.url}/good"))
+    described = fetch.fetch("notmnist", made.settings("notmnist"))
+    assert described["files"][0]["url"].endswith("/good")
+    messages = capfd.readouterr().err
+    assert f"{server.url}/bad: answers 404" in messages
+    assert f"/no/such/mirror/notmnist/{LETTERS}: cannot be read" in messages
 
 
-def test_a_mirrored_file_that_cannot_be_read(
-    offered: bytes, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    Path(f"mirror/notmnist/{LETTERS}").mkdir(parents=True)
-    monkeypatch.setenv("INKBENCH_MIRROR", "mirror")
-    assert f"mirror/notmnist/{LETTERS}: cannot be read: Is a directory" in fails()
-
-
-def test_killed_in_mid_download_nothing_is_left_to_trip_over(
+def test_killed_fetch_leaves_nothing_that_the_next_one_trips_over(
     server: Server, offered: bytes, workplace: Path
 ) -> None:
     server.answers["/x"] = promise(len(offered), offered[:1000], b"", wait=30)
     program = f"""
 import made_archives as made
-from inkbench.datasets import catalogue, fetch
-archive = catalogue.Archive({LETTERS!r}, ({server.url + "/x"!r},), 10**7, sha256="0" * 64)
-catalogue.editions = lambda *_: ((archive,),)
+from dataclasses import replace
+from inkbench import datasets
+from inkbench.datasets.fetching import fetch
+archive = datasets.specs.Archive({LETTERS!r}, ({server.url + "/x"!r},), 10**7, sha256="0" * 64)
+spec = replace(datasets.spec("notmnist"), editions={{"small": ((archive,),)}})
+datasets.spec = lambda _: spec
 fetch.fetch("notmnist", made.settings("notmnist"))
 """
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
@@ -295,74 +272,45 @@ fetch.fetch("notmnist", made.settings("notmnist"))
     assert left() == [LETTERS, "provenance.json"]
 
 
-class FakeKaggle(types.ModuleType):
-    """What the official client offers, asking the loopback server instead of Kaggle."""
-
-    def __init__(self, url: str) -> None:
-        super().__init__("kaggle.api.kaggle_api_extended")
-
-        class KaggleApi:
-            def authenticate(self) -> None:
-                pass
-
-            def competition_download_file(
-                self, competition: str, name: str, path: str, quiet: bool
-            ) -> None:
-                response = requests.get(f"{url}/{competition}/{name}", timeout=5)
-                response.raise_for_status()
-                (Path(path) / name).write_bytes(response.content)
-
-        self.KaggleApi = KaggleApi
-
-
 @pytest.fixture
-def kaggle(server: Server, offer: Offer, monkeypatch: pytest.MonkeyPatch) -> made.Files:
-    """Kaggle's client installed, credentials set, and the competition's files in the catalogue."""
+def kaggle(offer: Offer, workplace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A `kaggle` command that copies from a folder, and the competition's archives in it."""
     zips = made.page_zips(made.pages())
     offer(
-        tuple(made.archive(n, c, catalogue.KAGGLE, pin="content_digest") for n, c in zips.items())
+        tuple(
+            made.archive(name, content, f"kaggle:{COMPETITION}", pin="content_digest")
+            for name, content in zips.items()
+        )
     )
-    for name in ("kaggle", "kaggle.api"):
-        module = types.ModuleType(name)
-        module.__spec__ = types.SimpleNamespace()  # type: ignore[assignment]
-        monkeypatch.setitem(sys.modules, name, module)
-    monkeypatch.setitem(sys.modules, "kaggle.api.kaggle_api_extended", FakeKaggle(server.url))
-    monkeypatch.setenv("KAGGLE_USERNAME", "someone")
-    monkeypatch.setenv("KAGGLE_KEY", "key")
-    return zips
+    folder = workplace / COMPETITION
+    folder.mkdir()
+    for name, content in zips.items():
+        (folder / name).write_bytes(content)
+    command = workplace / "bin" / "kaggle"
+    command.parent.mkdir()
+    command.write_text(
+        '#!/bin/sh\n[ "$1 $2" = "competitions download" ] || exit 2\n'
+        f'cp "{workplace}/$3/$6" "$8/$6" && exit\necho "403 Client Error: Forbidden"; exit 1\n'
+    )
+    command.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{command.parent}:{os.environ['PATH']}")
+    return folder
 
 
-def test_kaggles_client_fetches_the_pages(server: Server, kaggle: made.Files) -> None:
-    for name, content in kaggle.items():
-        server.answers[f"/denoising-dirty-documents/{name}"] = content
-    provenance = fetch.fetch("documents", made.settings("documents"))
-    assert {file["url"] for file in provenance["files"]} == {catalogue.KAGGLE}
+def test_fetch_runs_kaggles_client(kaggle: Path) -> None:
+    described = fetch.fetch("documents", made.settings("documents"))
+    assert {file["url"] for file in described["files"]} == {f"kaggle:{COMPETITION}"}
 
 
-def test_kaggles_403_says_where_to_accept_the_rules(server: Server, kaggle: made.Files) -> None:
-    for name in kaggle:
-        server.answers[f"/denoising-dirty-documents/{name}"] = 403
-    line = fails("documents")
-    assert "accept the rules at https://www.kaggle.com/c/denoising-dirty-documents/rules" in line
+def test_fetch_says_where_to_accept_kaggles_rules(kaggle: Path) -> None:
+    (kaggle / "train.zip").unlink()
+    line = error_line("documents")
+    assert "403" in line and f"https://www.kaggle.com/c/{COMPETITION}/rules" in line
     assert left("documents") == []
 
 
-def test_kaggle_out_of_reach_is_told_like_any_host(
-    kaggle: made.Files, monkeypatch: pytest.MonkeyPatch
+def test_fetch_says_how_to_install_kaggles_client(
+    kaggle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    nowhere = FakeKaggle("http://kaggle.invalid")
-    monkeypatch.setitem(sys.modules, "kaggle.api.kaggle_api_extended", nowhere)
-    assert "train.zip: the host's name cannot be resolved" in fails("documents")
-
-
-def test_kaggle_without_credentials_is_not_asked(
-    server: Server, kaggle: made.Files, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("KAGGLE_KEY")
-    assert "no credentials" in fails("documents")
-    assert not server.asked
-
-
-def test_kaggle_without_its_client_says_how_to_get_it(offer: Offer) -> None:
-    offer(made.archive("train.zip", b"", catalogue.KAGGLE))
-    assert "pip install kaggle" in fails("documents")
+    monkeypatch.setenv("PATH", "")
+    assert "pip install kaggle" in error_line("documents")

@@ -1,8 +1,6 @@
-"""Batches of PNGs come out as Pillow decodes them one by one, and bad ones are told apart."""
+"""PNG files from downloaded archives: decoded, or refused with a reason."""
 
 import io
-import tracemalloc
-import zlib
 
 import made_archives as made
 import numpy as np
@@ -11,41 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from inkbench.datasets import png
-
-pytestmark = pytest.mark.usefixtures("workplace")
+from inkbench.datasets.reading import png
 
 SHAPE = (28, 28)
 SOUND = made.png(made.random_image(0))
-
-
-def pillow(content: bytes) -> np.ndarray:
-    return np.asarray(Image.open(io.BytesIO(content)))
-
-
-@given(
-    st.lists(
-        st.tuples(st.integers(0, 999), st.lists(st.integers(0, 4), min_size=28, max_size=28)),
-        min_size=1,
-        max_size=4,
-    )
-)
-def test_every_filter_is_undone_as_pillow_does(recipes: list[tuple[int, list[int]]]) -> None:
-    files = [made.png_with_filters(made.random_image(seed), kinds) for seed, kinds in recipes]
-    images, unusable = png.batch(files, SHAPE)
-    assert not unusable
-    for image, file, (seed, _) in zip(images, files, recipes, strict=True):
-        assert (image == made.random_image(seed)).all()
-        assert (image == pillow(file)).all()
-
-
-def test_files_that_are_not_plain_are_decoded_too() -> None:
-    pixels = made.random_image(3)
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG", dpi=(72, 72))  # one more chunk
-    images, unusable = png.batch([SOUND, buffer.getvalue()], SHAPE)
-    assert not unusable
-    assert (images[1] == pixels).all()
 
 
 def saved(mode: str, size: tuple[int, int] = SHAPE) -> bytes:
@@ -54,76 +21,40 @@ def saved(mode: str, size: tuple[int, int] = SHAPE) -> bytes:
     return buffer.getvalue()
 
 
-def flipped(content: bytes, at: int) -> bytes:
-    return content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :]
+def test_grey_decodes_pixels() -> None:
+    assert (png.grey(SOUND, SHAPE) == made.random_image(0)).all()
+    assert png.grey(saved("L", (32, 20))).shape == (20, 32)
 
 
-BAD = {
-    "empty file": b"",
-    "not a PNG image": b"GIF89a, really",
-    "28×32 pixels instead of 28×28": saved("L", (32, 28)),
-    "mode RGB instead of 8-bit grey": saved("RGB"),
-    "mode P instead of 8-bit grey": saved("P"),
-    "mode LA instead of 8-bit grey": saved("LA"),
-    "mode 1 instead of 8-bit grey": saved("1"),
-    "mode I;16 instead of 8-bit grey": saved("I;16"),
-    "corrupt PNG (": SOUND[: len(SOUND) // 2],
-}
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "empty file"),
+        (b"GIF89a, really", "not a PNG image"),
+        (saved("L", (32, 28)), "28×32 pixels instead of 28×28"),
+        *((saved(mode), f"mode {mode} instead of 8-bit grey") for mode in ("RGB", "P", "LA", "1")),
+        (saved("I;16"), "mode I;16 instead of 8-bit grey"),
+        (SOUND[: len(SOUND) // 2], "corrupt PNG"),
+        (made.png_of((bytes([9]) + bytes(28)) * 28), "corrupt PNG"),  # an unknown filter
+    ],
+)
+def test_grey_refuses_unusable_file(content: bytes, reason: str) -> None:
+    with pytest.raises(png.Unusable, match=reason):
+        png.grey(content, SHAPE)
 
 
-@pytest.mark.parametrize("reason", BAD)
-def test_an_unusable_file_is_named_and_leaves_its_neighbours_alone(reason: str) -> None:
-    images, unusable = png.batch([SOUND, BAD[reason], SOUND], SHAPE)
-    assert list(unusable) == [1]
-    assert unusable[1].startswith(reason)
-    assert (images[[0, 2]] == made.random_image(0)).all()
-
-
-def test_an_unknown_filter_is_not_taken_for_a_known_one() -> None:
-    rows = (bytes([5]) + bytes(28)) * 28
-    assert png.batch([made.png_of(rows)], SHAPE)[1]
-
-
-def test_a_wrong_checksum_is_corrupt() -> None:
-    middle = len(SOUND) // 2  # in the pixels
-    assert "corrupt" in png.batch([flipped(SOUND, middle)], SHAPE)[1][0]
-
-
-@pytest.mark.parametrize("rows", [b"", bytes(29 * 27)])
-def test_too_few_rows_are_corrupt(rows: bytes) -> None:
-    assert png.batch([made.png_of(rows)], SHAPE)[1]
-
-
-def test_pixels_that_unpack_to_megabytes_are_not_unpacked() -> None:
-    bomb = made.png_of(bytes(50_000_000))
-    tracemalloc.start()
-    unusable = png.batch([bomb], SHAPE)[1]
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert "rows" in unusable[0]
-    assert peak < 1_000_000
-
-
-@pytest.mark.parametrize(("side", "complaint"), [(5_000, "too large"), (40_000, "bomb")])
-def test_a_header_that_claims_too_many_pixels_is_refused_unread(side: int, complaint: str) -> None:
-    with pytest.raises(png.Unusable, match=complaint):
+@pytest.mark.parametrize("side", [5_000, 40_000])
+def test_grey_refuses_large_header_before_decoding(side: int) -> None:
+    with pytest.raises(png.Unusable, match=r"too large|bomb"):
         png.grey(made.png_of(b"", side, side))
 
 
 @given(st.binary(max_size=80), st.integers(0, 60))
-def test_garbage_is_unusable_and_never_an_error(garbage: bytes, kept: int) -> None:
-    content = SOUND[:kept] + garbage
-    assert 0 in png.batch([content], SHAPE)[1]
+def test_grey_refuses_garbage(garbage: bytes, kept: int) -> None:
+    with pytest.raises(png.Unusable):
+        png.grey(SOUND[:kept] + garbage, SHAPE)
 
 
-def test_an_empty_batch_is_an_empty_array() -> None:
-    images, unusable = png.batch([], SHAPE)
-    assert images.shape == (0, 28, 28)
-    assert not unusable
-
-
-def test_no_file_of_noise_passes_with_a_broken_stream() -> None:
-    inflated = bytes(29 * 28)
-    broken = zlib.compress(inflated)[:-4] + b"\0\0\0\0"  # the stream's own checksum
-    content = made.png_of(b"").replace(zlib.compress(b""), broken)
-    assert png.batch([content], SHAPE)[1]
+def test_grey_ignores_pixels_beyond_the_image() -> None:
+    image = png.grey(made.png_of(bytes(50_000_000)), SHAPE)
+    assert image.shape == SHAPE and not np.any(image)

@@ -1,22 +1,22 @@
-"""The real archives, where a mirror has them: what is known of them, and splits without a leak."""
+"""The real archives, if a mirror has them: known facts, and splits without leaks."""
 
 import hashlib
-import importlib
 from pathlib import Path
 from typing import Any
 
-import made_archives as made
 import numpy as np
 import pytest
 import yaml
 
-from inkbench import layout
-from inkbench.datasets import documents, fetch
+from inkbench import datasets
+from inkbench.datasets import documents
 from inkbench.datasets.common import store
+from inkbench.datasets.fetching import fetch
 from inkbench.params import Data
 
 ROOT = Path(__file__).parents[2]
-DATASETS = ("notmnist", "mnist", "documents")
+LABELLED = ("notmnist", "mnist")
+DATASETS = (*LABELLED, "documents")
 Cards = dict[str, dict[str, Any]]
 
 
@@ -31,7 +31,7 @@ def real(tmp_path_factory: pytest.TempPathFactory, mirror: Path) -> Path:
         for dataset in DATASETS:
             settings = Data.model_validate({**blocks[dataset], "source": "official"})
             fetch.fetch(dataset, settings)
-            importlib.import_module(f"inkbench.datasets.{dataset}").preprocess(settings)
+            datasets.module(dataset).preprocess(settings)
     return folder
 
 
@@ -46,12 +46,12 @@ def hashes(images: np.ndarray) -> set[bytes]:
     return {hashlib.sha256(image).digest() for image in images}
 
 
-def test_the_archives_are_the_real_ones(cards: Cards) -> None:
+def test_real_archives_are_labelled_real(cards: Cards) -> None:
     assert {card["data_source"] for card in cards.values()} == {"real"}
     assert cards["notmnist"]["content_digest"].startswith("a74dffe2")
 
 
-def test_notmnist_is_as_large_and_as_faulty_as_known(cards: Cards) -> None:
+def test_notmnist_has_the_known_size_and_defects(cards: Cards) -> None:
     card = cards["notmnist"]
     assert {entry["file"].split("/", 1)[1] for entry in card["skipped"]} == {
         "A/RGVtb2NyYXRpY2FCb2xkT2xkc3R5bGUgQm9sZC50dGY=.png",
@@ -63,14 +63,14 @@ def test_notmnist_is_as_large_and_as_faulty_as_known(cards: Cards) -> None:
     assert total == 18_724 - sum(map(len, card["conflicting"]))
 
 
-@pytest.mark.parametrize("dataset", ["notmnist", "mnist"])
-def test_no_image_is_on_two_sides(dataset: str) -> None:
+@pytest.mark.parametrize("dataset", LABELLED)
+def test_no_image_is_in_two_parts(dataset: str) -> None:
     sides = [hashes(store.load_images(dataset, part).images) for part in store.PARTS]
     assert sum(map(len, sides)) == len(set.union(*sides))
 
 
-@pytest.mark.parametrize("dataset", ["notmnist", "mnist"])
-def test_classes_are_shared_out_alike(dataset: str, cards: Cards) -> None:
+@pytest.mark.parametrize("dataset", LABELLED)
+def test_classes_are_split_in_the_same_proportion(dataset: str, cards: Cards) -> None:
     counts = cards[dataset]["counts"]
     for name in cards[dataset]["classes"]:
         total = sum(counts[part][name] for part in ("train", "valid"))
@@ -78,7 +78,7 @@ def test_classes_are_shared_out_alike(dataset: str, cards: Cards) -> None:
         assert counts["valid"][name] / total == pytest.approx(share, abs=0.01)
 
 
-def test_mnists_test_set_is_the_official_one(cards: Cards) -> None:
+def test_mnist_has_the_official_test_set(cards: Cards) -> None:
     assert cards["mnist"]["counts"]["test"]["total"] == 10_000
     assert cards["mnist"]["duplicates"]["copies"] == 0
 
@@ -90,7 +90,7 @@ def test_documents_are_36_pages_under_four_noises(cards: Cards) -> None:
     assert sorted(map(tuple, card["image_shapes"])) == [(258, 540), (420, 540)]
 
 
-def test_no_clean_page_is_on_two_sides() -> None:
+def test_no_clean_page_is_in_two_parts() -> None:
     parts = [store.load_pages("documents", part) for part in store.PARTS]
     sides = [hashes([page.clean for page in part]) for part in parts]  # type: ignore[arg-type]
     assert sum(map(len, sides)) == len(set.union(*sides)) == 36
@@ -99,13 +99,13 @@ def test_no_clean_page_is_on_two_sides() -> None:
         assert {page.noisy.shape for page in part} == {(258, 540), (420, 540)}
 
 
-def test_mlebenchs_split_has_its_published_sizes() -> None:
+def test_mlebench_split_has_its_published_sizes() -> None:
     parts = {part: store.load_pages("documents", part, "mlebench") for part in store.PARTS}
     assert len(parts["test"]) == 29
     assert len(parts["train"]) + len(parts["valid"]) == 115
 
 
-def test_the_untouched_pages_have_the_published_error() -> None:
+def test_noisy_pages_have_the_published_error() -> None:
     pages = [page for part in store.PARTS for page in store.load_pages("documents", part)]
     squares = np.concatenate(
         [((p.noisy - p.clean.astype(np.float64)) / 255).ravel() ** 2 for p in pages]  # type: ignore[union-attr]
@@ -113,8 +113,8 @@ def test_the_untouched_pages_have_the_published_error() -> None:
     assert np.sqrt(squares.mean()) == pytest.approx(0.157, abs=0.001)
 
 
-def test_pages_of_one_noise_and_text_are_on_one_and_the_same_sheet() -> None:
-    """What the kind of noise of Kaggle's pages was found by: backgrounds, compared page by page."""
+def test_pages_with_the_same_noise_and_text_share_a_sheet_of_paper() -> None:
+    """This is how the kind of noise of Kaggle's pages was found: backgrounds correlate."""
     from scipy import ndimage
 
     pages = [
@@ -136,22 +136,6 @@ def test_pages_of_one_noise_and_text_are_on_one_and_the_same_sheet() -> None:
     assert [documents.noise_of(number) for number in (1, 2, 3, 4)] == ["coffee"] * 3 + ["fold"]
 
 
-def test_a_second_machine_has_the_same_bytes(
-    real: Path, mirror: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    copy = tmp_path / "a mirror elsewhere" / "notmnist"
-    copy.parent.mkdir()
-    copy.symlink_to(mirror / "notmnist")
-    monkeypatch.setenv("INKBENCH_MIRROR", str(copy.parent))
-    settings = made.settings("notmnist")
-    fetch.fetch("notmnist", settings)
-    importlib.import_module("inkbench.datasets.notmnist").preprocess(settings)
-    for folder in (layout.raw("notmnist"), layout.processed("notmnist")):
-        for path in folder.iterdir():
-            assert path.read_bytes() == (real / path).read_bytes(), path
-
-
 def counts_table(card: dict[str, Any]) -> str:
     """Counts of a ``dataset.json`` as a Markdown table, as in ``data/README.md``."""
     counts = {part: card["counts"][part] for part in store.PARTS}
@@ -163,7 +147,7 @@ def counts_table(card: dict[str, Any]) -> str:
 
 
 @pytest.mark.parametrize("dataset", DATASETS)
-def test_the_data_card_states_the_counts(dataset: str, cards: Cards) -> None:
+def test_data_readme_states_the_counts(dataset: str, cards: Cards) -> None:
     table = counts_table(cards[dataset])
     text = (ROOT / "data/README.md").read_text("utf-8")
     assert table in text, f"bring data/README.md up to date:\n{table}"

@@ -1,11 +1,11 @@
-"""Splits keep groups whole, and in proportion."""
+"""Splits keep groups whole, and each stratum in proportion."""
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inkbench.datasets import splits
+from inkbench.datasets.reading import splits
 
 
 @st.composite
@@ -24,7 +24,7 @@ seeds = st.integers(0, 2**32 - 1)
 
 
 @given(grouped(), held_out, held_out, seeds)
-def test_every_item_is_on_one_side_and_so_is_every_group(
+def test_split_groups_puts_every_group_in_one_part(
     items: tuple[np.ndarray, np.ndarray], test: float, valid: float, seed: int
 ) -> None:
     groups, strata = items
@@ -37,7 +37,7 @@ def test_every_item_is_on_one_side_and_so_is_every_group(
 
 
 @given(grouped(), held_out, seeds)
-def test_each_stratum_gives_its_share_give_or_take_a_group(
+def test_split_groups_takes_the_share_of_each_stratum_within_one_group(
     items: tuple[np.ndarray, np.ndarray], share: float, seed: int
 ) -> None:
     groups, strata = items
@@ -48,7 +48,7 @@ def test_each_stratum_gives_its_share_give_or_take_a_group(
         assert abs(given_ - share * sizes.sum()) <= sizes.max()
 
 
-def test_every_held_out_part_gets_its_own_share() -> None:
+def test_split_groups_gives_each_part_its_share() -> None:
     parts = splits.split_groups(np.arange(1000), np.zeros(1000), {"test": 0.2, "valid": 0.1}, 0)
     assert {part: len(at) for part, at in parts.items()} == {
         "train": 700,
@@ -58,7 +58,7 @@ def test_every_held_out_part_gets_its_own_share() -> None:
 
 
 @given(grouped(), seeds)
-def test_no_part_is_empty_where_a_stratum_has_enough_groups(
+def test_split_groups_leaves_no_part_empty_if_there_are_enough_groups(
     items: tuple[np.ndarray, np.ndarray], seed: int
 ) -> None:
     groups, strata = items
@@ -69,31 +69,23 @@ def test_no_part_is_empty_where_a_stratum_has_enough_groups(
 
 
 @given(grouped(), seeds)
-def test_the_same_seed_gives_the_same_split(
+def test_split_groups_depends_on_the_seed_only(
     items: tuple[np.ndarray, np.ndarray], seed: int
 ) -> None:
-    once, again = (splits.split_groups(*items, {"test": 0.3}, seed) for _ in range(2))
-    assert all((once[part] == again[part]).all() for part in once)
+    first, second = (splits.split_groups(*items, {"test": 0.3}, seed) for _ in range(2))
+    assert all((first[part] == second[part]).all() for part in first)
 
 
-def test_another_seed_gives_another_split() -> None:
-    groups = np.arange(100)
-    once, other = (
-        splits.split_groups(groups, groups * 0, {"test": 0.3}, seed)["test"] for seed in (0, 1)
-    )
-    assert set(once) != set(other)
-
-
-def test_a_picture_with_hundreds_of_copies_stays_in_training() -> None:
-    groups = np.concatenate([np.arange(200), np.full(100, 200)])
-    for seed in range(20):
-        parts = splits.split_groups(groups, groups * 0, {"test": 0.2, "valid": 0.1}, seed)
-        assert 200 in groups[parts["train"]]
-        assert abs(len(parts["test"]) - 60) <= 1
+def test_split_groups_keeps_outsized_group_in_training() -> None:
+    for singles, copies, share in ((200, 100, 0.2), (20, 11, 0.5)):
+        groups = np.concatenate([np.arange(singles), np.full(copies, singles)])
+        for seed in range(20):
+            parts = splits.split_groups(groups, groups * 0, {"test": share}, seed)
+            assert singles in groups[parts["train"]]
 
 
 @given(grouped(), st.integers(1, 200), seeds)
-def test_a_subset_is_of_whole_groups(
+def test_take_groups_takes_whole_groups(
     items: tuple[np.ndarray, np.ndarray], limit: int, seed: int
 ) -> None:
     groups, strata = items
@@ -104,25 +96,14 @@ def test_a_subset_is_of_whole_groups(
         assert len(of_it & set(groups[kept])) >= min(3, len(of_it))
 
 
-def test_a_subset_keeps_the_balance_and_the_limit() -> None:
-    strata = np.repeat(np.arange(10), 300)
-    kept = splits.take_groups(np.arange(3000), strata, 400, seed=0)
-    assert len(kept) == 400
-    assert set(np.bincount(strata[kept])) == {40}
-
-
-def test_no_limit_keeps_all() -> None:
-    assert len(splits.take_groups(np.arange(9), np.zeros(9), None, seed=0)) == 9
-
-
 @given(st.lists(st.binary(max_size=2), min_size=1))
-def test_equal_keys_have_the_number_of_the_first(keys: list[bytes]) -> None:
+def test_first_occurrence_is_the_index_of_the_first_equal_key(keys: list[bytes]) -> None:
     numbers = splits.first_occurrence(keys)
     assert [keys.index(key) for key in keys] == list(numbers)
 
 
 @pytest.mark.parametrize("size", [1, 2])
-def test_a_stratum_too_small_to_share_is_shared_as_far_as_it_goes(size: int) -> None:
+def test_split_groups_fills_training_first_if_there_are_few_groups(size: int) -> None:
     parts = splits.split_groups(
         np.arange(size), np.zeros(size), {"test": 0.2, "valid": 0.1}, seed=0
     )
@@ -130,15 +111,8 @@ def test_a_stratum_too_small_to_share_is_shared_as_far_as_it_goes(size: int) -> 
     assert len(parts["train"]) == 1
 
 
-def test_a_subset_follows_the_strata_and_the_seed() -> None:
+def test_take_groups_is_balanced_and_depends_on_the_seed() -> None:
     strata = np.repeat([0, 1], [900, 100])
-    one, other = (splits.take_groups(np.arange(1000), strata, 100, seed) for seed in (0, 1))
-    assert np.bincount(strata[one]).tolist() == [90, 10]
-    assert set(one) != set(other)
-
-
-def test_eleven_copies_among_single_pictures_stay_in_training() -> None:
-    groups = np.concatenate([np.arange(20), np.full(11, 20)])
-    for seed in range(20):
-        parts = splits.split_groups(groups, groups * 0, {"test": 0.5}, seed)
-        assert 20 in groups[parts["train"]]
+    first, second = (splits.take_groups(np.arange(1000), strata, 100, seed) for seed in (0, 1))
+    assert np.bincount(strata[first]).tolist() == [90, 10]
+    assert set(first) != set(second)

@@ -1,4 +1,4 @@
-"""The two stages as a person runs them."""
+"""The command lines of the stages download and preprocess."""
 
 from pathlib import Path
 
@@ -8,19 +8,19 @@ from helpers import ROOT, stage
 
 
 @pytest.mark.parametrize("name", ["download", "preprocess"])
-def test_an_unknown_dataset_is_one_line_and_exit_code_2(
+def test_stage_refuses_unknown_dataset_in_one_line(
     name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(ROOT)
     assert stage(name, "emnist") == 2
-    (said,) = capsys.readouterr().err.splitlines()
-    assert "dataset: 'emnist' is not known; allowed: notmnist, mnist, documents" in said
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "'emnist'" in line and "notmnist" in line
 
 
-def test_preprocess_without_raw_data_says_how_to_fetch_them(
+def test_preprocess_without_raw_data_names_the_command(
     workplace: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (workplace / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
     assert stage("preprocess", "mnist") == 2
-    (said,) = capsys.readouterr().err.splitlines()
-    assert "dvc repro --force --single-item download@mnist" in said
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "dvc repro --force --single-item download@mnist" in line

@@ -4,71 +4,110 @@ import hashlib
 import re
 from collections import Counter
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from tqdm import tqdm
-
-from inkbench import disk, layout
-from inkbench.datasets import archives, cards, fetch, png, splits
-from inkbench.datasets.common import store
-from inkbench.datasets.common.store import Page
+from inkbench import layout
+from inkbench.datasets.specs import KAGGLE, Archive, Spec
 from inkbench.errors import InkbenchError
-from inkbench.params import Data
 
-NAME = "documents"
-UCI = "noisyoffice.zip"
+if TYPE_CHECKING:
+    import numpy as np
+
+    from inkbench.datasets.common.store import Page
+    from inkbench.params import Data
+
 MLEBENCH = "mlebench"
 BACKGROUND_DISJOINT = "background-disjoint"
-MLEBENCH_VALID = 8  # pages held out of its training part, for choices
+MLEBENCH_VALID = 8  # pages of its training part that are held out for validation
 UNKNOWN = "unknown"
+
+_KAGGLE_DIGESTS = {
+    "train": "a179f6b08359e30737458deddf053bfcde343d976c9b2857578e3955c8d67c70",
+    "train_cleaned": "c61414109edcb42c9a9ddcf880e29afeb8c1f1cd4b585b6c47ab079516838b0f",
+    "test": "ce7ccd1f806fce34be0dfe7157c891058fa258d664efb89f91d99f83ceaa61b9",
+}
+_KAGGLE_PAGES = tuple(
+    Archive(f"{name}.zip", (f"{KAGGLE}denoising-dirty-documents",), 2**26, content_digest=digest)
+    for name, digest in _KAGGLE_DIGESTS.items()
+)
+_UCI_PAGES = Archive(
+    "noisyoffice.zip",
+    ("https://archive.ics.uci.edu/static/public/318/noisyoffice.zip",),
+    2**30,
+)
+
+SPEC = Spec(
+    name="documents",
+    title="Dirty office pages",
+    about="Typed pages with coffee stains, footprints, folds and wrinkles, and a clean version of "
+    "each (NoisyOffice, UCI 318; Kaggle's Denoising Dirty Documents).",
+    limits="There are few distinct texts and few distinct stained backgrounds, all simulated with "
+    "one scanner. Test pages are unseen, but their texts (in other fonts) and backgrounds "
+    "are in the training data.",
+    tasks=("restoration",),
+    image_shape=(),
+    classes=(),
+    editions={"all": (_KAGGLE_PAGES, (_UCI_PAGES,))},
+    licence="CC BY 4.0",
+    citation="M. J. Castro-Bleda, S. España-Boquera, J. Pastor-Pellicer, F. Zamora-Martínez: The "
+    "NoisyOffice database: a corpus to train supervised machine learning filters for image "
+    "processing, The Computer Journal 63(11), 2020; UCI dataset 318; also Kaggle, Denoising "
+    "Dirty Documents, 2015",
+    synthetic="pages",
+)
 
 _NOISE = {"c": "coffee", "f": "fold", "p": "footprint", "w": "wrinkle"}
 _UCI_NAME = re.compile(r"Font[fnL][tsr][em]_(Noise[cfpw]|Clean)_(TE|TR|VA)\.png")
-_UCI_PAGES = 216  # 18 fonts × 4 kinds of noise × 3 partitions
+_UCI_COUNT = 216  # 18 fonts × 4 kinds of noise × 3 partitions
 _UCI_NOISY = "simulated_noisy_images_grayscale"
 _UCI_CLEAN = "clean_images_grayscale"
 
-Pictures = dict[str, np.ndarray | None]  # by page number; None: unusable
+Images = dict[str, "np.ndarray | None"]  # by page number; None: unusable
+Skipped = list[dict[str, str]]  # file and reason
 
 
-def preprocess(settings: Data) -> dict[str, Any]:
+def preprocess(settings: "Data") -> dict[str, Any]:
     """Raw archives → ``data/processed/documents``.
 
-    All versions of one clean page stay on one side; page sizes are split in the same proportion.
+    All versions of a clean page stay in one part; page sizes are split in the same proportion.
 
     Returns
     -------
-    What ``dataset.json`` says.
+    Content of ``dataset.json``.
 
     Raises
     ------
     InkbenchError
         If an archive is missing or damaged, a page lacks its twin, or more than 1 % are unusable.
     """
-    provenance = fetch.load_provenance(NAME)
-    skipped: cards.Skipped = []
-    pages, unlabelled = _read(provenance, skipped)
+    import numpy as np
+
+    from inkbench import disk
+    from inkbench.datasets.common import store
+    from inkbench.datasets.reading import cards, provenance, splits
+
+    source = provenance.load(SPEC.name)
+    skipped: Skipped = []
+    pages, unlabelled = _read(source, skipped)
     groups = np.array([page.group for page in pages])
     heights = np.array([page.noisy.shape[0] for page in pages])
     rows = splits.take_groups(groups, heights, settings.limit, settings.seed)
     shares = {"test": float(settings.test), "valid": settings.valid}
     chosen = splits.split_groups(groups[rows], heights[rows], shares, settings.seed)
     parts = {part: [pages[at] for at in rows[picked]] for part, picked in chosen.items()}
+    names = {part: [page.name for page in picked] for part, picked in parts.items()}
     card = cards.card(
-        NAME,
-        provenance,
-        classes=[],
-        counts={part: _counts(of_part) for part, of_part in parts.items()},
-        clean_pages={part: len({p.group for p in of_part}) for part, of_part in parts.items()},
+        SPEC,
+        source,
+        counts={part: _counts(picked) for part, picked in parts.items()},
+        clean_pages={part: len({page.group for page in picked}) for part, picked in parts.items()},
         unlabelled=len(unlabelled),
         skipped=skipped,
         duplicates={"clean pages": len(np.unique(groups)), "noisy pages": len(pages)},
         conflicting=[],
-        image_shape=[None, None],
         image_shapes=sorted({page.noisy.shape for page in pages}),
         splits={
-            store.PAGE_DISJOINT: {part: [p.name for p in picked] for part, picked in parts.items()},
+            store.PAGE_DISJOINT: names,
             MLEBENCH: _mlebench([pages[at].name for at in rows], settings.seed),
             BACKGROUND_DISJOINT: _background_disjoint([pages[at] for at in rows], settings),
             "policy": "page-disjoint: by clean page, stratified by page size",
@@ -76,49 +115,52 @@ def preprocess(settings: Data) -> dict[str, Any]:
             **shares,
         },
     )
-    with disk.new_version(layout.processed(NAME)) as folder:
-        for part, of_part in parts.items():
-            store.save_pages(folder, part, of_part)
+    with disk.new_version(layout.processed(SPEC.name)) as folder:
+        for part, picked in parts.items():
+            store.save_pages(folder, part, picked)
         if unlabelled:
             store.save_pages(folder, store.UNLABELLED, unlabelled)
         store.save_card(folder, card)
     return card
 
 
-def _read(provenance: dict[str, Any], skipped: cards.Skipped) -> tuple[list[Page], list[Page]]:
-    """Labelled and unlabelled pages in the order of their numbers, which are Kaggle's."""
-    if provenance["files"][0]["name"] == UCI:
-        path = layout.raw(NAME) / UCI
-        noisy, clean, test = _uci_pictures(path, skipped)
+def _read(source: dict[str, Any], skipped: Skipped) -> tuple[list["Page"], list["Page"]]:
+    """Labelled and unlabelled pages in the order of Kaggle's page numbers."""
+    from inkbench.datasets.common.store import Page
+    from inkbench.datasets.reading import archives, cards, splits
+
+    folder = layout.raw(SPEC.name)
+    path = folder / source["files"][0]["name"]
+    if path.name == _UCI_PAGES.name:
+        noisy, clean, test = _uci_images(path, skipped)
     else:
-        path = layout.raw(NAME) / "train.zip"
+        path = folder / "train.zip"
         noisy, clean, test = (
-            _kaggle_pictures(layout.raw(NAME) / f"{name}.zip", skipped)
-            for name in ("train", "train_cleaned", "test")
+            _kaggle_images(folder / f"{name}.zip", skipped) for name in _KAGGLE_DIGESTS
         )
     if not noisy and not clean:
         raise archives.ArchiveError(path, "holds no pages")
-    cards.refuse_if_many(path, skipped, len(noisy) + len(clean) + len(test))
     pairs = _pairs(noisy, clean, path, skipped)
+    cards.refuse_if_many(path, skipped, len(noisy) + len(clean) + len(test))
     keys = [hashlib.sha256(target.tobytes()).digest() for _, target in pairs.values()]
-    groups = splits.first_occurrence(keys)
+    groups = splits.first_occurrence(keys).tolist()
     kinds = _noise_kinds(list(pairs), groups)
     pages = [
-        Page(name, *pairs[name], kinds[name], int(group))
+        Page(name, *pairs[name], kinds[name], group)
         for name, group in zip(pairs, groups, strict=True)
     ]
-    known = UNKNOWN not in kinds.values()
+    is_known = UNKNOWN not in kinds.values()
     return pages, [
-        Page(name, picture, None, noise_of(int(name)) if known else UNKNOWN, -1)
-        for name, picture in test.items()
-        if picture is not None
+        Page(name, image, None, noise_of(int(name)) if is_known else UNKNOWN, -1)
+        for name, image in test.items()
+        if image is not None
     ]
 
 
 def _pairs(
-    noisy: Pictures, clean: Pictures, path: Path, skipped: cards.Skipped
-) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Both sides of the pages that have them, by name, in the order of their numbers."""
+    noisy: Images, clean: Images, path: Path, skipped: Skipped
+) -> dict[str, tuple["np.ndarray", "np.ndarray"]]:
+    """Noisy and clean side of every usable page, by name, in the order of the numbers."""
     for name in sorted(noisy.keys() ^ clean.keys(), key=int):
         has, lacks = ("noisy", "clean") if name in noisy else ("clean", "noisy")
         raise InkbenchError(
@@ -127,86 +169,83 @@ def _pairs(
         )
     pairs = {}
     for name in sorted(noisy, key=int):
-        picture, target = noisy[name], clean[name]
-        if picture is None or target is None:
+        image, target = noisy[name], clean[name]
+        if image is None or target is None:
             continue
-        if picture.shape != target.shape:
-            reason = f"noisy page is {picture.shape}, its clean twin {target.shape}"
+        if image.shape == target.shape:
+            pairs[name] = image, target
+        else:
+            reason = f"noisy page is {image.shape}, its clean twin {target.shape}"
             skipped.append({"file": name, "reason": reason})
-            continue
-        pairs[name] = picture, target
-    cards.refuse_if_many(path, skipped, len(noisy) + len(clean))
     return pairs
 
 
 def noise_of(number: int) -> str:
-    """Kind of noise of Kaggle's page of that number.
+    """Kind of noise of Kaggle's page with this number.
 
     Kaggle numbered NoisyOffice's files in the order of their names, ``Font…_Noise{c|f|p|w}_{TE|TR|
     VA}.png``: three pages with a coffee stain, three folded, three with footprints, three wrinkled,
-    and so on. See ``data/README.md`` for how that was found.
+    and so on. ``data/README.md`` tells how that was found and checked.
     """
     return list(_NOISE.values())[(number - 1) // 3 % 4]
 
 
-def _noise_kinds(names: list[str], groups: np.ndarray) -> dict[str, str]:
-    """Noise of each page; ``unknown`` for all, if the pages are not in Kaggle's order."""
-    kinds = {name: noise_of(int(name)) for name in names}
+def _noise_kinds(names: list[str], groups: list[int]) -> dict[str, str]:
+    """Noise of each page; ``unknown`` for all if the pages are not in Kaggle's order."""
     blocks: dict[int, set[tuple[int, int]]] = {}
-    for name, group in zip(names, groups.tolist(), strict=True):
-        # Versions of a clean page have numbers of one block of twelve, and one remainder by three.
+    for name, group in zip(names, groups, strict=True):
+        # Versions of a clean page lie in the same block of twelve and have the same number mod 3.
         blocks.setdefault(group, set()).add(((int(name) - 1) // 12, int(name) % 3))
-    in_order = all(len(block) == 1 for block in blocks.values())
-    return kinds if in_order else dict.fromkeys(names, UNKNOWN)
+    if any(len(block) > 1 for block in blocks.values()):
+        return dict.fromkeys(names, UNKNOWN)
+    return {name: noise_of(int(name)) for name in names}
 
 
-def _kaggle_pictures(path: Path, skipped: cards.Skipped) -> Pictures:
+def _kaggle_images(path: Path, skipped: Skipped) -> Images:
     """Pages of one of Kaggle's archives by number."""
-    pictures = {}
+    from inkbench.datasets.reading import archives, png
+
+    images = {}
     for name, content in archives.members(path):
         number = re.fullmatch(r"[a-z_]+/(\d+)\.png", name)
         if number:
-            pictures[number[1]] = _decoded(f"{path.name}/{name}", content, skipped)
-    return dict(sorted(pictures.items(), key=lambda item: int(item[0])))
+            images[number[1]] = png.usable(f"{path.name}/{name}", content, skipped)
+    return dict(sorted(images.items(), key=lambda item: int(item[0])))
 
 
-def _uci_pictures(path: Path, skipped: cards.Skipped) -> tuple[Pictures, Pictures, Pictures]:
-    """Noisy, clean and test pages of UCI's archive by the number that Kaggle gave them."""
+def _uci_images(path: Path, skipped: Skipped) -> tuple[Images, Images, Images]:
+    """Noisy, clean and test pages of UCI's archive by the numbers that Kaggle gave them."""
+    from tqdm import tqdm
+
+    from inkbench.datasets.reading import archives, png
+
     files: dict[str, dict[str, bytes]] = {_UCI_NOISY: {}, _UCI_CLEAN: {}}
     for name, content in tqdm(archives.members(path), f"reading {path.name}", disable=None):
         place = PurePosixPath(name)
         if place.parent.name in files and _UCI_NAME.fullmatch(place.name):
             files[place.parent.name][place.name] = content
-    if len(files[_UCI_NOISY]) != _UCI_PAGES:
+    if len(files[_UCI_NOISY]) != _UCI_COUNT:
         raise archives.ArchiveError(
-            path, f"{len(files[_UCI_NOISY])} simulated noisy pages instead of {_UCI_PAGES}"
+            path, f"{len(files[_UCI_NOISY])} simulated noisy pages instead of {_UCI_COUNT}"
         )
     noisy, clean, test = {}, {}, {}
     for number, file in enumerate(sorted(files[_UCI_NOISY]), start=1):
-        picture = _decoded(file, files[_UCI_NOISY][file], skipped)
-        if number % 3 == 1:  # its test pages stay unlabelled, as at Kaggle: same task, same figures
-            test[str(number)] = picture
+        image = png.usable(file, files[_UCI_NOISY][file], skipped)
+        if number % 3 == 1:  # its test pages stay unlabelled, as at Kaggle: same task, same metrics
+            test[str(number)] = image
             continue
-        noisy[str(number)] = picture
+        noisy[str(number)] = image
         twin = re.sub("_Noise[cfpw]_", "_Clean_", file)
         if twin in files[_UCI_CLEAN]:
-            clean[str(number)] = _decoded(twin, files[_UCI_CLEAN][twin], skipped)
+            clean[str(number)] = png.usable(twin, files[_UCI_CLEAN][twin], skipped)
     return noisy, clean, test
-
-
-def _decoded(file: str, content: bytes, skipped: cards.Skipped) -> np.ndarray | None:
-    try:
-        return png.grey(content)
-    except png.Unusable as error:
-        skipped.append({"file": file, "reason": str(error)})
-        return None
 
 
 def _mlebench(names: list[str], seed: int) -> dict[str, list[str]]:
     """The split of MLE-bench's task: a fifth of the pages, drawn from their paths as strings.
 
-    Source: openai/mle-bench, ``mlebench/competitions/denoising-dirty-documents/prepare.py``. Test
-    pages have their clean page, under other noises, in the training part.
+    Source: openai/mle-bench, ``mlebench/competitions/denoising-dirty-documents/prepare.py``. The
+    clean side of a test page is in the training part too, under other noises.
     """
     from sklearn.model_selection import train_test_split
 
@@ -216,17 +255,21 @@ def _mlebench(names: list[str], seed: int) -> dict[str, list[str]]:
     train, valid = train_test_split(sorted(rest), test_size=held_out, random_state=seed)
     split = {"train": train, "valid": valid, "test": test}
     return {
-        part: sorted((path[len("train/") : -len(".png")] for path in picked), key=int)
+        part: sorted((Path(path).stem for path in picked), key=int)
         for part, picked in split.items()
     }
 
 
-def _background_disjoint(pages: list[Page], settings: Data) -> dict[str, list[str]]:
-    """Train and validation on the pages 2 mod 3, test on the pages 0 mod 3.
+def _background_disjoint(pages: list["Page"], settings: "Data") -> dict[str, list[str]]:
+    """Training and validation on the pages 2 mod 3, test on the pages 0 mod 3.
 
-    Each NoisyOffice partition has one text and one scanned sheet per kind of noise; so here, alone
-    of the splits, the test pages have a text and backgrounds that training has not seen.
+    Each NoisyOffice partition has one text and one scanned sheet per kind of noise. So this is the
+    only split whose test pages have a text and backgrounds that training has not seen.
     """
+    import numpy as np
+
+    from inkbench.datasets.reading import splits
+
     rest, test = ([p for p in pages if int(p.name) % 3 == remainder] for remainder in (2, 0))
     groups = np.array([page.group for page in rest])
     heights = np.array([page.noisy.shape[0] for page in rest])
@@ -238,6 +281,6 @@ def _background_disjoint(pages: list[Page], settings: Data) -> dict[str, list[st
     }
 
 
-def _counts(pages: list[Page]) -> dict[str, int]:
+def _counts(pages: list["Page"]) -> dict[str, int]:
     kinds = Counter(page.noise for page in pages)
     return {**dict(sorted(kinds.items())), "total": len(pages)}

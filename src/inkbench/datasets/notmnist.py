@@ -1,167 +1,134 @@
 """notMNIST: letters A–J from many fonts (Yaroslav Bulatov, 2011)."""
 
-import hashlib
-import itertools
-from collections import defaultdict
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
-from tqdm import tqdm
-
-from inkbench import disk, layout
-from inkbench.datasets import archives, cards, fetch, png, splits
-from inkbench.datasets.common import store
-from inkbench.datasets.spool import Spool
+from inkbench import layout
+from inkbench.datasets.specs import Archive, Edition, Spec
 from inkbench.errors import InkbenchError
-from inkbench.params import Data
 
-NAME = "notmnist"
-CLASSES = list("ABCDEFGHIJ")
-SHAPE = (28, 28)
-LABEL_NOISE = {"small": 0.005, "large": 0.065}  # share of wrong labels, Bulatov's estimates
-MOST_LISTED = 500  # conflicts named in dataset.json; their count is complete
-_BATCH = 2048  # files decoded at a time
+if TYPE_CHECKING:
+    import numpy as np
 
+    from inkbench.params import Data
 
-@dataclass(frozen=True)
-class Letters:
-    """What an archive holds besides pixels, sorted by file name.
-
-    Attributes
-    ----------
-    numbers
-        int64 ``[n]``: the how-manieth usable image of the archive each is.
-    labels, keys, names
-        Class (uint8 ``[n]``), hash of the pixels and file name of each image.
-    skipped
-        Files that are no usable image.
-    """
-
-    numbers: np.ndarray
-    labels: np.ndarray
-    keys: list[bytes]
-    names: list[str]
-    skipped: cards.Skipped
+_LABEL_NOISE = {"small": 0.005, "large": 0.065}  # fraction of wrong labels, Bulatov's estimates
 
 
-def preprocess(settings: Data) -> dict[str, Any]:
+def _editions(subset: str, limit: int, md5: str, digest: str | None) -> tuple[Edition, ...]:
+    """Bulatov's tar, which mirrors repack, and Zenodo's zip."""
+    name = f"notMNIST_{subset}"
+    hosts = (
+        "https://commondatastorage.googleapis.com/books1000/",
+        "http://yaroslavvb.com/upload/notMNIST/",
+    )
+    urls = tuple(f"{host}{name}.tar.gz" for host in hosts)
+    zenodo = (f"https://zenodo.org/records/8274268/files/{name}.zip",)
+    return (
+        (Archive(f"{name}.tar.gz", urls, limit, content_digest=digest),),
+        (Archive(f"{name}.zip", zenodo, 2 * limit, md5=md5),),
+    )
+
+
+SPEC = Spec(
+    name="notmnist",
+    title="notMNIST letters",
+    about="The letters A to J from thousands of typefaces, as 28×28 grey images. They are harder "
+    "than digits, since some typefaces are drawings. This is the small, hand-checked part "
+    "of Yaroslav Bulatov's collection (2011).",
+    limits="It has ten Latin capitals. About one image in 200 has a wrong label or shows no "
+    "letter.",
+    tasks=("reconstruction", "classification"),
+    image_shape=(28, 28),
+    classes=tuple("ABCDEFGHIJ"),
+    editions={
+        "small": _editions(
+            "small",
+            64 * 2**20,
+            "3de91fb69221d9c2d5c57387101ebc6c",
+            "a74dffe265392753749fa9a3f7ad1132ff855cf687c163ccdb4fc5e358e424af",
+        ),
+        "large": _editions("large", 512 * 2**20, "c3f9e0862df000a897766593044e366a", None),
+    },
+    licence="no licence stated; published by its author for research use",
+    citation="Yaroslav Bulatov: notMNIST dataset, 2011, "
+    "http://yaroslavvb.blogspot.com/2011/09/notmnist-dataset.html",
+    synthetic="letters",
+    glyph_size=28,
+)
+
+
+class Letters(NamedTuple):
+    """Content of an archive, sorted by file name."""
+
+    images: "np.ndarray"  # uint8 [n, 28, 28], 255 = ink
+    labels: "np.ndarray"  # uint8 [n]
+    names: list[str]  # of the files
+    skipped: list[dict[str, str]]  # files that are not usable images, and the reason
+
+
+def preprocess(settings: "Data") -> dict[str, Any]:
     """Raw archive → ``data/processed/notmnist``.
-
-    Copies of an image stay on one side of the split; an image that stands under two labels is
-    dropped, all its copies with it.
 
     Returns
     -------
-    What ``dataset.json`` says.
+    Content of ``dataset.json``.
 
     Raises
     ------
     InkbenchError
-        If the archive is missing, damaged, or more than 1 % of its images are unusable.
+        If the archive is missing or damaged, or more than 1 % of its images are unusable.
     """
-    provenance = fetch.load_provenance(NAME)
-    path = layout.raw(NAME) / provenance["files"][0]["name"]
-    with disk.new_version(layout.processed(NAME)) as folder, Spool(folder, SHAPE) as spool:
-        letters = read(path, spool)
-        groups = splits.first_occurrence(letters.keys)
-        first_label = letters.labels[groups]  # a group's number is the place of its first image
-        conflicting = np.unique(groups[letters.labels != first_label])
-        usable = np.flatnonzero(~np.isin(groups, conflicting))
-        parts = _split(usable, groups, letters.labels, settings)
-        for part, at in parts.items():
-            store.save_arrays(
-                folder,
-                part,
-                images=spool.select(letters.numbers[at]),
-                labels=letters.labels[at],
-                groups=groups[at],
-            )
-        card = cards.card(
-            NAME,
-            provenance,
-            subset=settings.subset,
-            classes=CLASSES,
-            counts={p: cards.class_counts(letters.labels[at], CLASSES) for p, at in parts.items()},
-            skipped=letters.skipped,
-            duplicates=splits.duplicates(groups) | {"largest": int(np.bincount(groups).max())},
-            conflicting=_listed(conflicting, groups, letters)[:MOST_LISTED],
-            conflicting_total=len(conflicting),
-            label_noise=LABEL_NOISE[settings.subset],
-            image_shape=list(SHAPE),
-            splits={
-                "policy": "by image hash, stratified by class",
-                "seed": settings.seed,
-                "valid": settings.valid,
-                "test": settings.test,
-            },
-        )
-        store.save_card(folder, card)
-    return card
+    from inkbench.datasets.reading import labelled, provenance
+
+    source = provenance.load(SPEC.name)
+    letters = read(layout.raw(SPEC.name) / source["files"][0]["name"])
+    facts = {"label_noise": _LABEL_NOISE[settings.subset], **letters._asdict()}
+    return labelled.write(SPEC, settings, source, **facts)
 
 
-def read(path: Path, spool: Spool) -> Letters:
-    """Decode every image of an archive into a spool.
+def read(path: Path) -> Letters:
+    """Decode every image of an archive.
 
     Raises
     ------
     InkbenchError
-        If the archive is damaged, a file stands in a folder that is no class, or more than 1 % of
+        If the archive is damaged, a file is in a folder that is not a class, or more than 1 % of
         the images are unusable.
     """
-    labels = bytearray()
-    keys: list[bytes] = []
-    names: list[str] = []
-    skipped: cards.Skipped = []
-    files = tqdm(archives.members(path), f"reading {path.name}", unit=" files", disable=None)
-    members = iter(files)
-    while batch := list(itertools.islice(members, _BATCH)):
-        images, unusable = png.batch([content for _, content in batch], SHAPE)
-        usable = [at for at in range(len(batch)) if at not in unusable]
-        spool.append(images[usable] if unusable else images)
-        skipped += [{"file": batch[at][0], "reason": why} for at, why in unusable.items()]
-        keys += [hashlib.sha256(images[at]).digest()[:16] for at in usable]
-        names += [batch[at][0] for at in usable]
-        of_all = [_label(path, name) for name, _ in batch]
-        labels += bytes(of_all[at] for at in usable)
+    import numpy as np
+    from tqdm import tqdm
+
+    from inkbench.datasets.reading import archives, cards, png
+
+    pixels, labels, names = bytearray(), bytearray(), []
+    skipped: png.Skipped = []
+    members = archives.members(path)
+    for name, content in tqdm(members, f"reading {path.name}", unit=" files", disable=None):
+        label = _label(path, name)
+        image = png.usable(name, content, skipped, SPEC.image_shape)
+        if image is not None:
+            pixels += image.tobytes()
+            labels.append(label)
+            names.append(name)
     if not names and not skipped:
         raise archives.ArchiveError(path, "holds no images")
     cards.refuse_if_many(path, skipped, len(names) + len(skipped))
     order = sorted(range(len(names)), key=names.__getitem__)
     return Letters(
-        np.array(order, np.int64),
+        np.frombuffer(pixels, np.uint8).reshape(-1, *SPEC.image_shape)[order],
         np.frombuffer(labels, np.uint8)[order],
-        [keys[at] for at in order],
-        [names[at] for at in order],
+        [names[index] for index in order],
         sorted(skipped, key=lambda entry: entry["file"]),
     )
 
 
-def _split(
-    usable: np.ndarray, groups: np.ndarray, labels: np.ndarray, settings: Data
-) -> dict[str, np.ndarray]:
-    """Positions of the images of each part, shuffled: the archive is sorted by class."""
-    few = splits.take_groups(groups[usable], labels[usable], settings.limit, settings.seed)
-    usable = usable[few]
-    shares = {"test": float(settings.test), "valid": settings.valid}
-    chosen = splits.split_groups(groups[usable], labels[usable], shares, settings.seed)
-    rng = np.random.default_rng(settings.seed)
-    return {part: rng.permutation(usable[picked]) for part, picked in chosen.items()}
-
-
 def _label(path: Path, name: str) -> int:
     folder = name.split("/")[-2] if "/" in name else ""
-    if folder not in CLASSES:
+    if folder not in SPEC.classes:
         raise InkbenchError(
-            f"{path}: {name[:120]!r} stands in {folder!r}, which is no class "
-            f"({CLASSES[0]}–{CLASSES[-1]}); not the official archive, delete it and fetch it again"
+            f"{path}: {name[:120]!r} is in the folder {folder!r}, which is not a class "
+            f"({SPEC.classes[0]}–{SPEC.classes[-1]}), so not the official archive; delete it and "
+            "fetch it again"
         )
-    return CLASSES.index(folder)
-
-
-def _listed(conflicting: np.ndarray, groups: np.ndarray, letters: Letters) -> list[list[str]]:
-    files: dict[int, list[str]] = defaultdict(list)
-    for at in np.flatnonzero(np.isin(groups, conflicting)):
-        files[int(groups[at])].append(letters.names[at])
-    return list(files.values())
+    return SPEC.classes.index(folder)

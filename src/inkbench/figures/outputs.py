@@ -6,12 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from inkbench import layout, records
+from inkbench import datasets, layout, records
 from inkbench.data_source import REAL
 from inkbench.errors import InkbenchError
 from inkbench.figures import pages, style
-
-DATA_NAMES = {"notmnist": "notMNIST letters", "mnist": "MNIST digits", "documents": "office pages"}
 
 
 @dataclass(frozen=True)
@@ -85,7 +83,7 @@ class VariantOutputs:
         """Footer of the figures."""
         dataset = self.card["dataset"]
         is_synthetic = self.card["data_source"] != REAL
-        return style.Source(f"{self.name} · {DATA_NAMES.get(dataset, dataset)}", is_synthetic)
+        return style.Source(f"{self.name} · {datasets.title(dataset)}", is_synthetic)
 
     @property
     def training(self) -> Outputs:

@@ -72,7 +72,9 @@ def build(
     try:
         return module(family).build(image_shape, classes, **options)
     except ValueError as error:  # a pool or convolution that leaves no pixel, for example
+        size = "×".join(str(length) for length in image_shape)
         reason = str(error).strip().partition("\n")[0]
         raise InkbenchError(
-            f"family {family!r} does not fit inputs of shape {image_shape}: {reason}"
-        ) from error
+            f"family {family!r} cannot be built for {size} images: {reason}; "
+            "choose another family or other options in params.yaml"
+        ) from None

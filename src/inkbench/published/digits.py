@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from inkbench import layout, models
-from inkbench.datasets import fetch, mnist
+from inkbench.datasets import mnist
+from inkbench.datasets.reading import provenance
+from inkbench.datasets.reading.idx import read_idx
 from inkbench.evaluation import fidelity
 from inkbench.evaluation.results import Metric
 from inkbench.params import Published
@@ -43,9 +45,9 @@ class Digits(NamedTuple):
 
 def read(limit: int | None) -> Digits:
     """Read the first ``limit`` official training images, and a fifth of the test images."""
-    fetch.load_provenance(mnist.NAME)  # which checks the archives
+    provenance.load(mnist.SPEC.name)  # which checks the archives
     train, test, labels = (
-        mnist.read_idx(layout.raw(mnist.NAME) / f"{name}-ubyte.gz")
+        read_idx(layout.raw(mnist.SPEC.name) / f"{name}-ubyte.gz")
         for name in ("train-images-idx3", "t10k-images-idx3", "t10k-labels-idx1")
     )
     return Digits(train[:limit], test[::_TEST_STRIDE], labels[::_TEST_STRIDE])

@@ -1,15 +1,14 @@
 """notMNIST as the notMNIST_autoencoder document's scripts read it: every readable image."""
 
 import gzip
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from inkbench import layout
-from inkbench.datasets import archives, fetch, notmnist
-from inkbench.datasets.spool import Spool
+from inkbench.datasets import notmnist
+from inkbench.datasets.reading import archives, provenance, splits
 from inkbench.errors import InkbenchError
 from inkbench.records import rerun_command
 
@@ -25,7 +24,7 @@ class Letters:
     images, labels
         uint8 ``[n, 28, 28]`` (255 = ink) and ``[n]``.
     keys
-        bytes ``[n]``: the same for images of the same pixels.
+        int64 ``[n]``: the same for images of the same pixels.
     """
 
     images: np.ndarray
@@ -35,19 +34,18 @@ class Letters:
 
 def archive() -> Path:
     """The archive that the data stage fetched."""
-    provenance = fetch.load_provenance(notmnist.NAME)
-    return layout.raw(notmnist.NAME) / provenance["files"][0]["name"]
+    source = provenance.load(notmnist.SPEC.name)
+    return layout.raw(notmnist.SPEC.name) / source["files"][0]["name"]
 
 
 def read(limit: int | None) -> Letters:
     """Read every readable image of the archive, or ``limit`` of them drawn by lot."""
-    with Spool(Path(tempfile.gettempdir()), (_SIDE, _SIDE)) as spool:
-        found = notmnist.read(archive(), spool)
-        rows = np.arange(len(found.labels))
-        if limit and limit < len(rows):
-            rows = np.sort(np.random.default_rng(0).choice(rows, limit, replace=False))
-        images = spool.select(found.numbers[rows])[:]
-    return Letters(images, found.labels[rows], np.array(found.keys)[rows])
+    found = notmnist.read(archive())
+    rows = np.arange(len(found.labels))
+    if limit and limit < len(rows):
+        rows = np.sort(np.random.default_rng(0).choice(rows, limit, replace=False))
+    keys = splits.duplicate_groups(found.images)
+    return Letters(found.images[rows], found.labels[rows], keys[rows])
 
 
 def tiles(limit: int) -> np.ndarray:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from inkbench import models
-from inkbench.datasets.notmnist import CLASSES
+from inkbench.datasets import notmnist
 from inkbench.evaluation.results import Results, Table
 from inkbench.params import Augment, Published
 from inkbench.published import letters
@@ -71,7 +71,7 @@ def reproduce(settings: Published) -> Results:
     draws = [[k, k / TESTED, float(p)] for k, p in enumerate(probabilities)]
     by_letter = [
         [name, float(as_published[members].mean()), float(mended[members].mean())]
-        for label, name in enumerate(CLASSES)
+        for label, name in enumerate(notmnist.SPEC.classes)
         if (members := data.labels[rows] == label).any()
     ]
     tables = {

@@ -3,7 +3,7 @@
 import importlib
 
 from inkbench import data_source
-from inkbench.datasets import fetch
+from inkbench.datasets.reading import provenance
 from inkbench.evaluation.results import Results
 from inkbench.params import Published
 from inkbench.training import runtime
@@ -22,7 +22,7 @@ def reproduce(claim: str, settings: Published) -> Results:
     InkbenchError
         If the raw archives are missing, damaged or too small.
     """
-    source = data_source.of(fetch.load_provenance(settings.dataset))
+    source = data_source.of(provenance.load(settings.dataset))
     if source == data_source.SYNTHETIC:
         limited = {
             key: min(getattr(settings, key) or limit, limit) for key, limit in _ON_SYNTHETIC.items()

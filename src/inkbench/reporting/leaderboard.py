@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from inkbench import datasets
 from inkbench.reporting.collect import Entry
 
 _WORDING = Path(__file__).with_name("wording.yaml")
@@ -58,7 +59,10 @@ class Board:
 @cache
 def wording() -> dict[str, Any]:
     """Labels and descriptions of metrics, tasks, families and datasets."""
-    return yaml.safe_load(_WORDING.read_text(encoding="utf-8"))
+    words = yaml.safe_load(_WORDING.read_text(encoding="utf-8"))
+    specs = [datasets.spec(name) for name in reversed(datasets.names())]  # order of the tables
+    titles = {s.name: {"title": s.title, "about": s.about, "limits": s.limits} for s in specs}
+    return words | {"datasets": titles}
 
 
 def about(key: str) -> dict[str, str]:
@@ -97,14 +101,14 @@ def label(key: str) -> str:
 
 def boards(entries: Sequence[Entry]) -> list[Board]:
     """A leaderboard per task, dataset and conditions, best variant first."""
-    tasks, datasets = list(wording()["tasks"]), list(wording()["datasets"])
+    tasks, known = list(wording()["tasks"]), list(wording()["datasets"])
     groups: dict[tuple[str, ...], list[Entry]] = {}
     for entry in entries:
         groups.setdefault((entry.task, entry.dataset, *entry.conditions), []).append(entry)
 
     def order(key: tuple[str, ...]) -> tuple:
-        known = datasets.index(key[1]) if key[1] in datasets else len(datasets)
-        return tasks.index(key[0]), known, key
+        place = known.index(key[1]) if key[1] in known else len(known)
+        return tasks.index(key[0]), place, key
 
     return [_board(groups[key], wording()["tasks"][key[0]]) for key in sorted(groups, key=order)]
 
@@ -156,7 +160,7 @@ def _cell(entry: Entry, key: str, entries: Sequence[Entry]) -> Cell:
 
 def dataset_title(name: str) -> str:
     """Title of a dataset."""
-    return wording()["datasets"].get(name, {}).get("title", name)
+    return datasets.title(name)
 
 
 def meaning(key: str) -> str:

@@ -1,4 +1,4 @@
-"""Paper without its ink, ink without its paper."""
+"""The background estimate and the baseline that divides by it."""
 
 import numpy as np
 import pytest
@@ -6,17 +6,17 @@ import pytest
 from inkbench.datasets.common.background import without_background
 
 
-def test_grey_paper_turns_white():
+def test_without_background_turns_grey_paper_white():
     assert (without_background(np.full((40, 60), 170, np.uint8)) == 1).all()
 
 
-def test_ink_keeps_the_share_of_light_that_it_lets_through():
+def test_without_background_divides_ink_by_paper():
     page = np.full((80, 80), 200, np.uint8)
     page[40:43, 40:43] = 50
-    found = without_background(page)
-    assert found[41, 41] == pytest.approx(50 / 200)
-    assert found[0, 0] == 1
+    result = without_background(page)
+    assert result[41, 41] == pytest.approx(50 / 200)
+    assert result[0, 0] == 1
 
 
-def test_a_black_page_divides_by_nothing():
+def test_without_background_of_black_page_is_finite():
     assert np.isfinite(without_background(np.zeros((40, 40), np.uint8))).all()

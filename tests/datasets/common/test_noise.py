@@ -1,4 +1,4 @@
-"""Corruption: the right amount of the right kind, the same for the same seed."""
+"""Corruption of inputs: amount, kind, and the same result for the same seed."""
 
 import numpy as np
 import pytest
@@ -8,50 +8,50 @@ from inkbench.datasets.common.noise import corrupt
 GREY = np.full((200, 28, 28), 128, np.uint8)
 
 
-def test_no_noise_changes_nothing():
+def test_corrupt_without_noise_changes_nothing():
     assert np.array_equal(corrupt(GREY, 0, 0, seed=1), GREY)
 
 
-def test_input_is_left_alone():
+def test_corrupt_does_not_change_its_input():
     images = GREY.copy()
     corrupt(images, 0.5, 0.5, seed=1)
     assert np.array_equal(images, GREY)
 
 
-def test_gaussian_noise_has_the_deviation_asked_for():
+def test_corrupt_adds_gaussian_noise_of_the_given_deviation():
     noise = corrupt(GREY, 0.1, 0, seed=1).astype(float) - 128
     assert noise.std() == pytest.approx(25.5, rel=0.01)
     assert noise.mean() == pytest.approx(0, abs=0.2)
 
 
-def test_values_are_clipped_not_wrapped():
+def test_corrupt_clips_values():
     white = corrupt(np.full_like(GREY, 255), 0.1, 0, seed=1)
     assert (white == 255).mean() == pytest.approx(0.5, abs=0.01)
     assert white.min() > 100
 
 
-def test_salt_and_pepper_replace_the_fraction_asked_for_half_each():
+def test_corrupt_replaces_the_given_fraction_by_black_and_white():
     noisy = corrupt(GREY, 0, 0.2, seed=1)
     assert (noisy == 0).mean() == pytest.approx(0.1, abs=0.003)
     assert (noisy == 255).mean() == pytest.approx(0.1, abs=0.003)
     assert (noisy == 128).mean() == pytest.approx(0.8, abs=0.005)
 
 
-def test_same_seed_same_noise():
+def test_corrupt_repeats_for_the_same_seed():
     assert np.array_equal(corrupt(GREY, 0.3, 0.1, [4, 2]), corrupt(GREY, 0.3, 0.1, [4, 2]))
 
 
-def test_other_seed_other_noise():
+def test_corrupt_differs_for_another_seed():
     assert not np.array_equal(corrupt(GREY, 0.3, 0.1, [4, 2]), corrupt(GREY, 0.3, 0.1, [4, 3]))
 
 
-def test_one_kind_of_noise_does_not_depend_on_the_other():
+def test_corrupt_draws_both_kinds_of_noise_independently():
     gaussian, both = corrupt(GREY, 0.1, 0, seed=1), corrupt(GREY, 0.1, 0.2, seed=1)
     untouched = (both != 0) & (both != 255)
     assert np.array_equal(both[untouched], gaussian[untouched])
 
 
-def test_many_images_are_corrupted_as_in_one_go():
+def test_corrupt_does_not_depend_on_chunks():
     """What is done piecemeal for the sake of memory must not show."""
     many = np.zeros((5000, 2, 2), np.uint8)
     rng = np.random.default_rng(3).spawn(2)[0]

@@ -1,4 +1,4 @@
-"""What is stored comes back, and what is missing or damaged is one line."""
+"""Stored datasets are read back; a missing or damaged file is one line."""
 
 from pathlib import Path
 
@@ -7,7 +7,6 @@ import pytest
 
 from inkbench import disk, layout
 from inkbench.datasets.common import store
-from inkbench.datasets.spool import Spool
 from inkbench.errors import InkbenchError
 
 pytestmark = pytest.mark.usefixtures("workplace")
@@ -30,7 +29,7 @@ def page(name: str, height: int, clean: bool = True) -> store.Page:
     return store.Page(name, pixels, pixels + 1 if clean else None, "fold", 7 if clean else -1)
 
 
-def test_images_come_back_as_they_were() -> None:
+def test_load_images_returns_what_was_saved() -> None:
     saved()
     found = store.load_images("mnist", "train")
     for name in ("images", "labels", "groups"):
@@ -38,26 +37,7 @@ def test_images_come_back_as_they_were() -> None:
         assert getattr(found, name).dtype == getattr(IMAGES, name).dtype
 
 
-def test_a_file_has_the_bytes_that_numpy_would_write() -> None:
-    saved()
-    arrays = {name: getattr(IMAGES, name) for name in ("images", "labels", "groups")}
-    np.savez("by-numpy.npz", **arrays)
-    ours = layout.processed("mnist") / "train.npz"
-    assert ours.read_bytes() == Path("by-numpy.npz").read_bytes()
-
-
-def test_images_are_saved_from_a_spool_in_the_order_asked_for() -> None:
-    images = np.random.default_rng(0).integers(0, 256, (5000, 4, 4), np.uint8)
-    numbers = np.random.default_rng(1).permutation(5000)[:4500]
-    with disk.new_version(layout.processed("mnist")) as folder, Spool(folder, (4, 4)) as spool:
-        spool.append(images[:3000])
-        spool.append(images[3000:])
-        store.save_arrays(folder, "train", images=spool.select(numbers))
-    with np.load(layout.processed("mnist") / "train.npz") as found:
-        assert (found["images"] == images[numbers]).all()
-
-
-def test_pages_of_two_sizes_come_back_in_the_order_of_their_numbers() -> None:
+def test_load_pages_sorts_pages_of_two_sizes_by_number() -> None:
     with disk.new_version(layout.processed("documents")) as folder:
         store.save_pages(folder, "train", [page("10", 4), page("9", 4), page("2", 6)])
     found = store.load_pages("documents", "train")
@@ -67,7 +47,7 @@ def test_pages_of_two_sizes_come_back_in_the_order_of_their_numbers() -> None:
     assert {(p.noise, p.group) for p in found} == {("fold", 7)}
 
 
-def test_pages_without_a_target_come_back_without_one() -> None:
+def test_load_pages_returns_pages_without_target() -> None:
     with disk.new_version(layout.processed("documents")) as folder:
         store.save_pages(folder, "unlabelled", [page("1", 4, clean=False)])
     (found,) = store.load_pages("documents", "unlabelled")
@@ -75,33 +55,33 @@ def test_pages_without_a_target_come_back_without_one() -> None:
     assert (found.noise, found.group) == ("fold", -1)
 
 
-def test_the_card_comes_back() -> None:
+def test_load_card_returns_what_was_saved() -> None:
     saved()
     assert store.load_card("mnist") == {"dataset": "mnist"}
 
 
-def test_what_is_missing_says_how_to_make_it() -> None:
+def test_load_names_the_command_if_a_file_is_missing() -> None:
     for load in (store.load_card, lambda d: store.load_images(d, "train")):
-        with pytest.raises(InkbenchError, match="not found; make it: dvc repro preprocess@mnist"):
+        with pytest.raises(InkbenchError, match=r"not found.*dvc repro preprocess@mnist"):
             load("mnist")
 
 
 @pytest.mark.parametrize("keep", [0, 10, 900])
-def test_what_is_damaged_says_how_to_make_it_again(keep: int) -> None:
+def test_load_images_refuses_damaged_file(keep: int) -> None:
     path = saved() / "train.npz"
     path.write_bytes(path.read_bytes()[:keep])
     with pytest.raises(InkbenchError, match=r"train.npz is damaged .* --force .*preprocess@mnist"):
         store.load_images("mnist", "train")
 
 
-def test_arrays_of_something_else_are_one_line() -> None:
+def test_load_images_refuses_other_arrays() -> None:
     folder = saved()
     np.savez(folder / "train.npz", other=np.zeros(1))
     with pytest.raises(InkbenchError, match="has no array 'images'"):
         store.load_images("mnist", "train")
 
 
-def test_a_damaged_card_is_one_line() -> None:
+def test_load_card_refuses_damaged_file() -> None:
     (saved() / "dataset.json").write_text("{")
-    with pytest.raises(InkbenchError, match=r"dataset.json: .*make it again"):
+    with pytest.raises(InkbenchError, match=r"dataset.json: .*preprocess@mnist"):
         store.load_card("mnist")

@@ -25,51 +25,36 @@ def labels(files, part):
     return np.frombuffer(files[digits.FILES[part][1]], np.uint8, offset=8)
 
 
-def test_the_four_files_have_the_official_names(files):
-    assert sorted(files) == [
-        "t10k-images-idx3-ubyte.gz",
-        "t10k-labels-idx1-ubyte.gz",
-        "train-images-idx3-ubyte.gz",
-        "train-labels-idx1-ubyte.gz",
-    ]
-
-
 @pytest.mark.parametrize(("part", "count"), COUNTS.items())
-def test_headers_are_those_of_idx(files, part, count):
+def test_write_gives_official_names_and_headers(files, part, count):
     image_file, label_file = (files[name] for name in digits.FILES[part])
+    assert len(files) == 4
     assert struct.unpack(">4I", image_file[:16]) == (2051, count, 28, 28)
     assert struct.unpack(">2I", label_file[:8]) == (2049, count)
 
 
-def test_a_source_digit_is_in_one_part_only():
+def test_split_puts_every_source_digit_in_one_part():
     parts = digits.split()
     assert not set(parts["train"]) & set(parts["test"])
     assert len(parts["train"]) + len(parts["test"]) == 1797
 
 
-def test_no_image_is_in_both_parts(files):
+def test_write_gives_distinct_balanced_images(files):
     train, test = ({image.tobytes() for image in images(files, part)} for part in COUNTS)
-    assert not train & test
-
-
-def test_images_are_distinct(files):
-    assert len({image.tobytes() for image in images(files, "train")}) == COUNTS["train"]
-
-
-def test_every_digit_occurs_about_equally_often(files):
+    assert len(train) == COUNTS["train"] and not train & test
     counts = np.bincount(labels(files, "train"), minlength=10)
     assert counts.min() > 0.7 * counts.max()
 
 
-def test_ink_keeps_to_mnists_box_and_is_centred_by_mass(files):
+def test_digits_fit_mnists_box_and_are_centred_by_mass(files):
     ink = images(files, "train").astype(float)
     inked = ink > 64
     heights, widths = inked.any(2).sum(1), inked.any(1).sum(1)
     assert np.maximum(heights, widths).max() <= 21  # 20, and its blurred edge
     mass = ink.sum((1, 2))
-    place = np.arange(28) - 13.5
-    assert np.abs((ink.sum(2) @ place) / mass).max() < 1
-    assert np.abs((ink.sum(1) @ place) / mass).max() < 1
+    position = np.arange(28) - 13.5
+    assert np.abs((ink.sum(2) @ position) / mass).max() < 1
+    assert np.abs((ink.sum(1) @ position) / mass).max() < 1
 
 
 def test_labels_fit_the_images(files):

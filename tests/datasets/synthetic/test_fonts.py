@@ -3,12 +3,9 @@ import numpy as np
 from inkbench.datasets.synthetic import fonts
 
 
-def test_fonts_of_matplotlib_and_of_font_packages_are_found():
+def test_faces_include_those_of_matplotlib_and_of_font_packages():
     families = set(fonts.by_family())
     assert {"DejaVuSans", "STIXGeneral", "cmr10", "Lato", "SourceSerifPro"} <= families
-
-
-def test_a_face_is_listed_once():
     names = [face.name for face in fonts.faces()]
     assert names == sorted(set(names))
 
@@ -19,6 +16,6 @@ def test_every_face_has_ten_different_letters():
         assert len(shapes) == len(fonts.LETTERS), face.name
 
 
-def test_a_rendered_glyph_is_cropped_to_its_ink():
+def test_render_crops_to_the_ink():
     glyph = np.asarray(fonts.render(fonts.faces()[0], "H", 60))
     assert all(edge.any() for edge in (glyph[0], glyph[-1], glyph[:, 0], glyph[:, -1]))

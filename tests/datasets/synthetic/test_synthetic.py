@@ -25,7 +25,7 @@ def digests(folder):
 
 
 @pytest.mark.slow
-def test_bytes_are_the_same_in_another_process_at_another_time(tmp_path):
+def test_write_gives_the_same_bytes_in_another_process(tmp_path):
     processes = []
     for seed in ("1", "2"):
         (tmp_path / seed).mkdir()
@@ -37,7 +37,7 @@ def test_bytes_are_the_same_in_another_process_at_another_time(tmp_path):
     assert digests(tmp_path / "1") == digests(tmp_path / "2")
 
 
-def test_a_failure_in_mid_writing_leaves_the_old_archive(tmp_path):
+def test_write_zip_keeps_the_old_archive_after_an_error(tmp_path):
     path = tmp_path / "pages.zip"
     packing.write_zip(path, {"a.png": b"old"})
     before = path.read_bytes()

@@ -1,1 +1,1 @@
-"""What every stage after `preprocess` reads: stored arrays, backgrounds, noise."""
+"""Code that the stages after `preprocess` need: stored arrays, backgrounds, noise."""

@@ -1,10 +1,10 @@
-"""The corruption that denoising models learn to undo, the same for training and evaluation."""
+"""The noise that denoising models learn to remove, the same in training and evaluation."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
-_CHUNK = 4096  # images at a time: keeps the float copies small, changes no value
+_CHUNK = 4096  # images at a time, to save memory; the result does not depend on it
 
 
 def corrupt(
@@ -14,8 +14,8 @@ def corrupt(
 
     Gaussian noise is as in the denoising example of F. Chollet, "Building autoencoders in Keras"
     (2016); salt and pepper as in Vincent et al. (2010), "Stacked denoising autoencoders", section
-    3.3. The two come from independent streams of the seed: with the same seed, the noise of one
-    kind is the same whether or not the other is added.
+    3.3. Each kind has a random stream of its own: with the same seed, one kind of noise is the same
+    whether or not the other is added.
 
     Parameters
     ----------

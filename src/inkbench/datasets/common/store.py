@@ -1,6 +1,6 @@
 """Processed datasets on disk: uncompressed ``.npz`` arrays and one ``dataset.json`` per dataset.
 
-The same arrays always give the same bytes, so DVC sees a new version only when data changed.
+The same arrays give the same bytes, so that DVC sees a new version only if the data changed.
 """
 
 import json
@@ -8,7 +8,7 @@ import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -18,75 +18,31 @@ from inkbench.errors import InkbenchError
 PARTS = ("train", "valid", "test")
 UNLABELLED = "unlabelled"
 PAGE_DISJOINT = "page-disjoint"
-_SLICE = 2048  # images written at a time
-
-
-class Rows(Protocol):
-    """Images that need not be in memory: as much of an array's interface as writing it takes."""
-
-    shape: tuple[int, ...]
-    dtype: np.dtype
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, rows: slice) -> np.ndarray: ...
 
 
 @dataclass(frozen=True)
 class Images:
-    """One part of an image dataset.
+    """One part of a dataset of labelled images."""
 
-    Attributes
-    ----------
-    images
-        uint8 ``[n, 28, 28]``, 255 = ink.
-    labels
-        uint8 ``[n]``, 0..9.
-    groups
-        int64 ``[n]``; images of one group are the same picture.
-    """
-
-    images: np.ndarray
-    labels: np.ndarray
-    groups: np.ndarray
+    images: np.ndarray  # uint8 [n, h, w], 255 = ink
+    labels: np.ndarray  # uint8 [n], indices of the classes
+    groups: np.ndarray  # int64 [n]; images with the same number have the same pixels
 
 
 @dataclass(frozen=True)
 class Page:
-    """One page: uint8 ``[h, w]``, 255 = paper.
-
-    ``clean`` is None where there is no target; ``noise`` is a kind such as ``coffee``, or
-    ``unknown``; pages of one ``group`` have the same clean side, -1 where there is none.
-    """
+    """One page: uint8 ``[h, w]``, 255 = paper."""
 
     name: str
     noisy: np.ndarray
-    clean: np.ndarray | None
-    noise: str
-    group: int
-
-
-def save_arrays(folder: Path, part: str, **arrays: np.ndarray | Rows) -> None:
-    """Write ``folder/<part>.npz`` as `numpy.savez` does, but a slice at a time.
-
-    So a `Rows` need not be in memory as a whole, and no array is copied on its way.
-    """
-    with (folder / f"{part}.npz").open("wb") as file, zipfile.ZipFile(file, "w") as archive:
-        for name, array in arrays.items():
-            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                header = {
-                    "descr": np.lib.format.dtype_to_descr(array.dtype),
-                    "fortran_order": False,
-                    "shape": array.shape,
-                }
-                np.lib.format.write_array_header_1_0(member, header)
-                for start in range(0, len(array), _SLICE):
-                    member.write(np.ascontiguousarray(array[start : start + _SLICE]).data)
+    clean: np.ndarray | None  # the target, if there is one
+    noise: str  # such as "coffee", or "unknown"
+    group: int  # pages with the same number have the same clean side; -1 without one
 
 
 def save_images(folder: Path, part: str, images: Images) -> None:
     """Write one part of an image dataset as ``folder/<part>.npz``."""
-    save_arrays(folder, part, images=images.images, labels=images.labels, groups=images.groups)
+    _save(folder, part, vars(images))
 
 
 def save_pages(folder: Path, part: str, pages: Iterable[Page]) -> None:
@@ -104,7 +60,7 @@ def save_pages(folder: Path, part: str, pages: Iterable[Page]) -> None:
         if clean:
             arrays[f"clean_{size}"] = np.stack(clean)
             arrays[f"groups_{size}"] = np.array([page.group for page in same], np.int64)
-    save_arrays(folder, part, **arrays)
+    _save(folder, part, arrays)
 
 
 def save_card(folder: Path, card: dict[str, Any]) -> None:
@@ -133,7 +89,7 @@ def load_pages(dataset: str, part: str, split: str = PAGE_DISJOINT) -> list[Page
     Parameters
     ----------
     dataset
-        ``"documents"``.
+        A dataset of pages.
     part
         ``train``, ``valid`` or ``test``; or ``unlabelled`` for pages without a clean twin.
     split
@@ -163,9 +119,9 @@ def load_card(dataset: str) -> dict[str, Any]:
     try:
         card: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise InkbenchError(f"{path} not found; make it: {_remedy(dataset)}") from None
+        raise InkbenchError(f"{path} not found; run: {_remedy(dataset)}") from None
     except (OSError, ValueError) as error:
-        raise InkbenchError(f"{path}: {error}; make it again: {_remedy(dataset)}") from None
+        raise InkbenchError(f"{path}: {error}; run: {_remedy(dataset)}") from None
     return card
 
 
@@ -187,6 +143,10 @@ def _pages(dataset: str, part: str) -> list[Page]:
     return pages
 
 
+def _save(folder: Path, part: str, arrays: dict[str, np.ndarray]) -> None:
+    np.savez(folder / f"{part}.npz", **arrays)  # type: ignore[arg-type]
+
+
 def _by_name(pages: Iterable[Page]) -> list[Page]:
     return sorted(pages, key=lambda page: (len(page.name), page.name))  # "2" before "10"
 
@@ -197,14 +157,14 @@ def _load(dataset: str, part: str) -> dict[str, np.ndarray]:
         with np.load(path, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
     except FileNotFoundError:
-        raise InkbenchError(f"{path} not found; make it: {_remedy(dataset)}") from None
+        raise InkbenchError(f"{path} not found; run: {_remedy(dataset)}") from None
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise _damaged(dataset, part, f"is damaged ({error})") from None
 
 
 def _damaged(dataset: str, part: str, what: str) -> InkbenchError:
     path = layout.processed(dataset) / f"{part}.npz"
-    return InkbenchError(f"{path} {what}; make it again: {_remedy(dataset, force=True)}")
+    return InkbenchError(f"{path} {what}; run: {_remedy(dataset, force=True)}")
 
 
 def _remedy(dataset: str, force: bool = False) -> str:

@@ -1,4 +1,4 @@
-"""Synthetic version of MNIST: scikit-learn's real handwritten digits, redrawn MNIST's way."""
+"""Synthetic version of MNIST: scikit-learn's 8×8 handwritten digits, enlarged and deformed."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,15 +20,7 @@ SEED = 19981101
 
 
 def write(folder: Path, counts: Mapping[str, int] = COUNTS) -> None:
-    """Write MNIST's four files.
-
-    Parameters
-    ----------
-    folder
-        Existing folder.
-    counts
-        Number of digits of ``"train"`` and of ``"test"``.
-    """
+    """Write MNIST's four files, with so many digits in ``"train"`` and in ``"test"``."""
     for part, (images_file, labels_file) in FILES.items():
         images, labels = draw(part, counts[part])
         packing.write_gzip(folder / images_file, idx(images))
@@ -36,14 +28,9 @@ def write(folder: Path, counts: Mapping[str, int] = COUNTS) -> None:
 
 
 def draw(part: str, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Draw digits for ``"train"`` or ``"test"``, each source digit about equally often.
+    """Images uint8 ``[n, 28, 28]`` (255 = ink) and labels uint8 ``[n]`` of a part.
 
-    Returns
-    -------
-    images : numpy.ndarray
-        uint8 ``[n, 28, 28]``, 255 = ink.
-    labels : numpy.ndarray
-        uint8 ``[n]``.
+    Each source digit of the part is used about equally often.
     """
     sources, labels = _load()
     chosen = split()[part]
@@ -55,27 +42,14 @@ def draw(part: str, count: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def split() -> dict[str, np.ndarray]:
-    """Which of the source digits make the training part and which the test part."""
+    """Indices of the source digits of the training part and of the test part."""
     order = np.random.default_rng(SEED).permutation(len(_load()[1]))
     held_out = round(len(order) * TEST_SOURCES)
     return {"train": order[held_out:], "test": order[:held_out]}
 
 
 def redraw(source: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """One digit, slightly deformed, its grey blobs made strokes again.
-
-    Parameters
-    ----------
-    source
-        ``[h, w]``, ink about 0 to 1, a multiple of the size it is to have.
-    rng
-        Where the deformation comes from.
-
-    Returns
-    -------
-    numpy.ndarray
-        uint8 ``[28, 28]``.
-    """
+    """Deform a digit and sharpen its blurred strokes: ``[h, w]``, ink about 0 to 1 → uint8."""
     centre = (np.array(source.shape)[:, None] - 1) / 2
     turn, slant = rng.normal(0, 0.07), rng.normal(0.15, 0.15)
     width = rng.uniform(1, 1.35)  # scikit-learn's were squeezed to a square field
@@ -96,7 +70,7 @@ def idx(array: np.ndarray) -> bytes:
 
 
 def _centre(ink: np.ndarray) -> np.ndarray:
-    """Fit the ink into a 20×20 box, then put its centre of mass in the middle of 28×28."""
+    """Scale the ink to a 20×20 box and centre its mass in 28×28."""
     inked = ink > 0.2
     rows, columns = np.flatnonzero(inked.any(1)), np.flatnonzero(inked.any(0))
     ink = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]

@@ -1,4 +1,4 @@
-"""The fonts that installed packages ship, found through the packages themselves."""
+"""Fonts from installed packages: the ``fonts`` plug-ins and matplotlib."""
 
 import unicodedata
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 LETTERS = "ABCDEFGHIJ"
 
-# Fonts of matplotlib's folder without Latin capitals: pieces of brackets, fallback boxes.
+# Fonts in matplotlib's folder without Latin capitals: parts of brackets, fallback boxes.
 _NOT_LATIN = (
     "cmex10",
     "DejaVuSansDisplay",
@@ -20,24 +20,24 @@ _NOT_LATIN = (
     "STIXNon",
     "STIXSiz",
 )
-# STIX holds whole alphabets of other designs among the mathematical symbols.
+# Alphabets of other designs among the mathematical symbols of STIX.
 _MATHEMATICAL = {
     "STIXGeneral": ("SCRIPT", "BOLD SCRIPT", "FRAKTUR", "BOLD FRAKTUR", "DOUBLE-STRUCK",
                     "MONOSPACE", "SANS-SERIF", "SANS-SERIF BOLD", "SANS-SERIF ITALIC",
                     "SANS-SERIF BOLD ITALIC"),
 }  # fmt: skip
-# A few capitals of those alphabets were in Unicode before, under these names.
+# Unicode has a few capitals of these alphabets under older names.
 _OLDER_NAMES = {"SCRIPT": "SCRIPT", "FRAKTUR": "BLACK-LETTER", "DOUBLE-STRUCK": "DOUBLE-STRUCK"}
 
 
 @dataclass(frozen=True)
 class Face:
-    """A font and the ten characters of it that stand for A–J."""
+    """A font, and the ten of its characters that are used as A–J."""
 
     name: str
     family: str  # fonts of one family resemble each other
     path: str
-    alphabet: str = LETTERS  # anything else stands in for these ten
+    alphabet: str = LETTERS  # or other characters that look like these ten
 
     def font(self, size: int) -> ImageFont.FreeTypeFont:
         """The font at a size in pixels."""
@@ -46,25 +46,25 @@ class Face:
 
 @cache
 def faces() -> tuple[Face, ...]:
-    """Every face with Latin capitals, sorted by name, the same design only once."""
-    found: dict[str, Face] = {}
+    """All faces with Latin capitals, sorted by name, each design once."""
+    by_name: dict[str, Face] = {}
     for path in sorted(_paths(), key=lambda path: (path.name, str(path))):
         family, style = _font(str(path), 16).getname()
         name = f"{family} {style}"
-        if "Italic" in path.stem and "Italic" not in name:  # Caladea's bold italic says Italic
+        if "Italic" in path.stem and "Italic" not in name:  # as in Caladea's bold italic
             name += " Italic"
         if "Bold" in path.stem and "Bold" not in name:
             name += " Bold"
-        found.setdefault(name, Face(name, _family(path), str(path)))
+        by_name.setdefault(name, Face(name, _family(path), str(path)))
         for kind in _MATHEMATICAL.get(path.stem, ()):
             title = f"{family} {kind.title()}"
-            found[title] = Face(title, "STIX mathematical", str(path), _mathematical(kind))
-    return tuple(found[name] for name in sorted(found))
+            by_name[title] = Face(title, "STIX mathematical", str(path), _mathematical(kind))
+    return tuple(by_name[name] for name in sorted(by_name))
 
 
 @cache
 def by_family() -> dict[str, tuple[Face, ...]]:
-    """The faces of each family, sorted."""
+    """Faces of each family, both sorted."""
     families = sorted({face.family for face in faces()})
     return {name: tuple(face for face in faces() if face.family == name) for name in families}
 

@@ -1,4 +1,4 @@
-"""Synthetic version of notMNIST: the letters A–J in every font at hand, in many styles."""
+"""Synthetic version of notMNIST: the letters A–J in all installed fonts, in many styles."""
 
 import base64
 from pathlib import Path
@@ -13,20 +13,12 @@ from inkbench.datasets.synthetic import fonts, packing, styles
 ARCHIVE = "notMNIST_small.tar.gz"
 SIZE = 28  # pixels
 PER_LETTER = 620
-FAINTEST = 12  # mean grey level; hardly one in a hundred real ones is below
+MIN_GREY = 12  # mean grey level; about one in a hundred real images is below it
 SEED = 20110901
 
 
 def write(folder: Path, per_letter: int = PER_LETTER) -> None:
-    """Write ``notMNIST_small.tar.gz``.
-
-    Parameters
-    ----------
-    folder
-        Existing folder.
-    per_letter
-        Number of distinct glyphs of each letter.
-    """
+    """Write ``notMNIST_small.tar.gz`` with so many distinct images of each letter."""
     members = {}
     for letter in tqdm(fonts.LETTERS, desc="synthetic letters", unit="letter", disable=None):
         for title, image in glyphs(letter, per_letter):
@@ -36,42 +28,26 @@ def write(folder: Path, per_letter: int = PER_LETTER) -> None:
 
 
 def glyphs(letter: str, count: int) -> list[tuple[str, np.ndarray]]:
-    """Draw a letter so often that `count` of the pictures are distinct.
+    """Names and distinct images (uint8 ``[28, 28]``, 255 = ink) of a letter.
 
-    Every face is drawn as it is; the rest are random styles of random faces.
-
-    Returns
-    -------
-    list of (str, numpy.ndarray)
-        Name and picture, uint8 ``[28, 28]``, 255 = ink.
+    Each face is drawn plain once, then random faces in random styles.
     """
     index = fonts.LETTERS.index(letter)
     rng = np.random.default_rng([SEED, index])
-    found: dict[bytes, tuple[str, np.ndarray]] = {}
+    distinct: dict[bytes, tuple[str, np.ndarray]] = {}
     drawn = 0
-    while len(found) < count:
+    while len(distinct) < count:
         face, title, style = _choice(rng, drawn)
         mask = np.asarray(fonts.render(face, face.alphabet[index], styles.HEIGHT * 3 // 2))
         image = fit(style(styles.distance_field(_reshape(mask / 255.0, rng, drawn)), rng))
         drawn += 1
-        if image.mean() > FAINTEST and image.tobytes() not in found:
-            found[image.tobytes()] = f"{face.name} {title} {drawn}.ttf", image
-    return list(found.values())
+        if image.mean() > MIN_GREY and image.tobytes() not in distinct:
+            distinct[image.tobytes()] = f"{face.name} {title} {drawn}.ttf", image
+    return list(distinct.values())
 
 
 def fit(ink: np.ndarray) -> np.ndarray:
-    """Stretch a drawing's inked box to 28×28, as notMNIST did, whatever its shape.
-
-    Parameters
-    ----------
-    ink
-        ``[h, w]`` in [0, 1].
-
-    Returns
-    -------
-    numpy.ndarray
-        uint8 ``[28, 28]``.
-    """
+    """Stretch the bounding box of ink ``[h, w]`` in [0, 1] to uint8 ``[28, 28]``, as notMNIST."""
     inked = ink > 0.3
     rows, columns = np.flatnonzero(inked.any(1)), np.flatnonzero(inked.any(0))
     if not rows.size:
@@ -82,7 +58,7 @@ def fit(ink: np.ndarray) -> np.ndarray:
 
 
 def _choice(rng: np.random.Generator, drawn: int) -> tuple[fonts.Face, str, styles.Style]:
-    """Each face once as it is, then families by lot, so that large ones do not rule."""
+    """Each face plain once; then a random family, so that large families do not dominate."""
     faces = fonts.faces()
     if drawn < len(faces):
         return faces[drawn], "", lambda field, rng: styles.ink(field)
@@ -93,10 +69,7 @@ def _choice(rng: np.random.Generator, drawn: int) -> tuple[fonts.Face, str, styl
 
 
 def _reshape(mask: np.ndarray, rng: np.random.Generator, drawn: int) -> np.ndarray:
-    """Condense or expand, slant, turn, taper, move the waist, square the bowls.
-
-    The first drawing of each face keeps its shape.
-    """
+    """Stretch and warp a glyph; the first drawing of each face keeps its shape."""
     plain = drawn < len(fonts.faces())
     stretch = 1 if plain else np.exp(rng.normal(0, 0.3))
     height = styles.HEIGHT
@@ -111,12 +84,12 @@ def _reshape(mask: np.ndarray, rng: np.random.Generator, drawn: int) -> np.ndarr
 
 
 def _centred(size: int) -> np.ndarray:
-    """Pixel centres of a line with margins; the part within the margins is -1 to 1."""
+    """Coordinates of pixel centres: -1 to 1 inside the margins, more in them."""
     return (np.arange(-styles.MARGIN, size + styles.MARGIN) * 2 + 1 - size) / size
 
 
 def _warp(u: np.ndarray, v: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Where each point of a drawing comes from, both in [-1, 1] (beyond is outside)."""
+    """Slant, turn, taper, wave, move the waist, square the bowls: source coordinates."""
     slant = rng.normal(0, 0.12) * (rng.random() < 0.6)
     turn = rng.normal(0, 0.1) * (rng.random() < 0.3)
     u, v = u * np.cos(turn) + v * (slant + np.sin(turn)), v * np.cos(turn) - u * np.sin(turn)
@@ -128,9 +101,9 @@ def _warp(u: np.ndarray, v: np.ndarray, rng: np.random.Generator) -> tuple[np.nd
         u = u + rng.uniform(0.03, 0.1) * np.sin(v * rng.uniform(2, 6) + rng.uniform(0, 6))
         v = v + rng.uniform(0.03, 0.1) * np.sin(u * rng.uniform(2, 6) + rng.uniform(0, 6))
     if rng.random() < 0.6:
-        v = _lean(v, rng.normal(0, 0.3))  # the waist moves up or down
+        v = _bend(v, rng.normal(0, 0.3))  # the waist moves up or down
     if rng.random() < 0.3:
-        u = _lean(u, rng.normal(0, 0.25))
+        u = _bend(u, rng.normal(0, 0.25))
     if rng.random() < 0.2:
         square = rng.uniform(0.1, 0.5)  # bowls grow into the corners
         u, v = (
@@ -140,6 +113,6 @@ def _warp(u: np.ndarray, v: np.ndarray, rng: np.random.Generator) -> tuple[np.nd
     return u, v
 
 
-def _lean(t: np.ndarray, amount: float) -> np.ndarray:
-    """Bend a coordinate so that its ends stay and its middle moves."""
+def _bend(t: np.ndarray, amount: float) -> np.ndarray:
+    """Move the middle of a coordinate, but not its ends."""
     return t + np.clip(amount, -0.45, 0.45) * np.clip(1 - t**2, 0, None)

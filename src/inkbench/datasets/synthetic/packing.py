@@ -1,4 +1,4 @@
-"""Archives whose bytes depend on their content alone."""
+"""Archives whose bytes depend on their content only."""
 
 import gzip
 import io
@@ -13,7 +13,7 @@ from PIL import Image
 from inkbench import disk
 
 _ZIP_DATE = (2000, 1, 1, 0, 0, 0)
-_LEVEL = 4  # of compression: a higher one takes longer and saves next to nothing
+_LEVEL = 4  # of compression: higher ones take longer and save little
 
 
 def png(image: np.ndarray) -> bytes:
@@ -34,7 +34,7 @@ def write_zip(path: Path, members: Mapping[str, bytes]) -> None:
     with disk.new_file(path) as scratch, zipfile.ZipFile(scratch, "w") as archive:
         for name in sorted(members):
             info = zipfile.ZipInfo(name, date_time=_ZIP_DATE)
-            info.create_system = 3  # the platform's own would leak into the bytes
+            info.create_system = 3  # not the one of this platform
             info.external_attr = 0o644 << 16
             archive.writestr(info, members[name])
 

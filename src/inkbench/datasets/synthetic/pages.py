@@ -12,9 +12,9 @@ from inkbench.datasets.synthetic import fonts, packing, paper, prose
 from inkbench.datasets.synthetic.texture import mottle
 
 WIDTH = 540  # pixels
-HEIGHTS = (258,) * 2 + (420,) * 2  # of the sets of pages, in the order of their numbers
-PAGES = 3  # distinct pages in a set; the first is a test page, unlabelled
-SHEETS = 12  # of paper for each noise; the real pages make do with two
+HEIGHTS = (258,) * 2 + (420,) * 2  # pixels; one set of twelve pages each
+PAGES = 3  # distinct texts in a set; the first is an unlabelled test page
+SHEETS = 12  # sheets of paper for each noise; the real pages have two
 SUPERSAMPLING = 4
 TEXT_FAMILIES = ("Caladea", "DejaVu", "Lato", "STIX", "Source", "cmr", "cmss", "cmti", "cmtt")
 SEED = 20150601
@@ -25,18 +25,10 @@ Sheets = dict[str, list[np.ndarray]]
 def write(folder: Path, heights: Sequence[int] = HEIGHTS, sheets: int = SHEETS) -> None:
     """Write ``train.zip``, ``train_cleaned.zip`` and ``test.zip``.
 
-    Numbers run as in the original: in each set of twelve, page 1 of 3 with each noise in turn has
-    the numbers 1, 4, 7, 10, page 2 has 2, 5, 8, 11, page 3 has 3, 6, 9, 12. So the numbers 1 mod 3
-    are test pages.
-
-    Parameters
-    ----------
-    folder
-        Existing folder.
-    heights
-        Height of the pages of each set of twelve.
-    sheets
-        Number of sheets of paper drawn with each noise.
+    Pages are numbered as in the original: in each set of twelve, the first text has the numbers
+    1, 4, 7, 10 (one for each noise), the second 2, 5, 8, 11, the third 3, 6, 9, 12. Test pages are
+    those with the numbers 1 mod 3. ``heights`` are those of the sets; of each noise there are
+    ``sheets`` sheets of paper.
     """
     archives: dict[str, dict[str, bytes]] = {"train": {}, "train_cleaned": {}, "test": {}}
     for number, page, clean, noisy in tqdm(
@@ -61,7 +53,7 @@ def write(folder: Path, heights: Sequence[int] = HEIGHTS, sheets: int = SHEETS) 
 def _pages(
     heights: Sequence[int], sheets: Sheets
 ) -> Iterator[tuple[int, int, np.ndarray, list[np.ndarray]]]:
-    """Set, page within the set, clean page, its version with each noise."""
+    """Number of the set, text in the set, clean page, its version with each noise."""
     for (number, height), page in product(enumerate(heights), range(PAGES)):
         rng = np.random.default_rng([SEED, number, page])
         clean = typeset(height, rng)
@@ -79,10 +71,10 @@ def stationery(count: int) -> Sheets:
 
 
 def spoil(clean: np.ndarray, noise: str, sheets: Sheets, rng: np.random.Generator) -> np.ndarray:
-    """Put a clean page on noisy paper.
+    """Print a clean page on noisy paper.
 
-    The mixture is linear between ink and paper, as measured on the real pairs, where ink is about
-    12 and speckled; on folds and wrinkles it is lighter by as much as the paper is darker.
+    Grey levels are mixed linearly between ink and paper, as measured on the real pairs. There, ink
+    is about 12 and speckled; on folds and wrinkles it is lighter by as much as the paper is darker.
 
     Parameters
     ----------
@@ -93,7 +85,7 @@ def spoil(clean: np.ndarray, noise: str, sheets: Sheets, rng: np.random.Generato
     sheets
         From `stationery`.
     rng
-        Chooses the sheet, how it lies, and the speckles.
+        Chooses the sheet, its orientation and the speckles.
 
     Returns
     -------
@@ -111,7 +103,7 @@ def spoil(clean: np.ndarray, noise: str, sheets: Sheets, rng: np.random.Generato
 
 
 def typeset(height: int, rng: np.random.Generator) -> np.ndarray:
-    """Set a page of text, larger than the page is: uint8 ``[height, 540]``, 255 = paper."""
+    """Typeset text that runs over the edges of a page: uint8 ``[height, 540]``, 255 = paper."""
     scale = SUPERSAMPLING
     size = rng.uniform(16, 20) if height < 300 else rng.uniform(20, 26)  # pixels per em
     font = _text_face(rng).font(round(size * scale))
@@ -131,7 +123,7 @@ def typeset(height: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def _text_face(rng: np.random.Generator) -> fonts.Face:
-    """A face for running text, mostly an ordinary weight, as in print."""
+    """A face for running text, mostly of regular weight."""
     families = [
         [face for face in members if face.alphabet == fonts.LETTERS and not _extreme(face)]
         for name, members in fonts.by_family().items()
@@ -139,8 +131,8 @@ def _text_face(rng: np.random.Generator) -> fonts.Face:
     ]
     families = [members for members in families if members]
     members = families[rng.integers(len(families))]
-    ordinary = [face for face in members if "old" not in face.name]  # Bold, Semibold
-    chosen = members if rng.random() < 0.2 else ordinary or members
+    regular = [face for face in members if "old" not in face.name]  # Bold, Semibold
+    chosen = members if rng.random() < 0.2 else regular or members
     return chosen[rng.integers(len(chosen))]
 
 

@@ -24,7 +24,7 @@ Sheet = Callable[[Shape, np.random.Generator], np.ndarray]
 
 
 def coffee(shape: Shape, rng: np.random.Generator) -> np.ndarray:
-    """Crescents that wet cups leave, puddles and drops, dark at their rims."""
+    """Rings of wet cups, puddles and drops, dark at their rims."""
     edge = mottle(shape, 9, rng) + 0.3 * mottle(shape, 2.5, rng)
     stain = np.zeros(shape, np.float32)
     for _ in range(rng.integers(3, 7)):
@@ -36,7 +36,7 @@ def coffee(shape: Shape, rng: np.random.Generator) -> np.ndarray:
 
 
 def fold(shape: Shape, rng: np.random.Generator) -> np.ndarray:
-    """Folded a few times: thin creases, and a little shade beside them."""
+    """Thin creases with a little shade beside them."""
     sheet = plain(shape, rng, rng.uniform(223, 229))
     for _ in range(rng.integers(4, 9)):
         distance, along = line(shape, rng)
@@ -50,7 +50,7 @@ def fold(shape: Shape, rng: np.random.Generator) -> np.ndarray:
 
 
 def footprint(shape: Shape, rng: np.random.Generator) -> np.ndarray:
-    """The print of a profiled sole: rows of nested squares and of bars, dusty and streaked."""
+    """The print of a shoe sole: rows of nested squares and of bars, dusty and streaked."""
     sheet = plain(shape, rng, rng.uniform(206, 225))
     x, y = turned(shape, rng, rng.choice([0, np.pi / 2]) + rng.normal(0, 0.1))
     x, y = x + 12 * mottle(shape, 90, rng), y + 12 * mottle(shape, 90, rng)
@@ -70,7 +70,7 @@ def footprint(shape: Shape, rng: np.random.Generator) -> np.ndarray:
 
 
 def wrinkle(shape: Shape, rng: np.random.Generator) -> np.ndarray:
-    """Crumpled and smoothed out again: facets lit from one side, sharp ridges between them."""
+    """Crumpled and flattened: facets lit from one side, with sharp ridges between them."""
     light = rng.uniform(0, 6.28)
     shade = np.zeros(shape, np.float32)
     for size, strength, share in ((80, 34, 0.85), (45, 32, 0.7), (20, 18, 0.45)):
@@ -89,14 +89,14 @@ NOISES: dict[str, Sheet] = {
 
 
 def plain(shape: Shape, rng: np.random.Generator, brightness: float) -> np.ndarray:
-    """Untouched paper: its fibres, and the uneven light of a scanner."""
+    """Blank paper: its fibres, and the uneven light of a scanner."""
     grain = 3 * mottle(shape, 0.6, rng) + 2 * mottle(shape, 2, rng) + 1.4 * mottle(shape, 8, rng)
     streaks = 0.6 * mottle(shape, (40, 0.8), rng) + 0.6 * mottle(shape, (0.8, 40), rng)
     return brightness + grain + streaks + 2 * mottle(shape, 80, rng)
 
 
 def _crescent(shape: Shape, edge: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Inside one circle and outside another, smaller one that is not quite concentric."""
+    """A ring between two circles that are not concentric."""
     x, y = turned(shape, rng, rng.uniform(0, 6.28))
     outer = rng.uniform(60, 130)
     width = rng.choice([rng.uniform(6, 20), rng.uniform(20, 45)])
@@ -118,6 +118,6 @@ def _puddle(shape: Shape, edge: np.ndarray, rng: np.random.Generator) -> np.ndar
 
 
 def _dried(depth: np.ndarray, strength: float) -> np.ndarray:
-    """Darkness of a dried liquid by distance from its rim: the rim is darker than the inside."""
+    """Darkness of a dried liquid by distance from its rim, which is the darkest part."""
     body = np.clip(depth * 0.7 + 0.5, 0, 1)
     return strength * body * (0.8 + 0.4 * np.exp(-np.maximum(depth, 0) / 3))

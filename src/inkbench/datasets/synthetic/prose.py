@@ -1,4 +1,4 @@
-"""Plausible English prose without end, put together from small pieces."""
+"""Endless plausible English prose, assembled from phrases."""
 
 from collections.abc import Iterator
 
@@ -43,7 +43,7 @@ _OPENINGS = (
 
 
 def paragraphs(rng: np.random.Generator) -> Iterator[list[str]]:
-    """Paragraphs for ever, each a list of words."""
+    """Endless paragraphs, each a list of words."""
     while True:
         sentences = [_sentence(rng) for _ in range(rng.integers(4, 9))]
         yield " ".join(sentences).split()

@@ -1,4 +1,4 @@
-"""Random fields and lines that paper is made of, float32 ``[h, w]``, distances in pixels."""
+"""Random fields and lines for drawing paper: float32 ``[h, w]``, distances in pixels."""
 
 import numpy as np
 from PIL import Image
@@ -38,7 +38,7 @@ def region(shape: Shape, rng: np.random.Generator, share: float) -> np.ndarray:
 
 
 def turned(shape: Shape, rng: np.random.Generator, angle: float) -> tuple[np.ndarray, np.ndarray]:
-    """Coordinates (x, y), turned by `angle` about a random point of the sheet."""
+    """Coordinates (x, y), rotated by `angle` about a random point of the sheet."""
     y = (np.arange(shape[0], dtype=np.float32) - rng.uniform(0, shape[0]))[:, None]
     x = (np.arange(shape[1], dtype=np.float32) - rng.uniform(0, shape[1]))[None]
     cosine, sine = np.float32(np.cos(angle)), np.float32(np.sin(angle))
@@ -46,7 +46,7 @@ def turned(shape: Shape, rng: np.random.Generator, angle: float) -> tuple[np.nda
 
 
 def line(shape: Shape, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Signed distance from a line across the sheet, straight or nearly, and the place along it."""
+    """Signed distance from an almost straight line across the sheet, and position along it."""
     angle = rng.choice([0, np.pi / 2, rng.uniform(0, np.pi)]) + rng.normal(0, 0.03)
     along, distance = turned(shape, rng, angle)
     return distance + rng.uniform(0, 0.8) * wave(along, rng), along
@@ -61,14 +61,14 @@ def wave(along: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def facets(shape: Shape, size: float, light: float, rng: np.random.Generator) -> np.ndarray:
-    """Light on cones side by side around random points, as crumpled paper makes them.
+    """Light on adjacent cones around random points, which look like crumpled paper.
 
     Parameters
     ----------
     size
         Typical distance between the points.
     light
-        Direction the light comes from, in radians.
+        Direction of the light, in radians.
 
     Returns
     -------
@@ -92,7 +92,7 @@ def facets(shape: Shape, size: float, light: float, rng: np.random.Generator) ->
 
 
 def bent(image: np.ndarray, reach: float, scale: float, rng: np.random.Generator) -> np.ndarray:
-    """Shift every place by up to about `reach`, smoothly over `scale`: straight lines bend."""
+    """Bend straight lines: shift every pixel by up to about `reach`, smoothly over `scale`."""
     places = np.indices(image.shape, np.float32)
     places += reach * np.stack([mottle(image.shape, scale, rng) for _ in range(2)])
     return ndimage.map_coordinates(image, places, order=1, mode="reflect")

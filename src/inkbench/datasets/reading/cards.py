@@ -1,49 +1,43 @@
-"""What every ``dataset.json`` says in the same way, and how much rubbish a dataset may hold."""
+"""The keys that every ``dataset.json`` has, and the limit for unusable files."""
 
 import hashlib
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from inkbench import data_source
+from inkbench.datasets.reading.png import Skipped
+from inkbench.datasets.specs import Spec
 from inkbench.errors import InkbenchError
 
-MOST_SKIPPED = 0.01  # of all files
-
-Skipped = list[dict[str, str]]
+MAX_SKIPPED = 0.01  # fraction of all files
 
 
-def card(dataset: str, provenance: dict[str, Any], **facts: Any) -> dict[str, Any]:
+def card(spec: Spec, provenance: dict[str, Any], **facts: Any) -> dict[str, Any]:
     """Content of ``dataset.json``: where the data came from, and ``facts`` about it."""
     return {
-        "dataset": dataset,
+        "dataset": spec.name,
         "data_source": data_source.of(provenance),
         "content_digest": _digest(provenance["files"]),
         "licence": provenance["licence"],
+        "classes": list(spec.classes),
+        "image_shape": list(spec.image_shape or (None, None)),
         **facts,
     }
 
 
 def refuse_if_many(path: Path, skipped: Skipped, total: int) -> None:
     """`InkbenchError` if more than 1 % of an archive's files are unusable."""
-    if len(skipped) > MOST_SKIPPED * total:
+    if len(skipped) > MAX_SKIPPED * total:
         first = skipped[0]
         raise InkbenchError(
             f"{path}: {len(skipped):,} of {total:,} images are unusable (at most "
-            f"{MOST_SKIPPED:.0%} may be), the first is {first['file']} ({first['reason']}); "
+            f"{MAX_SKIPPED:.0%} may be), the first is {first['file']} ({first['reason']}); "
             "delete the archive and fetch it again"
         )
 
 
-def class_counts(labels: np.ndarray, classes: list[str]) -> dict[str, int]:
-    """Images per class and in all."""
-    counts = np.bincount(labels, minlength=len(classes)).tolist()
-    return {**dict(zip(classes, counts, strict=True)), "total": len(labels)}
-
-
 def _digest(files: list[dict[str, Any]]) -> str:
-    """Of one archive its own content digest, of several a digest over theirs."""
+    """Content digest of a single archive; of several archives a digest over their digests."""
     digests = {file["name"]: file.get("content_digest", file["sha256"]) for file in files}
     if len(digests) == 1:
         return str(*digests.values())

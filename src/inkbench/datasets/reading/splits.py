@@ -1,23 +1,23 @@
-"""Splits that keep every copy of a picture on one side."""
+"""Splits that keep all copies of an image in one part.
+
+scikit-learn's group splitters are not enough: they do not stratify by exact shares, may leave a
+part empty, and have no limit for a group that would fill a part.
+"""
+
+import hashlib
 
 import numpy as np
 
 OUTSIZED = 10  # times the median size of a stratum's groups
 
 
-def duplicates(groups: np.ndarray) -> dict[str, int]:
-    """How many images are distinct, and how many are copies of another one."""
-    distinct = len(np.unique(groups))
-    return {"distinct": distinct, "copies": len(groups) - distinct}
+def duplicate_groups(images: np.ndarray) -> np.ndarray:
+    """Group numbers of images ``[n, …]``: the index of the first image with the same pixels."""
+    return first_occurrence([hashlib.sha256(image).digest()[:16] for image in images])
 
 
 def first_occurrence(keys: list[bytes]) -> np.ndarray:
-    """Group numbers: for each key, the position at which it was first seen.
-
-    Returns
-    -------
-    int64 ``[n]``; equal keys have equal numbers.
-    """
+    """For each key, the index at which it occurs first: int64 ``[n]``."""
     seen: dict[bytes, int] = {}
     return np.fromiter((seen.setdefault(key, at) for at, key in enumerate(keys)), np.int64)
 
@@ -25,26 +25,26 @@ def first_occurrence(keys: list[bytes]) -> np.ndarray:
 def split_groups(
     groups: np.ndarray, strata: np.ndarray, shares: dict[str, float], seed: int
 ) -> dict[str, np.ndarray]:
-    """Split items so that no group is divided, each stratum in the same proportion.
+    """Split items in the same proportion in each stratum, without dividing a group.
 
     Parameters
     ----------
     groups
-        int64 ``[n]``; items of equal number stay together. A group lies in one stratum.
+        int64 ``[n]``; items with the same number stay together. A group lies in one stratum.
     strata
         ``[n]``; class, or page size.
     shares
-        Held-out parts and their fraction of each stratum's items, e.g.
-        ``{"test": 0.2, "valid": 0.1}``; what is left is ``train``. A part misses its share by less
-        than one group, and is never empty where a stratum has a group to give it. Outsized groups
-        (254 of notMNIST's I are one and the same picture) go to ``train``: a part that they
-        filled would measure one picture.
+        Held-out parts and their fraction of each stratum's items, such as
+        ``{"test": 0.2, "valid": 0.1}``; the rest is ``train``. A part misses its share by less
+        than one group, and is never empty if the stratum has enough groups. Outsized groups
+        (254 of notMNIST's I are the same image) go to ``train``: a held-out part full of one image
+        would measure that image only.
     seed
-        Of the shuffle.
+        Seed of the shuffle.
 
     Returns
     -------
-    Item positions of ``train`` and of each part of ``shares``, ascending.
+    Indices of the items of ``train`` and of each part of ``shares``, ascending.
     """
     chosen: dict[str, list[np.ndarray]] = {part: [] for part in ("train", *shares)}
     rng = np.random.default_rng(seed)
@@ -58,7 +58,7 @@ def split_groups(
         for left, (part, share) in zip(range(len(shares), 0, -1), shares.items(), strict=True):
             wanted += share * ends[-1]
             stop = int(np.searchsorted(ends, wanted + 0.5, side="right"))
-            # One group at least, and one left over for each part still to come (train is last).
+            # At least one group, and one left for each part that follows (train is the last).
             stop = max(start, min(max(stop, start + 1), len(ids) - left))
             chosen[part].append(ids[start:stop])
             start = stop
@@ -72,16 +72,18 @@ def split_groups(
 def take_groups(
     groups: np.ndarray, strata: np.ndarray, limit: int | None, seed: int, least: int = 3
 ) -> np.ndarray:
-    """Positions of a subset of whole groups, balanced over the strata, for small try-outs.
+    """Indices of a subset of whole groups, balanced over the strata.
 
     Parameters
     ----------
     groups, strata
         As in `split_groups`.
     limit
-        Number of items aimed at; None keeps all.
+        Number of items to aim at; None keeps all.
+    seed
+        Seed of the choice.
     least
-        Groups kept of each stratum whatever the limit, so that every part of a split gets one.
+        Groups to keep of each stratum whatever the limit, so that every part of a split gets one.
     """
     if limit is None or limit >= len(groups):
         return np.arange(len(groups))

@@ -1,0 +1,1 @@
+"""Downloads: from a mirror, from official hosts, or synthetic data in their place."""

@@ -1,0 +1,232 @@
+"""Raw archives: local copy → mirror → official hosts → synthetic data; verified, then put in place.
+
+``data/raw/D`` ends up with the archives and ``provenance.json``, which says where they came from.
+It holds no time and no local path, so that two machines that fetched the same data have the same
+bytes.
+"""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from inkbench import data_source, datasets, disk, layout
+from inkbench.data_source import SYNTHETIC
+from inkbench.datasets.fetching import transfer
+from inkbench.datasets.fetching.transfer import Unavailable
+from inkbench.datasets.reading import archives, provenance
+from inkbench.datasets.specs import KAGGLE, Archive, Edition, Spec
+from inkbench.errors import InkbenchError
+
+if TYPE_CHECKING:
+    from inkbench.params import Data
+
+MIRROR = "INKBENCH_MIRROR"
+
+File = dict[str, Any]  # an entry of provenance.json's ``files``
+
+_SCRATCH = ".fetching"  # inside data/raw/D; the next run deletes what a killed one left there
+
+
+def fetch(dataset: str, settings: "Data") -> dict[str, Any]:
+    """Bring a dataset's archives to ``data/raw/D``, unless they are there and verified.
+
+    Parameters
+    ----------
+    dataset
+        Name of the dataset.
+    settings
+        ``data.<dataset>`` of ``params.yaml``: which subset, and whether synthetic data may take its
+        place.
+
+    Returns
+    -------
+    Content of ``provenance.json``: ``dataset``, ``source`` (``official``, ``mirror`` or
+    ``synthetic``), ``files`` (``name``, ``url``, ``sha256``, ``bytes``, for archives
+    ``content_digest``), ``licence``, ``citation``.
+
+    Raises
+    ------
+    InkbenchError
+        If no source gives the data and synthetic data is not allowed or does not exist, or the disk
+        is full. The folder is then unchanged.
+    """
+    spec = datasets.spec(dataset)
+    search = _Search(spec)
+    acquired = None
+    try:
+        if settings.source != SYNTHETIC:
+            acquired = search.real(spec.editions[settings.subset])
+            if acquired is None and (settings.source == "official" or spec.synthetic is None):
+                raise InkbenchError(search.summary())
+            if acquired is None:
+                _warn(dataset)
+        source, files = acquired or (SYNTHETIC, _generated(dataset, search.scratch))
+        return _put_in_place(search, source, files)
+    finally:
+        shutil.rmtree(search.scratch, ignore_errors=True)
+
+
+class _Search:
+    """Looks for a dataset's archives, and remembers why a source failed.
+
+    Attributes
+    ----------
+    folder, scratch
+        ``data/raw/D``, and a folder in it for downloads.
+    recorded
+        Content of ``provenance.json``; without files if there is none.
+    """
+
+    def __init__(self, spec: Spec) -> None:
+        self.spec = spec
+        self.folder = layout.raw(spec.name)
+        self.scratch = self.folder / _SCRATCH
+        self.recorded = provenance.recorded(spec.name) or {"source": SYNTHETIC, "files": []}
+        self._failures: list[str] = []
+        self._is_offline = False
+
+    def real(self, editions: tuple[Edition, ...]) -> tuple[str, list[File]] | None:
+        """Source and files of the first complete edition: local files, the mirror, official hosts.
+
+        A file that is in place and verified is never fetched again.
+        """
+        kept = {archive: self._in_place(archive) for edition in editions for archive in edition}
+        for source in ("local", *(["mirror"] if _mirror() else []), "official"):
+            for edition in editions:
+                disk.empty_folder(self.scratch)
+                files: list[File] = []
+                for archive in edition:
+                    file = kept[archive] or self._fetched(archive, source)
+                    if file is None:
+                        break
+                    files.append(file)
+                else:
+                    is_unchanged = all(file in self.recorded["files"] for file in files)
+                    if source == "local":
+                        source = self.recorded["source"] if is_unchanged else "official"
+                    return source, files
+        return None
+
+    def summary(self) -> str:
+        """One line: everything that was tried, and what to do."""
+        name = self.spec.name
+        remedies = f"set {MIRROR} to a folder or URL that has it, put it into {self.folder}"
+        if self.spec.synthetic:
+            remedies += f", or allow synthetic data (data.{name}.source: auto in {layout.PARAMS})"
+        return f"{name}: no source gave the real data: {'; '.join(self._failures)}; {remedies}"
+
+    def _in_place(self, archive: Archive) -> File | None:
+        """Description of an archive that is in ``data/raw/D`` already, if it is the real one."""
+        path = self.folder / archive.name
+        if not path.is_file():
+            return None
+        listed = [file for file in self.recorded["files"] if file["name"] == archive.name]
+        is_real = data_source.of(self.recorded) == data_source.REAL
+        if listed and is_real and listed[0].get("sha256") == provenance.checksum(path):
+            return listed[0]
+        if listed and not archive.is_pinned:
+            return None  # synthetic, or changed since it was fetched
+        try:
+            return _verified(archive, path, archive.urls[0])
+        except Unavailable as error:
+            self._failures.append(f"{path}: {error}")
+            return None
+
+    def _fetched(self, archive: Archive, source: str) -> File | None:
+        """Download an archive; its description, or None if no address of the source has it."""
+        mirrored = f"{self.spec.name}/{archive.name}"
+        places = {
+            "local": [],
+            "mirror": [(f"{_mirror()}/{mirrored}", f"mirror:{mirrored}")],
+            "official": [(url, url) for url in archive.urls],
+        }
+        for address, label in places[source]:
+            if self._is_offline and transfer.is_url(address):
+                continue
+            target = self.scratch / archive.name
+            try:
+                transfer.get(address, target, archive.limit)
+                file = _verified(archive, target, label)
+            except Unavailable as error:
+                self._is_offline |= error.is_offline
+                file_name = f" {archive.name}" if address.startswith(KAGGLE) else ""
+                self._failures.append(f"{transfer.public(address)}{file_name}: {error}")
+                print(f"inkbench: {self.spec.name}: {self._failures[-1]}", file=sys.stderr)
+            else:
+                print(f"{self.spec.name}: {archive.name} from {label}, verified")
+                return file
+        return None
+
+
+def _mirror() -> str:
+    return os.environ.get(MIRROR, "").rstrip("/")
+
+
+def _warn(dataset: str) -> None:
+    for line in (
+        f"{dataset}: NO SOURCE GAVE THE REAL DATA; generating synthetic data instead.",
+        f"{dataset}: its metrics say nothing about the real data. To fetch the real data later:",
+        f"{dataset}:   dvc repro --force --single-item download@{dataset} && make repro",
+    ):
+        print(f"inkbench: WARNING: {line}", file=sys.stderr)
+
+
+def _generated(dataset: str, scratch: Path) -> list[File]:
+    from inkbench.datasets import synthetic
+
+    disk.empty_folder(scratch)
+    synthetic.write(dataset, scratch)
+    label = "generated:inkbench.datasets.synthetic"
+    return [_described(path, label) for path in sorted(scratch.iterdir())]
+
+
+def _verified(archive: Archive, path: Path, label: str) -> File:
+    """Description of an archive; `Unavailable` if a checksum is wrong or the archive is damaged."""
+    for kind, expected in (("sha256", archive.sha256), ("md5", archive.md5)):
+        if expected and (actual := provenance.checksum(path, kind)) != expected:
+            raise Unavailable(f"wrong checksum: {kind} {actual}, expected {expected}")
+    try:
+        file = _described(path, label)
+    except archives.ArchiveError as error:
+        raise Unavailable(error.reason) from None
+    digest = archive.content_digest
+    if digest and file.get("content_digest") != digest:
+        raise Unavailable(f"wrong content: digest {file.get('content_digest')}, expected {digest}")
+    return file
+
+
+def _described(path: Path, label: str) -> File:
+    file: File = {
+        "name": path.name,
+        "url": label,
+        "sha256": provenance.checksum(path),
+        "bytes": path.stat().st_size,
+    }
+    if path.name.endswith((".zip", ".tar.gz")):
+        file["content_digest"] = archives.content_digest(path)
+    return file
+
+
+def _put_in_place(search: _Search, source: str, files: list[File]) -> dict[str, Any]:
+    """Move downloads into ``data/raw/D``, ``provenance.json`` last; delete replaced archives."""
+    is_synthetic = source == SYNTHETIC
+    described = {
+        "dataset": search.spec.name,
+        "source": source,
+        "files": files,
+        "licence": "as this project's" if is_synthetic else search.spec.licence,
+        "citation": "" if is_synthetic else search.spec.citation,
+    }
+    replaced = {file["name"] for file in search.recorded["files"]}
+    replaced -= {file["name"] for file in files}
+    written = search.scratch / layout.provenance("").name
+    with disk.writing(search.folder):
+        records.write_json(written, described)
+        for path in sorted(search.scratch.iterdir(), key=lambda path: path == written):
+            os.replace(path, search.folder / path.name)
+        for path in search.folder.iterdir():
+            if path.name in replaced:
+                path.unlink()
+    return described

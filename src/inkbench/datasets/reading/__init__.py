@@ -1,0 +1,1 @@
+"""What datasets' modules share: reading archives and images, splitting, ``dataset.json``."""
