@@ -33,18 +33,7 @@ class Settings:
 
 
 def run(arguments: list[str], out: Path, model_file: Path | None, settings: Settings) -> bool:
-    """Clean files and print one line for each.
-
-    Parameters
-    ----------
-    arguments
-        Files, folders and glob patterns.
-    out
-        Output folder or file.
-    model_file
-        A restorer; default: the champion, else the pipeline's best model.
-    settings
-        Other options.
+    """Clean files (see `inputs.find`) and print one line for each.
 
     Returns
     -------

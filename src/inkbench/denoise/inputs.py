@@ -30,14 +30,9 @@ def shown(path: Path | str) -> str:
 def sources(
     inputs: Sequence[str], out: Path | None = None
 ) -> tuple[dict[Path, Path], list[InkbenchError]]:
-    """Find the input files.
+    """Find the files of ``inputs``: files, folders and glob patterns (with ``**``).
 
-    Parameters
-    ----------
-    inputs
-        Files, folders and glob patterns (with ``**``). Links to folders are not followed.
-    out
-        A folder to skip.
+    Links to folders are not followed, the folder ``out`` is skipped.
 
     Returns
     -------
@@ -60,12 +55,10 @@ def sources(
 def find(
     inputs: Sequence[str], out: Path, compare: bool = False
 ) -> tuple[list[Task], list[InkbenchError]]:
-    """Find the input files and name their outputs.
+    """Find the files of ``inputs`` (see `sources`) and name their outputs.
 
     Parameters
     ----------
-    inputs
-        See `sources`.
     out
         A folder; or a file, if its suffix is in `WRITABLE` and there is one input file.
     compare

@@ -8,26 +8,16 @@ from PIL import Image
 
 from inkbench.errors import InkbenchError
 
-_POINTS = 72  # per inch
 _pdfium = threading.Lock()  # PDFium is not thread-safe
 
 
 def pages(path: Path, dpi: int, max_pixels: int) -> Iterator[Image.Image]:
     """Render the pages of a PDF, one at a time.
 
-    Parameters
-    ----------
-    path
-        The file.
-    dpi
-        Resolution.
-    max_pixels
-        Largest page to render.
-
     Raises
     ------
     InkbenchError
-        If the file is damaged or encrypted, or a page is too large.
+        If the file is damaged or encrypted, or a page has more than ``max_pixels``.
     """
     with _pdfium:
         document = _open(path)
@@ -37,7 +27,7 @@ def pages(path: Path, dpi: int, max_pixels: int) -> Iterator[Image.Image]:
             raise InkbenchError("a PDF without pages")
         for number in range(count):
             with _pdfium:
-                image = _render(document, number, dpi / _POINTS, max_pixels)
+                image = _render(document, number, dpi / 72, max_pixels)
             image.info["dpi"] = (dpi, dpi)
             yield image
     finally:

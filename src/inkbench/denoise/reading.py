@@ -28,33 +28,19 @@ _DPI = (10, 4800)  # plausible resolutions
 
 @dataclass(frozen=True)
 class Scan:
-    """One scanned page.
-
-    Attributes
-    ----------
-    pixels
-        uint8 ``[h, w]`` or ``[h, w, 3]``, upright, transparency on white.
-    dpi
-        Horizontal and vertical resolution, or None.
-    exif
-        EXIF or TIFF tags.
-    text
-        Text chunks of a PNG file.
-    """
+    """One scanned page: uint8 ``[h, w]`` or ``[h, w, 3]``, upright, transparency on white."""
 
     pixels: np.ndarray
-    dpi: tuple[float, float] | None = None
-    exif: Image.Exif = field(default_factory=Image.Exif)
-    text: dict[str, str] = field(default_factory=dict)
+    dpi: tuple[float, float] | None = None  # horizontal, vertical
+    exif: Image.Exif = field(default_factory=Image.Exif)  # or TIFF tags
+    text: dict[str, str] = field(default_factory=dict)  # chunks of a PNG file
 
 
 def read(path: Path, pdf_dpi: int = 300, max_pixels: int = MAX_PIXELS) -> Iterator[Scan]:
-    """Read the pages of a file, one at a time.
+    """Read the pages of an image file or PDF, one at a time.
 
     Parameters
     ----------
-    path
-        PNG, JPEG, TIFF (any number of pages), WebP, BMP, PNM or PDF.
     pdf_dpi
         Resolution at which PDF pages are rendered.
     max_pixels

@@ -21,20 +21,10 @@ _LONG_SIDE = 1700  # pixels: an A4 page at that resolution
 
 
 def factor(page: np.ndarray, dpi: float | None = None) -> float:
-    """Choose the factor that resizes a page's letters to the height seen in training.
+    """Choose the factor that resizes the letters of a page to the height seen in training.
 
-    Parameters
-    ----------
-    page
-        uint8 ``[h, w]``, 255 = white paper.
-    dpi
-        Resolution, used if there are too few letters to measure. Without it, such a page is
-        assumed to be A4.
-
-    Returns
-    -------
-    float
-        1 if the page needs no resizing.
+    With too few letters to measure on the page, uint8 ``[h, w]``, ``dpi`` decides; without it, the
+    page is assumed to be A4. The factor is 1 if the page needs no resizing.
     """
     letters = letter_height(page)
     if letters is None:
@@ -46,20 +36,10 @@ def factor(page: np.ndarray, dpi: float | None = None) -> float:
 
 
 def letter_height(page: np.ndarray) -> float | None:
-    """Median letter height in pixels.
+    """Median letter height in pixels, None for fewer than 20 letters.
 
     Letters are connected components of ink, without those that are too flat, thin or sparse. Most
     letters have neither ascender nor descender: the median is slightly above the x-height.
-
-    Parameters
-    ----------
-    page
-        uint8 ``[h, w]``.
-
-    Returns
-    -------
-    float or None
-        None for fewer than 20 letters.
     """
     from scipy import ndimage
 

@@ -26,12 +26,7 @@ _EXIF_IFD, _KEPT_EXIF = 0x8769, (0x9003, 0x9004, 0x9010, 0x9011)
 def writing(target: Path, force: bool) -> Iterator["PageWriter"]:
     """Write a file page by page; it appears if the block succeeds.
 
-    Parameters
-    ----------
-    target
-        PNG and JPEG hold one page, TIFF and PDF any number.
-    force
-        Whether an existing file may be overwritten.
+    PNG and JPEG hold one page, TIFF and PDF any number.
 
     Raises
     ------
@@ -54,15 +49,7 @@ def _refuse_existing(target: Path, force: bool) -> None:
 
 
 class PageWriter:
-    """Append pages to a file; `writing` creates it.
-
-    Parameters
-    ----------
-    file
-        File to write.
-    target
-        Its final path: the suffix decides the format, the name is the title of a PDF.
-    """
+    """Append pages to a file, whose final path decides the format and the title of a PDF."""
 
     def __init__(self, file: Path, target: Path) -> None:
         self._file, self._target = file, target
@@ -115,18 +102,7 @@ def _chunks(text: dict[str, str]) -> PngImagePlugin.PngInfo:
 
 
 def side_by_side(before: np.ndarray, after: np.ndarray) -> np.ndarray:
-    """Draw a before/after image.
-
-    Parameters
-    ----------
-    before, after
-        uint8 ``[h, w]`` or ``[h, w, 3]``, of the same size.
-
-    Returns
-    -------
-    numpy.ndarray
-        uint8, in colour if ``before`` is; each page is at most 1,400 pixels high and wide.
-    """
+    """Draw a before/after image, in colour if ``before`` is, of two pages of the same size."""
     height, width = before.shape[:2]
     shrink = min(1, _COMPARED / height, _COMPARED / width)
     size = (max(1, round(width * shrink)), max(1, round(height * shrink)))
