@@ -1,7 +1,6 @@
 """`inkbench denoise` from input files to output files."""
 
 import colorsys
-import itertools
 import re
 import shlex
 from pathlib import Path
@@ -74,14 +73,6 @@ def test_existing_output_needs_force(scan: Path, capsys: pytest.CaptureFixture[s
     assert Image.open("out/scan.png").size == (540, 420)
 
 
-def test_force_never_overwrites_an_input(scan: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    before = scan.read_bytes()
-    assert inkbench("denoise", "scan.png", "-o", ".", "--force") == 1
-    assert scan.read_bytes() == before
-    (error,) = errors(capsys)
-    assert "scan.png" in error and "-o" in error
-
-
 def test_damaged_file_does_not_stop_the_others(
     scan: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -147,11 +138,6 @@ def test_pdf_keeps_pages_and_paper_size(here: Path, page: Image.Image) -> None:
     assert document[1].get_size() == pytest.approx((540 * 72 / 150, 420 * 72 / 150), abs=0.5)
 
 
-def test_image_can_be_written_as_pdf(scan: Path) -> None:
-    assert inkbench("denoise", "scan.png", "-o", "clean.pdf") == 0
-    assert Path("clean.pdf").read_bytes().startswith(b"%PDF-")
-
-
 def test_compare_places_input_beside_output(scan: Path) -> None:
     assert inkbench("denoise", "scan.png", "-o", "out", "--compare") == 0
     image = np.asarray(Image.open("out/scan-compare.png"))
@@ -193,14 +179,11 @@ def test_every_command_of_the_documentation_works(
     here: Path, root: Path, page: Image.Image
 ) -> None:
     text = (root / "docs/denoise.md").read_text(encoding="utf-8")
-    blocks = re.findall(r"```sh\n(.*?)```", text, re.S)
-    lines = list(itertools.chain(*(block.splitlines() for block in blocks)))
-    commands = [shlex.split(line, comments=True) for line in lines]
     Path("scans").mkdir()
     for name in ("scan.png", "letter.jpg", "scans/one.png", "scans/two.tif", "photo.jpg"):
         page.save(name)
     page.save("contract.pdf")
-    denoise = [command for command in commands if command[:2] == ["inkbench", "denoise"]]
-    assert len(denoise) >= 5
-    for command in denoise:
-        assert inkbench(*command[1:]) == 0, command
+    commands = re.findall(r"^inkbench (denoise .*)$", text, re.M)
+    assert len(commands) >= 5
+    for command in commands:
+        assert inkbench(*shlex.split(command, comments=True)) == 0, command

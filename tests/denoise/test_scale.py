@@ -60,10 +60,6 @@ def test_clean_returns_a_large_page_sharp_and_white(model) -> None:
     assert grey[1] < 1.5 * grey[0]
 
 
-def test_clean_uses_a_given_factor(page: Image.Image, model) -> None:
-    assert clean(model, np.asarray(page), factor=0.5)[1] == 0.5
-
-
 def test_clean_limits_the_network_input(
     monkeypatch: pytest.MonkeyPatch, page: Image.Image, model
 ) -> None:

@@ -4,6 +4,7 @@ The content of a file decides its format, not its name. Its size is checked befo
 """
 
 import contextlib
+import itertools
 import os
 import stat
 import sys
@@ -36,15 +37,8 @@ class Scan:
     text: dict[str, str] = field(default_factory=dict)  # chunks of a PNG file
 
 
-def read(path: Path, pdf_dpi: int = 300, max_pixels: int = MAX_PIXELS) -> Iterator[Scan]:
-    """Read the pages of an image file or PDF, one at a time.
-
-    Parameters
-    ----------
-    pdf_dpi
-        Resolution at which PDF pages are rendered.
-    max_pixels
-        Largest page to decode.
+def read(path: Path, pdf_dpi: int = 300) -> Iterator[Scan]:
+    """Read the pages of an image file, or of a PDF rendered at a resolution, one at a time.
 
     Raises
     ------
@@ -53,9 +47,9 @@ def read(path: Path, pdf_dpi: int = 300, max_pixels: int = MAX_PIXELS) -> Iterat
     """
     try:
         start = _start(path)
-        pages = pdf.pages(path, pdf_dpi, max_pixels) if b"%PDF-" in start else _frames(path)
+        pages = pdf.pages(path, pdf_dpi, MAX_PIXELS) if b"%PDF-" in start else _frames(path)
         for image in pages:
-            yield _scan(image, max_pixels)
+            yield _scan(image)
     except InkbenchError as error:
         raise InkbenchError(f"{shown(path)}: {error}") from None
     except MemoryError:
@@ -98,17 +92,17 @@ def _frames(path: Path) -> Iterator[Image.Image]:
 
 def _tiff_pages(image: TiffImagePlugin.TiffImageFile) -> Iterator[Image.Image]:
     with contextlib.suppress(EOFError):
-        for number in range(2**31):
+        for number in itertools.count():
             image.seek(number)
             if not image.tag_v2.get(254, 0) & _REDUCED or number == 0:
                 yield image
 
 
-def _scan(image: Image.Image, max_pixels: int) -> Scan:
+def _scan(image: Image.Image) -> Scan:
     width, height = image.size
-    if width * height > max_pixels:
+    if width * height > MAX_PIXELS:
         raise InkbenchError(
-            f"{width}×{height} pixels, the limit is {max_pixels / 1e6:.0f} million; save it at a "
+            f"{width}×{height} pixels, the limit is {MAX_PIXELS / 1e6:.0f} million; save it at a "
             "lower resolution or in parts"
         )
     if not width * height:

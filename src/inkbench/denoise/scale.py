@@ -42,16 +42,20 @@ def letter_height(page: np.ndarray) -> float | None:
     letters have neither ascender nor descender: the median is slightly above the x-height.
     """
     from scipy import ndimage
+    from skimage.filters import threshold_otsu
 
     shrink = max(1.0, (page.size / _MAX_MEASURED) ** 0.5)
     if shrink > 1:
         size = [max(1, round(side / shrink)) for side in reversed(page.shape)]
         page = np.asarray(Image.fromarray(page).resize(size, Image.Resampling.BOX))
-    components, _ = ndimage.label(_ink(page), np.ones((3, 3)))
+    flat = without_background(page)
+    if flat.min() > _PALEST_INK:
+        return None
+    ink = flat < min(threshold_otsu(flat, nbins=64), _PALEST_INK)
+    components, _ = ndimage.label(ink, np.ones((3, 3)))
     boxes = ndimage.find_objects(components)
-    sides = np.array([[s.stop - s.start for s in box] for box in boxes]).reshape(-1, 2)
-    area = np.bincount(components.ravel(), minlength=1)[1:]
-    height, width = sides.T
+    height, width = np.array([[s.stop - s.start for s in box] for box in boxes]).reshape(-1, 2).T
+    area = np.bincount(components.ravel())[1:]
     letters = (
         (np.minimum(height, width) >= 2)
         & (area >= 8)
@@ -62,13 +66,3 @@ def letter_height(page: np.ndarray) -> float | None:
     if letters.sum() < _MIN_LETTERS:
         return None
     return float(np.median(height[letters])) * shrink
-
-
-def _ink(page: np.ndarray) -> np.ndarray:
-    """Mask of pixels darker than their background, by Otsu's threshold (1979)."""
-    from skimage.filters import threshold_otsu
-
-    flat = without_background(page)
-    if flat.min() > _PALEST_INK:
-        return np.zeros(page.shape, bool)
-    return flat < min(threshold_otsu(flat, nbins=64), _PALEST_INK)
