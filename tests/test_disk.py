@@ -21,7 +21,10 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_new_version_replaces_the_whole_folder(folder: Path) -> None:
+def test_new_version_replaces_the_folder_and_leftovers_of_a_killed_run(folder: Path) -> None:
+    leftover = folder.with_name(".results.new")
+    leftover.mkdir()
+    (leftover / "partial.txt").write_text("partial")
     with disk.new_version(folder) as scratch:
         (scratch / "other.txt").write_text("new")
     assert names(folder) == ["other.txt"]
@@ -33,15 +36,6 @@ def test_new_version_keeps_the_old_folder_after_an_error(folder: Path) -> None:
         raise ZeroDivisionError
     assert names(folder) == ["kept.txt"]
     assert names(folder.parent) == ["results"]
-
-
-def test_new_version_removes_leftovers_of_a_killed_run(folder: Path) -> None:
-    leftover = folder.with_name(".results.new")
-    leftover.mkdir()
-    (leftover / "partial.txt").write_text("partial")
-    with disk.new_version(folder) as scratch:
-        (scratch / "kept.txt").write_text("new")
-    assert names(folder) == ["kept.txt"]
 
 
 def test_new_file_appears_only_when_complete(folder: Path) -> None:

@@ -54,11 +54,6 @@ def test_outputs_match_the_model_for_any_batch_size(predictor, monkeypatch):
         assert np.allclose(predictor.outputs(IMAGES), expected, atol=1e-5)
 
 
-@of("strided_autoencoder")
-def test_outputs_are_the_same_bytes_twice(predictor):
-    assert predictor.outputs(IMAGES).tobytes() == predictor.outputs(IMAGES).tobytes()
-
-
 @of("conv_autoencoder")
 def test_codes_are_flattened(predictor):
     assert predictor.codes(IMAGES[:3]).shape == (3, 7 * 7 * 128)
@@ -79,11 +74,6 @@ def test_posterior_mean_is_the_code_and_decodes_to_the_output(predictor):
     assert np.allclose(predictor.decode(mean), predictor.outputs(IMAGES), atol=1e-5)
 
 
-@pytest.mark.parametrize(("family", "expected"), [("vae", True), ("cnn", False)])
-def test_is_variational_only_for_a_vae(family, expected):
-    assert Predictor(_model(family), "").is_variational == expected
-
-
 @of("vae")
 def test_kernels_include_the_nested_decoder(predictor):
     kernels = predictor.kernels()
@@ -95,13 +85,6 @@ def test_kernels_include_the_nested_decoder(predictor):
 def test_kernels_exclude_biases(predictor):
     shapes = [kernel.shape for kernel in predictor.kernels().values()]
     assert shapes == [(784, 16), (16, 8), (8, 16), (16, 784)]
-
-
-@of("unet")
-def test_restore_accepts_pages_of_any_size(predictor):
-    restored = predictor.restore(RNG.integers(0, 256, (37, 51)).astype(np.uint8))
-    assert restored.shape == (37, 51)
-    assert restored.min() >= 0 and restored.max() <= 1
 
 
 def test_bce_matches_keras():

@@ -72,21 +72,21 @@ def test_invalid_pixel_values_are_named(value: float, fact: str, tmp_path: Path)
     assert fact in error(save(tmp_path / "a.tif", Image.fromarray(values)))
 
 
-def test_transparency_shows_white(tmp_path: Path) -> None:
-    clear = Image.new("RGBA", (3, 2), (0, 0, 0, 0))
-    faint = Image.new("LA", (3, 2), (0, 51))
-    assert (read_one(save(tmp_path / "a.png", clear)).pixels == 255).all()
-    assert (read_one(save(tmp_path / "b.png", faint)).pixels == 204).all()
-
-
-def test_palette_bilevel_and_cmyk_are_converted(tmp_path: Path) -> None:
-    red = Image.new("RGB", (4, 4), (255, 0, 0))
-    palette = read_one(save(tmp_path / "a.png", red.convert("P", palette=Image.Palette.ADAPTIVE)))
-    assert palette.pixels[0, 0].tolist() == [255, 0, 0]
-    cmyk = read_one(save(tmp_path / "a.tif", red.convert("CMYK")))
-    assert cmyk.pixels[0, 0].tolist() == [255, 0, 0]
-    bilevel = read_one(save(tmp_path / "b.tif", Image.new("1", (4, 4), 1)))
-    assert bilevel.pixels.tolist() == [[255] * 4] * 4
+@pytest.mark.parametrize(
+    ("suffix", "mode", "colour", "expected"),
+    [
+        ("png", "RGBA", (0, 0, 0, 0), [255, 255, 255]),  # transparency shows white
+        ("png", "LA", (0, 51), [204, 204, 204]),
+        ("png", "P", "red", [255, 0, 0]),
+        ("tif", "CMYK", (0, 255, 255, 0), [255, 0, 0]),
+        ("tif", "1", 1, 255),
+    ],
+)
+def test_other_modes_are_converted(
+    suffix: str, mode: str, colour, expected, tmp_path: Path
+) -> None:
+    path = save(tmp_path / f"a.{suffix}", Image.new(mode, (1, 1), colour))
+    assert read_one(path).pixels[0, 0].tolist() == expected
 
 
 def test_exif_orientation_turns_pixels_and_resolution(tmp_path: Path) -> None:
@@ -212,13 +212,12 @@ def test_encrypted_pdf_is_an_error(tmp_path: Path) -> None:
 
 def seeds() -> list[bytes]:
     """Small valid files of every format."""
-    files = []
     noise = np.random.default_rng(0).integers(0, 256, (24, 31, 3), np.uint8)
     colour, exif = Image.fromarray(noise), Image.Exif()
     deep = Image.fromarray(noise[..., 0].astype(np.uint16))
     exif[0x0112], exif[0x010E] = 3, "a page"
     exif.get_ifd(0x8769)[0x9003] = "2020:01:01 00:00:00"
-    for image, kind, options in (
+    images = (
         (colour, "PNG", {"dpi": (300, 300), "exif": exif}),
         (colour.convert("P"), "PNG", {"transparency": 3}),
         (deep, "PNG", {}),
@@ -231,11 +230,11 @@ def seeds() -> list[bytes]:
         (colour, "BMP", {}),
         (colour, "GIF", {}),
         (colour, "PPM", {}),
-    ):
-        file = io.BytesIO()
+    )
+    files = [io.BytesIO() for _ in images]
+    for file, (image, kind, options) in zip(files, images, strict=True):
         image.save(file, kind, **options)
-        files.append(file.getvalue())
-    return files
+    return [file.getvalue() for file in files]
 
 
 def mutated(content: bytes, generator: random.Random) -> bytes:
