@@ -4,13 +4,13 @@ import keras
 import numpy as np
 import pytest
 
-from inkbench import models, prediction
+from helpers import ROOT
+from inkbench import models, params, prediction
 from inkbench.datasets.common import store
 from inkbench.datasets.common.store import Images, Page
 from inkbench.errors import InkbenchError
 from inkbench.evaluation import fidelity, suite
 from inkbench.models.common import storage
-from inkbench.params import Variant
 from inkbench.prediction import Predictor
 
 OPTIONS = {  # other families use their defaults
@@ -22,7 +22,7 @@ OPTIONS = {  # other families use their defaults
     "unet": {"width": 2},
     "vae": {"code": 3, "width": 2},
 }
-CLASSIFIERS = {"cnn", "resnet", "stacked_logreg"}
+VARIANTS = params.load(ROOT / "params.yaml").train.values()
 RESTORERS = {"page_autoencoder", "unet"}
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 256, (60, 28, 28)).astype(np.uint8)
@@ -93,20 +93,6 @@ def test_bce_matches_keras():
     assert fidelity.bce(targets, outputs) == pytest.approx(expected, rel=1e-5)
 
 
-def _block(family: str) -> dict:
-    if family in RESTORERS:
-        task = {"dataset": "documents", "task": "restoration", "loss": "mse"}
-        task["patches"] = {"size": 32, "per_page": 4}
-    elif family in CLASSIFIERS:
-        task = {"dataset": "mnist", "task": "classification", "loss": "cross_entropy"}
-    else:
-        loss = "bernoulli_nats" if family == "vae" else "bce"
-        task = {"dataset": "mnist", "task": "reconstruction", "loss": loss}
-    training = {"epochs": 1, "batch_size": 8, "learning_rate": 0.1, "schedule": "constant"}
-    training |= {"optimiser": "adam", "seed": 0, "precision": "float32"}
-    return task | training | {"family": family, "model": OPTIONS.get(family, {})}
-
-
 def _save_data(dataset: str) -> None:
     folder = store.layout.processed(dataset)
     folder.mkdir(parents=True)
@@ -123,7 +109,8 @@ def _save_data(dataset: str) -> None:
 @of(*models.families())
 def test_every_family_can_be_evaluated(predictor, request, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    variant = Variant.model_validate(_block(request.node.callspec.params["predictor"]))
+    family = request.node.callspec.params["predictor"]
+    variant = next(variant for variant in VARIANTS if variant.family == family)
     _save_data(variant.dataset)
     results = suite.evaluate(variant, {"data_source": "synthetic", "parameters": 1}, predictor)
     results.write("v")

@@ -53,12 +53,6 @@ def test_write_is_reproducible(tmp_path: Path) -> None:
     assert content[4:8] == bytes(4)  # gzip's time stamp
 
 
-def test_write_leaves_no_file_after_an_error(tmp_path: Path) -> None:
-    with pytest.raises(ZeroDivisionError):
-        submission.write(tmp_path / "s.gz", PAGES, lambda page: 1 // 0)
-    assert not list(tmp_path.iterdir())
-
-
 @pytest.mark.parametrize("source", ["real", "synthetic"])
 def test_make_labels_synthetic_data(
     source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -43,7 +43,6 @@ def test_load_restores_weights_and_outputs(tmp_path, family, shape, options):
     ("content", "reason"),
     [
         (None, "no such model"),
-        (b"", "not a readable Keras model"),
         (b"no zip at all", "not a readable Keras model"),
         (b"PK\x03\x04 cut short", "not a readable Keras model"),
     ],
