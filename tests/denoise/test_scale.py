@@ -61,8 +61,6 @@ def test_clean_returns_a_large_page_sharp_and_white() -> None:
 
 
 def test_clean_limits_the_network_input(monkeypatch: pytest.MonkeyPatch, page: Image.Image) -> None:
-    from inkbench.denoise import page as cleaning
-
-    monkeypatch.setattr(cleaning, "_MAX_INPUT", page.width * page.height // 4)
+    monkeypatch.setattr("inkbench.denoise.page._MAX_INPUT", page.width * page.height // 4)
     cleaned, factor = clean(BackgroundDivision(), np.asarray(page))
     assert factor == pytest.approx(0.5) and cleaned.shape == (420, 540)
