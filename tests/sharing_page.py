@@ -34,12 +34,8 @@ def recipes() -> dict[str, str]:
 
 def copy(folder: Path, *names: str) -> None:
     """Copy files and folders as a fresh clone of the working tree would hold them."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", *names],
-        cwd=ROOT,
-        capture_output=True,
-        check=True,
-    ).stdout.decode()
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", *names]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     for name in filter(None, listed.split("\0")):
         if (ROOT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -48,21 +44,11 @@ def copy(folder: Path, *names: str) -> None:
 
 @dataclass(frozen=True)
 class Shell:
-    """Shell of a user, without this machine's settings.
+    """Shell of a user, without this machine's settings."""
 
-    Attributes
-    ----------
-    home
-        Folder for settings and temporary files.
-    values
-        Replacements for the page's placeholders.
-    keys
-        Whether to set the S3 keys in the environment, as the page describes.
-    """
-
-    home: Path
-    values: Mapping[str, str]
-    keys: bool = False
+    home: Path  # for settings and temporary files
+    values: Mapping[str, str]  # of the page's placeholders
+    keys: bool = False  # whether to set the S3 keys in the environment, as the page describes
 
     def recipe(self, folder: Path, title: str) -> str:
         """Run the commands under a heading and return their output."""
@@ -85,14 +71,13 @@ class Shell:
         return done.stdout
 
     def _environment(self) -> dict[str, str]:
-        temporary = self.home / "tmp"
-        temporary.mkdir(parents=True, exist_ok=True)
+        (self.home / "tmp").mkdir(parents=True, exist_ok=True)
         kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
         return kept | {
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "PYTHONPATH": str(ROOT / "src"),
             "HOME": str(self.home),
-            "TMPDIR": str(temporary),
+            "TMPDIR": str(self.home / "tmp"),
             "GIT_CONFIG_NOSYSTEM": "1",
             "GIT_AUTHOR_NAME": "test",
             "GIT_AUTHOR_EMAIL": "test@example.org",

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 
 from helpers import inkbench
 from inkbench import chosen
@@ -28,26 +28,23 @@ def bars(shape: tuple[int, int], *boxes: tuple[int, int, int, int]) -> np.ndarra
     return page
 
 
-def letter(name: str, size: int = 60) -> np.ndarray:
-    image = Image.new("L", (2 * size, 2 * size), 250)
-    font = ImageFont.load_default(size)
-    ImageDraw.Draw(image).text((size // 2, size // 3), name, font=font, fill=10)
-    return np.asarray(image)
-
-
-@pytest.mark.parametrize("shape", [(100, 40), (40, 100), (300, 300)])
-def test_fitted_letter_fills_the_frame_at_its_aspect_ratio(shape: tuple[int, int]) -> None:
-    height, width = shape
+@pytest.mark.parametrize(
+    ("height", "width", "dataset", "longest"),
+    [(100, 40, "notmnist", 28), (40, 100, "notmnist", 28), (300, 300, "mnist", 20)],
+)
+def test_fitted_letter_has_its_size_in_the_dataset_and_its_aspect_ratio(
+    height: int, width: int, dataset: str, longest: int
+) -> None:
     page = bars((400, 400), (30, 30 + height, 50, 50 + width))
-    ink = fitted(page, Settings()) > 127
+    ink = fitted(page, Settings(dataset)) > 127
     assert ink.shape == (28, 28)
     extents = [np.ptp(np.flatnonzero(ink.any(axis))) + 1 for axis in (1, 0)]
-    assert max(extents) == 28
+    assert max(extents) == longest
     assert extents[0] / extents[1] == pytest.approx(height / width, rel=0.12)
 
 
 def test_fitted_makes_dark_and_light_ink_white() -> None:
-    dark = letter("A")
+    dark = bars((80, 80), (10, 70, 10, 20), (60, 70, 10, 60))
     from_dark, from_light = fitted(dark, Settings()), fitted(255 - dark, Settings())
     assert np.abs(from_dark.astype(int) - from_light).max() <= 2  # rounding of the percentiles
     assert from_dark[0].mean() < 127 < from_dark.max()
@@ -59,22 +56,12 @@ def test_fitted_keeps_images_of_the_input_size() -> None:
     assert np.array_equal(fitted(image, Settings(ink="dark")), 255 - image)
 
 
-def test_fitted_digits_have_the_margin_of_mnist() -> None:
-    ink = fitted(bars((60, 60), (10, 50, 20, 40)), Settings("mnist")) > 127
-    assert np.ptp(np.flatnonzero(ink.any(1))) + 1 == 20
-
-
-def test_cut_finds_scattered_letters_in_reading_order() -> None:
-    boxes = [(62, 90, 12, 40), (10, 40, 60, 80), (12, 40, 10, 20), (60, 90, 70, 74)]
+def test_cut_finds_scattered_letters_in_reading_order_without_specks() -> None:
+    boxes = [(2, 4, 2, 4), (62, 90, 12, 40), (10, 40, 60, 80), (12, 40, 10, 20), (60, 90, 70, 74)]
     letters = list(cut(bars((100, 100), *boxes), Settings(sheet=(0, 0))))
     widths = [int((image > 127).any(0).sum()) for _, image in letters]
     assert [place for place, _ in letters] == ["[1]", "[2]", "[3]", "[4]"]
     assert widths[0] < widths[1] and widths[3] < widths[2]
-
-
-def test_cut_ignores_specks() -> None:
-    page = bars((100, 100), (10, 40, 10, 40), (80, 82, 80, 82))
-    assert len(list(cut(page, Settings(sheet=(0, 0))))) == 1
 
 
 def test_cut_divides_a_grid_into_equal_cells() -> None:
@@ -111,7 +98,7 @@ def test_command_prints_labels_and_continues_after_bad_files(
 def test_command_without_a_model_names_dataset_and_task(
     root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    Image.fromarray(letter("7")).save(tmp_path / "7.png")
+    Image.new("L", (28, 28)).save(tmp_path / "7.png")
     monkeypatch.chdir(root)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/none.db")
     assert inkbench("classify", "--digits", str(tmp_path / "7.png")) == 2

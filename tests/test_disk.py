@@ -21,27 +21,25 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_new_version_replaces_the_whole_folder(folder: Path) -> None:
+def test_new_version_replaces_the_folder_and_leftovers_of_a_killed_run(folder: Path) -> None:
+    leftover = folder.with_name(".results.new")
+    leftover.mkdir()
+    (leftover / "partial.txt").write_text("partial")
     with disk.new_version(folder) as scratch:
         (scratch / "other.txt").write_text("new")
     assert names(folder) == ["other.txt"]
 
 
-def test_new_version_keeps_the_old_folder_after_an_error(folder: Path) -> None:
+def test_an_error_keeps_the_old_version(folder: Path) -> None:
     with pytest.raises(ZeroDivisionError), disk.new_version(folder) as scratch:
         (scratch / "partial.txt").write_text("partial")
         raise ZeroDivisionError
+    with pytest.raises(ZeroDivisionError), disk.new_file(folder / "kept.txt") as scratch:
+        scratch.write_text("partial")
+        raise ZeroDivisionError
     assert names(folder) == ["kept.txt"]
     assert names(folder.parent) == ["results"]
-
-
-def test_new_version_removes_leftovers_of_a_killed_run(folder: Path) -> None:
-    leftover = folder.with_name(".results.new")
-    leftover.mkdir()
-    (leftover / "partial.txt").write_text("partial")
-    with disk.new_version(folder) as scratch:
-        (scratch / "kept.txt").write_text("new")
-    assert names(folder) == ["kept.txt"]
+    assert (folder / "kept.txt").read_text() == "old"
 
 
 def test_new_file_appears_only_when_complete(folder: Path) -> None:
@@ -65,14 +63,6 @@ def test_new_file_keeps_concurrent_processes_apart(
         first.write_text("first")
     assert (folder / "kept.txt").read_text() == "first"
     assert names(folder) == ["kept.txt"]
-
-
-def test_new_file_keeps_the_old_file_after_an_error(folder: Path) -> None:
-    with pytest.raises(ZeroDivisionError), disk.new_file(folder / "kept.txt") as scratch:
-        scratch.write_text("partial")
-        raise ZeroDivisionError
-    assert names(folder) == ["kept.txt"]
-    assert (folder / "kept.txt").read_text() == "old"
 
 
 def test_full_disk_error_names_the_file_and_the_free_space(folder: Path) -> None:

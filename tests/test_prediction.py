@@ -4,13 +4,13 @@ import keras
 import numpy as np
 import pytest
 
-from inkbench import models, prediction
+from helpers import ROOT
+from inkbench import models, params, prediction
 from inkbench.datasets.common import store
 from inkbench.datasets.common.store import Images, Page
 from inkbench.errors import InkbenchError
 from inkbench.evaluation import fidelity, suite
 from inkbench.models.common import storage
-from inkbench.params import Variant
 from inkbench.prediction import Predictor
 
 OPTIONS = {  # other families use their defaults
@@ -22,7 +22,7 @@ OPTIONS = {  # other families use their defaults
     "unet": {"width": 2},
     "vae": {"code": 3, "width": 2},
 }
-CLASSIFIERS = {"cnn", "resnet", "stacked_logreg"}
+VARIANTS = params.load(ROOT / "params.yaml").train.values()
 RESTORERS = {"page_autoencoder", "unet"}
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 256, (60, 28, 28)).astype(np.uint8)
@@ -54,11 +54,6 @@ def test_outputs_match_the_model_for_any_batch_size(predictor, monkeypatch):
         assert np.allclose(predictor.outputs(IMAGES), expected, atol=1e-5)
 
 
-@of("strided_autoencoder")
-def test_outputs_are_the_same_bytes_twice(predictor):
-    assert predictor.outputs(IMAGES).tobytes() == predictor.outputs(IMAGES).tobytes()
-
-
 @of("conv_autoencoder")
 def test_codes_are_flattened(predictor):
     assert predictor.codes(IMAGES[:3]).shape == (3, 7 * 7 * 128)
@@ -79,11 +74,6 @@ def test_posterior_mean_is_the_code_and_decodes_to_the_output(predictor):
     assert np.allclose(predictor.decode(mean), predictor.outputs(IMAGES), atol=1e-5)
 
 
-@pytest.mark.parametrize(("family", "expected"), [("vae", True), ("cnn", False)])
-def test_is_variational_only_for_a_vae(family, expected):
-    assert Predictor(_model(family), "").is_variational == expected
-
-
 @of("vae")
 def test_kernels_include_the_nested_decoder(predictor):
     kernels = predictor.kernels()
@@ -97,31 +87,10 @@ def test_kernels_exclude_biases(predictor):
     assert shapes == [(784, 16), (16, 8), (8, 16), (16, 784)]
 
 
-@of("unet")
-def test_restore_accepts_pages_of_any_size(predictor):
-    restored = predictor.restore(RNG.integers(0, 256, (37, 51)).astype(np.uint8))
-    assert restored.shape == (37, 51)
-    assert restored.min() >= 0 and restored.max() <= 1
-
-
 def test_bce_matches_keras():
     targets, outputs = RNG.random((2, 8, 28, 28)).astype(np.float32)
     expected = float(np.mean(keras.losses.binary_crossentropy(targets, outputs)))
     assert fidelity.bce(targets, outputs) == pytest.approx(expected, rel=1e-5)
-
-
-def _block(family: str) -> dict:
-    if family in RESTORERS:
-        task = {"dataset": "documents", "task": "restoration", "loss": "mse"}
-        task["patches"] = {"size": 32, "per_page": 4}
-    elif family in CLASSIFIERS:
-        task = {"dataset": "mnist", "task": "classification", "loss": "cross_entropy"}
-    else:
-        loss = "bernoulli_nats" if family == "vae" else "bce"
-        task = {"dataset": "mnist", "task": "reconstruction", "loss": loss}
-    training = {"epochs": 1, "batch_size": 8, "learning_rate": 0.1, "schedule": "constant"}
-    training |= {"optimiser": "adam", "seed": 0, "precision": "float32"}
-    return task | training | {"family": family, "model": OPTIONS.get(family, {})}
 
 
 def _save_data(dataset: str) -> None:
@@ -140,7 +109,8 @@ def _save_data(dataset: str) -> None:
 @of(*models.families())
 def test_every_family_can_be_evaluated(predictor, request, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    variant = Variant.model_validate(_block(request.node.callspec.params["predictor"]))
+    family = request.node.callspec.params["predictor"]
+    variant = next(variant for variant in VARIANTS if variant.family == family)
     _save_data(variant.dataset)
     results = suite.evaluate(variant, {"data_source": "synthetic", "parameters": 1}, predictor)
     results.write("v")

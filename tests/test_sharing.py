@@ -30,35 +30,12 @@ pytestmark = pytest.mark.slow
 
 @dataclass(frozen=True)
 class Team:
-    """Two published versions, and a shell to fetch them.
-
-    Attributes
-    ----------
-    shell
-        Shell of another user.
-    origin
-        Bare git repository.
-    versions
-        Contents of the processed dataset, by tag.
-    output
-        Output of the publishing commands, by tag.
-    """
+    """Two published versions, and another user's shell to fetch them."""
 
     shell: Shell
-    origin: Path
-    versions: dict[str, dict[str, bytes]]
-    output: dict[str, str]
-
-    def clone(self, folder: Path) -> Path:
-        """Clone the repository, without data."""
-        self.shell.run(folder, f"git clone {page.GIT}")
-        return folder / "inkbench"
-
-    def importer(self, folder: Path) -> Path:
-        """Create another DVC repository that imports v1."""
-        self.shell.run(folder, "git init --initial-branch main second\ncd second\ndvc init")
-        self.shell.recipe(folder / "second", "Import into another DVC repository")
-        return folder / "second"
+    origin: Path  # bare git repository
+    versions: dict[str, dict[str, bytes]]  # contents of the processed dataset, by tag
+    output: dict[str, str]  # of the publishing commands, by tag
 
 
 def _reduce(folder: Path) -> None:
@@ -107,24 +84,20 @@ def team(pipeline: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[T
             page.KEY: token_hex(8),
             page.SECRET: token_hex(16),
         }
-        owner = shutil.copytree(pipeline, home / "owner")
-        yield _publish(Shell(home, values), owner)
-
-
-def _publish(shell: Shell, owner: Path) -> Team:
-    origin = Path(shell.values[page.GIT])
-    shell.run(origin.parent, f"git init --bare --initial-branch main {origin}")
-    shell.run(owner, f"git remote add origin {origin}")
-    shell.recipe(owner, "An S3-compatible store")
-    shell.recipe(owner, "Keys for one clone")
-    output, versions = {}, {}
-    titles = {"v1": "Publish a version", "v2": "Publish another split"}
-    for seed, (tag, title) in enumerate(titles.items()):
-        _set_seed(owner, seed)
-        output[tag] = shell.recipe(owner, title)
-        versions[tag] = contents(owner / DATASET)
-    shutil.rmtree(owner)
-    return Team(replace(shell, keys=True), origin, versions, output)
+        shell, origin, owner = Shell(home, values), home / "inkbench.git", home / "owner"
+        shutil.copytree(pipeline, owner)
+        shell.run(home, f"git init --bare --initial-branch main {origin}")
+        shell.run(owner, f"git remote add origin {origin}")
+        shell.recipe(owner, "An S3-compatible store")
+        shell.recipe(owner, "Keys for one clone")
+        output, versions = {}, {}
+        titles = {"v1": "Publish a version", "v2": "Publish another split"}
+        for seed, (tag, title) in enumerate(titles.items()):
+            _set_seed(owner, seed)
+            output[tag] = shell.recipe(owner, title)
+            versions[tag] = contents(owner / DATASET)
+        shutil.rmtree(owner)
+        yield Team(replace(shell, keys=True), origin, versions, output)
 
 
 def test_new_seed_reruns_preprocess_and_uploads_only_changed_files(team: Team) -> None:
@@ -155,7 +128,8 @@ def test_fresh_clone_pulls_everything_and_runs_no_stage(team: Team, tmp_path: Pa
 
 
 def test_diff_needs_no_data_and_pull_fetches_one_dataset(team: Team, tmp_path: Path) -> None:
-    clone = team.clone(tmp_path)
+    team.shell.run(tmp_path, f"git clone {page.GIT}")
+    clone = tmp_path / "inkbench"
     output = team.shell.recipe(clone, "Compare two versions")
     assert set(re.findall(rf"{DATASET}/(\S+)", output)) == set(team.versions["v2"])
     team.shell.recipe(clone, "One dataset, in a clone")
@@ -171,7 +145,9 @@ def test_get_fetches_the_given_revision_or_the_latest(team: Team, tmp_path: Path
 
 
 def test_import_keeps_its_tag_until_updated_with_a_revision(team: Team, tmp_path: Path) -> None:
-    second = team.importer(tmp_path)
+    second = tmp_path / "second"
+    team.shell.run(tmp_path, "git init --initial-branch main second\ncd second\ndvc init")
+    team.shell.recipe(second, "Import into another DVC repository")
     assert contents(second / "notmnist") == team.versions["v1"]
     team.shell.run(tmp_path, "git clone second third\ncd third\ndvc pull")
     assert contents(tmp_path / "third/notmnist") == team.versions["v1"]
@@ -188,20 +164,14 @@ def test_python_api_reads_a_tagged_version(team: Team, tmp_path: Path) -> None:
     assert team.shell.recipe(tmp_path, "From Python") == "real 280 uint8\n"
 
 
-def artifacts() -> dict[str, dict]:
-    return yaml.safe_load((page.ROOT / "dvc.yaml").read_text(encoding="utf-8"))["artifacts"]
-
-
-def test_artifacts_hold_every_dataset_and_a_model_per_task() -> None:
+def test_artifacts_describe_every_dataset_and_a_model_per_task() -> None:
+    artifacts = yaml.safe_load((page.ROOT / "dvc.yaml").read_text("utf-8"))["artifacts"]
     known = params.load(page.ROOT / layout.PARAMS)
-    names = {kind: {n for n, a in artifacts().items() if a["type"] == kind} for kind in KINDS}
+    names = {kind: {n for n, a in artifacts.items() if a["type"] == kind} for kind in KINDS}
     assert names["dataset"] == set(known.data)
     tasks = {known.variant(name).task for name in names["model"]}
     assert tasks == {"reconstruction", "classification", "restoration"}
-
-
-def test_artifacts_have_valid_names_paths_and_descriptions() -> None:
-    for name, artifact in artifacts().items():
+    for name, artifact in artifacts.items():
         assert artifact["path"] == str(KINDS[artifact["type"]](name))
         assert re.fullmatch("[a-z0-9]+(-[a-z0-9]+)*", name)  # DVC accepts no other names
         assert artifact["desc"]

@@ -1,11 +1,12 @@
 """Classify letters or digits in images: `inkbench classify`."""
 
 import contextlib
+import itertools
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
@@ -20,28 +21,21 @@ if TYPE_CHECKING:
     import keras
 
 
-Ink = Literal["auto", "dark", "light"]
 _MIN_AREA = 12  # pixels of a letter on a sheet; smaller components are specks
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How to find the letters of an image.
+    """How to find the letters (``notmnist``) or digits (``mnist``) of an image.
 
-    Attributes
-    ----------
-    dataset
-        ``notmnist`` (letters) or ``mnist`` (digits).
-    sheet
-        None: an image is one letter. ``(0, 0)``: it holds several, separated by paper.
-        Otherwise the rows and columns of a grid of equal cells.
-    ink
-        Whether letters are darker or lighter than the background; ``auto`` inspects the border.
+    ``sheet`` is None for an image of one letter, ``(0, 0)`` for letters separated by paper, or the
+    rows and columns of a grid of equal cells. The ink is ``dark`` or ``light`` relative to the
+    background; ``auto`` inspects the border.
     """
 
     dataset: str = "notmnist"
     sheet: tuple[int, int] | None = None
-    ink: Ink = "auto"
+    ink: str = "auto"
 
     @property
     def spec(self) -> Spec:
@@ -87,14 +81,7 @@ def run(arguments: Sequence[str], model_file: Path | None, settings: Settings) -
 
 
 def cut(page: np.ndarray, settings: Settings) -> Iterator[tuple[str, np.ndarray]]:
-    """Cut an image into letters.
-
-    Parameters
-    ----------
-    page
-        uint8 ``[h, w]``.
-    settings
-        How to find the letters.
+    """Cut a page, uint8 ``[h, w]``, into letters.
 
     Yields
     ------
@@ -128,18 +115,14 @@ def _scattered(page: np.ndarray, settings: Settings) -> Iterator[tuple[str, np.n
     """Letters separated by paper, in reading order."""
     from scipy import ndimage
 
-    light = _light_ink(page, settings.ink)
-    ink = light > _threshold(light)
+    light, ink = _light_ink(page, settings.ink)
     components, _ = ndimage.label(ink, np.ones((3, 3)))
     areas = np.bincount(components.ravel())[1:]
-    boxes = ndimage.find_objects(components)
-    boxes = [box for box, area in zip(boxes, areas, strict=True) if area >= _MIN_AREA]
+    boxes = list(itertools.compress(ndimage.find_objects(components), areas >= _MIN_AREA))
     if not boxes:
         raise InkbenchError("no letters on this sheet")
     boxes.sort(key=lambda box: box[0].start + box[0].stop)
-    top, bottom, left = np.array(
-        [(rows.start, rows.stop, columns.start) for rows, columns in boxes]
-    ).T
+    top, bottom, left = np.array([(y.start, y.stop, x.start) for y, x in boxes]).T
     centre = (top + bottom) / 2
     lines = np.cumsum(np.diff(centre, prepend=-np.inf) > 0.6 * np.median(bottom - top))
     for number, i in enumerate(np.lexsort((left, lines)), 1):
@@ -153,8 +136,7 @@ def fitted(letter: np.ndarray, settings: Settings) -> np.ndarray:
     """
     if letter.shape == settings.spec.image_shape:
         return 255 - letter if settings.ink == "dark" else letter
-    light = _light_ink(letter, settings.ink)
-    ink = light > _threshold(light)
+    light, ink = _light_ink(letter, settings.ink)
     rows, columns = np.flatnonzero(ink.any(1)), np.flatnonzero(ink.any(0))
     if not len(rows):
         raise InkbenchError("no letter in this image")
@@ -173,20 +155,19 @@ def _framed(box: np.ndarray, spec: Spec) -> np.ndarray:
     return np.asarray(frame)
 
 
-def _light_ink(page: np.ndarray, ink: Ink) -> np.ndarray:
-    """The page with white ink on black, its contrast stretched."""
+def _light_ink(page: np.ndarray, ink: str) -> tuple[np.ndarray, np.ndarray]:
+    """The page with white ink on black, its contrast stretched, and the mask of its ink."""
+    from skimage.filters import threshold_otsu
+
     border = np.concatenate([page[0], page[-1], page[:, 0], page[:, -1]])
     dark = ink == "dark" or (ink == "auto" and np.median(border) > 127)
     light = (255 - page if dark else page).astype(np.float32)
     low, high = np.percentile(light, (2, 99.5))
     spread = max(high - low, 64)  # a smaller range may be noise on an empty page
-    return np.rint(((light - low) / spread).clip(0, 1) * 255).astype(np.uint8)
-
-
-def _threshold(light: np.ndarray) -> float:
-    from skimage.filters import threshold_otsu
-
-    return max(float(threshold_otsu(light)), 64.0) if light.min() < light.max() else 255.0
+    light = np.rint(((light - low) / spread).clip(0, 1) * 255).astype(np.uint8)
+    if light.min() == light.max():
+        return light, np.zeros(page.shape, bool)
+    return light, light > max(threshold_otsu(light), 64)
 
 
 def _predict(

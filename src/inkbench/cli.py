@@ -11,21 +11,12 @@ import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
 
 from inkbench.errors import InkbenchError, one_line_errors
 
-T = TypeVar("T", int, float)
-
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line.
-
-    Parameters
-    ----------
-    arguments
-        Defaults to the arguments of the process.
-    """
+    """Run the command line, by default with the arguments of the process."""
     options = _parser().parse_args(arguments)
     with one_line_errors(options.debug):
         options.run(options)
@@ -42,14 +33,11 @@ def ui(options: argparse.Namespace) -> None:
             f"MLFLOW_TRACKING_URI: {store.public(store.uri())} is not a local SQLite store; open "
             "that server's own UI, or unset the variable"
         )
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", options.port))
-        except OSError as error:
-            raise InkbenchError(
-                f"--port {options.port}: {error.strerror}; choose another"
-            ) from None
+    try:
+        socket.create_server(("127.0.0.1", options.port)).close()
+    except OSError as error:
+        reason = os.strerror(error.errno or 0)
+        raise InkbenchError(f"--port {options.port}: {reason}; choose another") from None
     store.set_environment()
     os.environ.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")  # unused
     page = "#/experiments?workflowType=machine_learning"  # the default is MLflow's GenAI view
@@ -101,15 +89,7 @@ def denoise(options: argparse.Namespace) -> None:
     """Clean scanned pages."""
     from inkbench.denoise import command
 
-    settings = command.Settings(
-        keep_colour=options.keep_colour,
-        force=options.force,
-        compare=options.compare,
-        jobs=options.jobs,
-        scale=options.scale,
-        dpi=options.dpi,
-    )
-    if not command.run(options.inputs, options.out, options.model, settings):
+    if not command.run(options):
         sys.exit(1)
 
 
@@ -162,13 +142,12 @@ def grade(options: argparse.Namespace) -> None:
 def _go_to_root() -> None:
     """Change to the repository's root, to which all paths are relative."""
     current = Path.cwd()
-    for folder in (current, *current.parents):
-        if (folder / "dvc.yaml").is_file():
-            os.chdir(folder)
-            return
-    raise InkbenchError(
-        f"{current}: no dvc.yaml here or in a parent folder; run this inside the repository"
-    )
+    root = next((f for f in (current, *current.parents) if (f / "dvc.yaml").is_file()), None)
+    if root is None:
+        raise InkbenchError(
+            f"{current}: no dvc.yaml here or in a parent folder; run this inside the repository"
+        )
+    os.chdir(root)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -246,10 +225,12 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _number(convert: Callable[[str], T], name: str, low: float, high: float) -> Callable[[str], T]:
+def _number(
+    convert: Callable[[str], float], name: str, low: float, high: float
+) -> Callable[[str], float]:
     """Argument type: a number in a range."""
 
-    def parse(text: str) -> T:
+    def parse(text: str) -> float:
         with contextlib.suppress(ValueError):
             value = convert(text)
             if low <= value <= high:

@@ -13,13 +13,7 @@ class InkbenchError(Exception):
 
 @contextlib.contextmanager
 def one_line_errors(debug: bool = False) -> Iterator[None]:
-    """Turn an `InkbenchError` into one line on stderr and exit code 2.
-
-    Parameters
-    ----------
-    debug
-        Let the exception through, with its traceback.
-    """
+    """Turn an `InkbenchError` into one line on stderr and exit code 2, except to debug it."""
     try:
         yield
     except InkbenchError as error:
@@ -40,16 +34,9 @@ def print_error(error: object) -> None:
 
 
 def run_stage(work: Callable[..., None], description: str | None, *subjects: str) -> None:
-    """Run the command line of a script in ``stages/``.
+    """Run the command line of a script in ``stages/``, described by its docstring.
 
-    Parameters
-    ----------
-    work
-        Function to call; receives the positional arguments by name.
-    description
-        The script's docstring, which becomes the ``--help`` text.
-    subjects
-        Names of the positional arguments: ``"dataset"``, ``"variant"`` or ``"claim"``.
+    ``work`` receives the subjects (``"dataset"``, ``"variant"`` or ``"claim"``) by name.
     """
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter

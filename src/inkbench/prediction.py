@@ -15,15 +15,7 @@ _BATCH = 256  # images; the outputs of the widest layer then fit in the CPU's ca
 
 
 class Predictor:
-    """A trained model that takes and returns NumPy arrays.
-
-    Parameters
-    ----------
-    model
-        Takes uint8 images and scales them itself, see `inkbench.models`.
-    path
-        The model's file, for error messages.
-    """
+    """A trained model of `inkbench.models` that takes and returns NumPy arrays."""
 
     def __init__(self, model: "keras.Model", path: Path) -> None:
         self.path = path

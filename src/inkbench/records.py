@@ -20,14 +20,7 @@ def rerun_command(stage: str, name: str) -> str:
 
 
 def arrays(path: Path, rerun: str) -> dict[str, np.ndarray]:
-    """Read all arrays of an ``.npz`` file.
-
-    Parameters
-    ----------
-    path
-        The file.
-    rerun
-        Command that recreates the file, for the error message.
+    """Read all arrays of an ``.npz`` file, which the command ``rerun`` recreates.
 
     Raises
     ------

@@ -27,14 +27,9 @@ def restore(model: "keras.Model", page: np.ndarray, tile: int = TILE) -> np.ndar
     model
         A restorer: uint8 ``[n, h, w, 2]`` → ``[n, h, w, 1]`` in [0, 1].
     page
-        uint8 ``[h, w]``, 255 = white paper, any size.
+        uint8 ``[h, w]``, 255 = white paper, any size; the result is float32 in [0, 1].
     tile
         Largest side of a tile in pixels, a multiple of 16.
-
-    Returns
-    -------
-    numpy.ndarray
-        float32 ``[h, w]`` in [0, 1].
     """
     height, width = page.shape
     padding = [(0, -height % _MULTIPLE), (0, -width % _MULTIPLE), (0, 0)]

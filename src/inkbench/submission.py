@@ -22,18 +22,10 @@ _FILE = "submission.csv.gz"
 _ANSWERS = "answers.csv.gz"
 _STEPS = 10_000  # four decimals: the rounding error, 0.00003 RMSE, is negligible
 _VALUES = [f"{step / _STEPS:.4f}".rstrip("0").rstrip(".") for step in range(_STEPS + 1)]
-_GZIP_LEVEL = 6
 
 
 def make(variant: str, folder: Path) -> dict[str, Any]:
     """Restore the test pages and write ``submission.csv.gz`` and ``submission.json``.
-
-    Parameters
-    ----------
-    variant
-        A trained restorer of ``params.yaml``.
-    folder
-        Existing folder.
 
     Returns
     -------
@@ -48,7 +40,8 @@ def make(variant: str, folder: Path) -> dict[str, Any]:
         If the dataset or the model is missing.
     """
     source = store.load_card("documents")["data_source"]
-    pages = _test_pages()
+    test_pages = layout.processed("documents") / f"{store.UNLABELLED}.npz"
+    pages = store.load_pages("documents", store.UNLABELLED) if test_pages.exists() else []
     rows = 0
     if pages:
         name = "submission.csv" if source == REAL else "submission-of-synthetic-data.csv"
@@ -59,24 +52,9 @@ def make(variant: str, folder: Path) -> dict[str, Any]:
 
 
 def rehearse(variant: str, split: str, folder: Path) -> str:
-    """Write a submission for the test pages of a variant's split, and the answers to grade it.
+    """Write a submission for the test pages of a split, and ``answers.csv.gz`` to grade it.
 
-    Parameters
-    ----------
-    variant, split
-        A trained restorer of ``params.yaml`` and the split it was trained on.
-    folder
-        Existing folder for ``submission.csv.gz`` and ``answers.csv.gz``.
-
-    Returns
-    -------
-    str
-        A one-line summary.
-
-    Raises
-    ------
-    InkbenchError
-        If the dataset or the model is missing.
+    Returns a one-line summary; raises the errors of `make`.
     """
     pages = store.load_pages("documents", "test", split)
     clean = [replace(page, noisy=page.clean) for page in pages if page.clean is not None]
@@ -100,29 +78,17 @@ def write(
     restore: Callable[[np.ndarray], np.ndarray],
     name: str = "submission.csv",
 ) -> int:
-    """Write a submission page by page; equal pages give equal bytes.
+    """Write a submission page by page and return its number of rows.
 
-    Parameters
-    ----------
-    target
-        The gzip file, which appears only when complete.
-    pages
-        Pages whose names are Kaggle's page numbers.
-    restore
-        uint8 ``[h, w]`` → float ``[h, w]``, clipped to [0, 1].
-    name
-        File name stored inside the gzip file.
-
-    Returns
-    -------
-    int
-        Number of rows.
+    Equal pages give equal bytes, and the file appears only when complete. Pages are named by
+    Kaggle's numbers; ``restore`` maps uint8 ``[h, w]`` to floats, which are clipped to [0, 1].
+    ``name`` is stored inside the gzip file.
     """
     count = 0
     with (
         disk.new_file(target) as scratch,
         scratch.open("wb") as raw,
-        gzip.GzipFile(name, "wb", _GZIP_LEVEL, raw, mtime=0) as packed,
+        gzip.GzipFile(name, "wb", 6, raw, mtime=0) as packed,
         io.BufferedWriter(packed, 1 << 20) as file,
     ):
         file.write(b"id,value\n")
@@ -142,12 +108,6 @@ def _restore(variant: str, pages: list[Page], folder: Path, name: str = "submiss
     model = storage.load(layout.model(variant))
     progress = tqdm(pages, "restoring", unit="page", delay=2, leave=False, disable=None)
     return write(folder / _FILE, progress, lambda page: restore(model, page), name)
-
-
-def _test_pages() -> list[Page]:
-    if not (layout.processed("documents") / f"{store.UNLABELLED}.npz").exists():
-        return []
-    return store.load_pages("documents", store.UNLABELLED)
 
 
 def _lines(name: str, restored: np.ndarray) -> Iterator[bytes]:

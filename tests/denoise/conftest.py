@@ -10,13 +10,8 @@ from inkbench import chosen
 
 
 @pytest.fixture
-def model() -> BackgroundDivision:
-    return BackgroundDivision()
-
-
-@pytest.fixture
 def without_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Commands use that restorer instead of the champion."""
+    """Commands use a restorer without a network instead of the champion."""
     monkeypatch.setattr(chosen, "model", lambda *_: (BackgroundDivision(), "model: for tests"))
 
 

@@ -1,14 +1,13 @@
 """`inkbench denoise` from input files to output files."""
 
 import colorsys
-import itertools
 import re
 import shlex
 from pathlib import Path
 
 import numpy as np
 import pytest
-from drawn_pages import letter_page
+from drawn_pages import BackgroundDivision, letter_page
 from PIL import Image, PngImagePlugin
 
 from helpers import inkbench
@@ -72,14 +71,6 @@ def test_existing_output_needs_force(scan: Path, capsys: pytest.CaptureFixture[s
     assert "out/scan.png" in error and "--force" in error
     assert inkbench("denoise", "scan.png", "-o", "out", "--force") == 0
     assert Image.open("out/scan.png").size == (540, 420)
-
-
-def test_force_never_overwrites_an_input(scan: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    before = scan.read_bytes()
-    assert inkbench("denoise", "scan.png", "-o", ".", "--force") == 1
-    assert scan.read_bytes() == before
-    (error,) = errors(capsys)
-    assert "scan.png" in error and "-o" in error
 
 
 def test_damaged_file_does_not_stop_the_others(
@@ -147,11 +138,6 @@ def test_pdf_keeps_pages_and_paper_size(here: Path, page: Image.Image) -> None:
     assert document[1].get_size() == pytest.approx((540 * 72 / 150, 420 * 72 / 150), abs=0.5)
 
 
-def test_image_can_be_written_as_pdf(scan: Path) -> None:
-    assert inkbench("denoise", "scan.png", "-o", "clean.pdf") == 0
-    assert Path("clean.pdf").read_bytes().startswith(b"%PDF-")
-
-
 def test_compare_places_input_beside_output(scan: Path) -> None:
     assert inkbench("denoise", "scan.png", "-o", "out", "--compare") == 0
     image = np.asarray(Image.open("out/scan-compare.png"))
@@ -161,7 +147,7 @@ def test_compare_places_input_beside_output(scan: Path) -> None:
 
 
 @pytest.mark.parametrize("factor", [1, 0.5])
-def test_keep_colour_keeps_ink_hue_and_whitens_tinted_paper(factor: float, model) -> None:
+def test_keep_colour_keeps_ink_hue_and_whitens_tinted_paper(factor: float) -> None:
     grey = np.asarray(letter_page()).astype(np.float32) / 255
     grey[:, 390:420] = 0.8  # no text there
     yellowish = np.array([1, 0.93, 0.75], np.float32)
@@ -170,8 +156,8 @@ def test_keep_colour_keeps_ink_hue_and_whitens_tinted_paper(factor: float, model
     for (top, bottom), ink in inks.items():
         page[top:bottom, 400:406] = ink * yellowish
     pixels = np.rint(page * 255).astype(np.uint8)
-    grey_result, _ = clean(model, pixels, factor=factor)
-    result, _ = clean(model, pixels, factor=factor, keep_colour=True)
+    grey_result, _ = clean(BackgroundDivision(), pixels, factor=factor)
+    result, _ = clean(BackgroundDivision(), pixels, factor=factor, keep_colour=True)
     luma = result @ np.array([0.299, 0.587, 0.114])
     assert np.abs(luma - grey_result)[:, :380].max() <= 2
     paper = result[grey > 0.72]
@@ -193,14 +179,11 @@ def test_every_command_of_the_documentation_works(
     here: Path, root: Path, page: Image.Image
 ) -> None:
     text = (root / "docs/denoise.md").read_text(encoding="utf-8")
-    blocks = re.findall(r"```sh\n(.*?)```", text, re.S)
-    lines = list(itertools.chain(*(block.splitlines() for block in blocks)))
-    commands = [shlex.split(line, comments=True) for line in lines]
     Path("scans").mkdir()
     for name in ("scan.png", "letter.jpg", "scans/one.png", "scans/two.tif", "photo.jpg"):
         page.save(name)
     page.save("contract.pdf")
-    denoise = [command for command in commands if command[:2] == ["inkbench", "denoise"]]
-    assert len(denoise) >= 5
-    for command in denoise:
-        assert inkbench(*command[1:]) == 0, command
+    commands = re.findall(r"^inkbench (denoise .*)$", text, re.M)
+    assert len(commands) >= 5
+    for command in commands:
+        assert inkbench(*shlex.split(command, comments=True)) == 0, command

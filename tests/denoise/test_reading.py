@@ -6,13 +6,13 @@ import os
 import random
 import struct
 import warnings
-import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image, TiffImagePlugin
 
+from inkbench.denoise import reading
 from inkbench.denoise.reading import Scan, read
 from inkbench.errors import InkbenchError
 
@@ -29,25 +29,12 @@ def save(path: Path, image: Image.Image, **options: object) -> Path:
     return path
 
 
-def error(path: Path, **limits: int) -> str:
+def error(path: Path) -> str:
     with pytest.raises(InkbenchError) as raised:
-        list(read(path, **limits))
+        list(read(path))
     message = str(raised.value)
     assert message.startswith(f"{path}: ") and "\n" not in message
     return message.removeprefix(f"{path}: ")
-
-
-def png(width: int, height: int, mode: int = 0) -> bytes:
-    """A PNG whose header declares a size, with almost no data."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        body = kind + data
-        return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
-
-    header = struct.pack(">IIBBBBB", width, height, 8, mode, 0, 0, 0)
-    data = zlib.compress(bytes(100))
-    start = b"\x89PNG\r\n\x1a\n"
-    return start + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
 
 
 @pytest.mark.parametrize("suffix", ["png", "tif", "bmp", "webp", "pgm"])
@@ -64,17 +51,16 @@ def test_format_is_detected_from_the_content(tmp_path: Path) -> None:
     assert np.array_equal(read_one(path).pixels, GREYS)
 
 
-@pytest.mark.parametrize("white", [65535, 4095])
-def test_16_bit_greys_are_scaled_to_8_bits(white: int, tmp_path: Path) -> None:
-    deep = (GREYS / 239 * white).astype(np.uint16)
-    for suffix in ("png", "tif"):
-        pixels = read_one(save(tmp_path / f"a.{suffix}", Image.fromarray(deep))).pixels
-        assert np.abs(pixels - GREYS / 239 * 255).max() <= 1
-
-
-def test_float_greys_are_scaled_to_8_bits(tmp_path: Path) -> None:
-    path = save(tmp_path / "a.tif", Image.fromarray(GREYS / np.float32(239)))
-    assert np.abs(read_one(path).pixels - GREYS / 239 * 255).max() <= 1
+@pytest.mark.parametrize(
+    ("suffix", "white", "kind"),
+    [("png", 65535, "uint16"), ("tif", 4095, "uint16"), ("tif", 1, "float32")],
+)
+def test_deep_greys_are_scaled_to_8_bits(
+    suffix: str, white: int, kind: str, tmp_path: Path
+) -> None:
+    deep = (GREYS / 239 * white).astype(kind)
+    pixels = read_one(save(tmp_path / f"a.{suffix}", Image.fromarray(deep))).pixels
+    assert np.abs(pixels - GREYS / 239 * 255).max() <= 1
 
 
 @pytest.mark.parametrize(
@@ -86,21 +72,21 @@ def test_invalid_pixel_values_are_named(value: float, fact: str, tmp_path: Path)
     assert fact in error(save(tmp_path / "a.tif", Image.fromarray(values)))
 
 
-def test_transparency_shows_white(tmp_path: Path) -> None:
-    clear = Image.new("RGBA", (3, 2), (0, 0, 0, 0))
-    faint = Image.new("LA", (3, 2), (0, 51))
-    assert (read_one(save(tmp_path / "a.png", clear)).pixels == 255).all()
-    assert (read_one(save(tmp_path / "b.png", faint)).pixels == 204).all()
-
-
-def test_palette_bilevel_and_cmyk_are_converted(tmp_path: Path) -> None:
-    red = Image.new("RGB", (4, 4), (255, 0, 0))
-    palette = read_one(save(tmp_path / "a.png", red.convert("P", palette=Image.Palette.ADAPTIVE)))
-    assert palette.pixels[0, 0].tolist() == [255, 0, 0]
-    cmyk = read_one(save(tmp_path / "a.tif", red.convert("CMYK")))
-    assert cmyk.pixels[0, 0].tolist() == [255, 0, 0]
-    bilevel = read_one(save(tmp_path / "b.tif", Image.new("1", (4, 4), 1)))
-    assert bilevel.pixels.tolist() == [[255] * 4] * 4
+@pytest.mark.parametrize(
+    ("suffix", "mode", "colour", "expected"),
+    [
+        ("png", "RGBA", (0, 0, 0, 0), [255, 255, 255]),  # transparency shows white
+        ("png", "LA", (0, 51), [204, 204, 204]),
+        ("png", "P", "red", [255, 0, 0]),
+        ("tif", "CMYK", (0, 255, 255, 0), [255, 0, 0]),
+        ("tif", "1", 1, 255),
+    ],
+)
+def test_other_modes_are_converted(
+    suffix: str, mode: str, colour, expected, tmp_path: Path
+) -> None:
+    path = save(tmp_path / f"a.{suffix}", Image.new(mode, (1, 1), colour))
+    assert read_one(path).pixels[0, 0].tolist() == expected
 
 
 def test_exif_orientation_turns_pixels_and_resolution(tmp_path: Path) -> None:
@@ -172,27 +158,24 @@ def test_mpo_preview_is_skipped(tmp_path: Path) -> None:
 def test_animation_is_an_error(tmp_path: Path) -> None:
     frames = [Image.fromarray(GREYS), Image.fromarray(255 - GREYS)]
     for suffix in ("gif", "png", "webp"):
-        path = tmp_path / f"a.{suffix}"
-        frames[0].save(path, save_all=True, append_images=frames[1:])
-        assert "2 frames" in error(path)
+        options = {"save_all": True, "append_images": frames[1:]}
+        assert "2 frames" in error(save(tmp_path / f"a.{suffix}", frames[0], **options))
 
 
 @pytest.mark.parametrize("sides", [(60_000, 60_000), (12_000, 10_000)])
 def test_decompression_bomb_is_refused_by_its_header(
     sides: tuple[int, int], tmp_path: Path
 ) -> None:
-    path = tmp_path / "a.png"
-    path.write_bytes(png(*sides))
+    path = tmp_path / "a.pgm"
+    path.write_bytes(b"P5 %d %d 255\n" % sides)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         assert "lower resolution" in error(path)
 
 
-def test_single_pixel_is_a_page(tmp_path: Path) -> None:
-    assert read_one(save(tmp_path / "a.png", Image.new("L", (1, 1), 7))).pixels.tolist() == [[7]]
-
-
-def test_pdf_pages_are_rendered_at_the_given_resolution(tmp_path: Path) -> None:
+def test_pdf_pages_are_rendered_at_the_given_resolution(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "a.pdf"
     pages = [Image.new("L", (144, 72), grey) for grey in (0, 200)]
     pages[0].save(path, save_all=True, append_images=pages[1:], resolution=72)
@@ -200,7 +183,8 @@ def test_pdf_pages_are_rendered_at_the_given_resolution(tmp_path: Path) -> None:
     assert [scan.pixels.shape for scan in scans] == [(144, 288, 3)] * 2
     assert [int(scan.pixels.mean()) for scan in scans] == [0, 200]
     assert scans[0].dpi == (144, 144)
-    assert "--dpi" in error(path, max_pixels=10_000)
+    monkeypatch.setattr(reading, "MAX_PIXELS", 10_000)
+    assert "--dpi" in error(path)
     path.write_bytes(path.read_bytes()[:300])
     assert "damaged PDF" in error(path)
 
@@ -211,29 +195,23 @@ ENCRYPTED = (
     b"2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n"
     b"3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]>>endobj\n"
     b"4 0 obj<</Filter/Standard/V 1/R 2/P -4/O<%s>/U<%s>>>endobj\n"
-    + b"00" * 32
-    + b">/U<"
-    + b"11" * 32
-    + b">>>endobj\n"
     b"trailer<</Root 1 0 R/Size 5/Encrypt 4 0 R/ID[<00><00>]>>\n%%%%EOF\n"
 ) % (b"00" * 32, b"11" * 32)
 
 
 def test_encrypted_pdf_is_an_error(tmp_path: Path) -> None:
-    path = tmp_path / "a.pdf"
-    path.write_bytes(ENCRYPTED)
-    assert "password" in error(path)
+    (tmp_path / "a.pdf").write_bytes(ENCRYPTED)
+    assert "password" in error(tmp_path / "a.pdf")
 
 
 def seeds() -> list[bytes]:
     """Small valid files of every format."""
-    files = []
     noise = np.random.default_rng(0).integers(0, 256, (24, 31, 3), np.uint8)
     colour, exif = Image.fromarray(noise), Image.Exif()
     deep = Image.fromarray(noise[..., 0].astype(np.uint16))
     exif[0x0112], exif[0x010E] = 3, "a page"
     exif.get_ifd(0x8769)[0x9003] = "2020:01:01 00:00:00"
-    for image, kind, options in (
+    images = (
         (colour, "PNG", {"dpi": (300, 300), "exif": exif}),
         (colour.convert("P"), "PNG", {"transparency": 3}),
         (deep, "PNG", {}),
@@ -246,11 +224,11 @@ def seeds() -> list[bytes]:
         (colour, "BMP", {}),
         (colour, "GIF", {}),
         (colour, "PPM", {}),
-    ):
-        file = io.BytesIO()
+    )
+    files = [io.BytesIO() for _ in images]
+    for file, (image, kind, options) in zip(files, images, strict=True):
         image.save(file, kind, **options)
-        files.append(file.getvalue())
-    return files
+    return [file.getvalue() for file in files]
 
 
 def mutated(content: bytes, generator: random.Random) -> bytes:
@@ -258,35 +236,33 @@ def mutated(content: bytes, generator: random.Random) -> bytes:
     damaged = bytearray(content)
     for _ in range(generator.choice([1, 1, 2, 5, 20])):
         at = generator.randrange(len(damaged) or 1)
-        match generator.randrange(6):
+        extreme = generator.choice([b"\xff" * 4, bytes(4), b"\x7f\xff\xff\xff"])
+        match generator.randrange(5):
             case 0:
-                damaged[at : at + 1] = bytes([generator.randrange(256)])
+                damaged[at : at + 1] = generator.randbytes(1)
             case 1:
-                damaged[at : at + 4] = generator.choice(
-                    [b"\xff" * 4, bytes(4), b"\x7f\xff\xff\xff"]
-                )
+                damaged[at : at + 4] = extreme
             case 2:
                 del damaged[at : at + generator.randrange(1, 40)]
             case 3:
                 damaged[at:at] = damaged[: generator.randrange(1, 60)]
-            case 4:
-                damaged[at : at + 1] = bytes(
-                    b ^ 1 << generator.randrange(8) for b in damaged[at : at + 1]
-                )
-            case 5 if generator.random() < 0.3:
+            case 4 if generator.random() < 0.3:
                 del damaged[at:]
     return bytes(damaged)
 
 
-def test_damaged_files_raise_only_inkbench_errors(tmp_path: Path) -> None:
+def test_damaged_files_raise_only_inkbench_errors(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """INKBENCH_FUZZ sets the number of damaged files; 10,000 take about ten seconds."""
     warnings.simplefilter("ignore")
+    monkeypatch.setattr(reading, "MAX_PIXELS", 1_000_000)
     files, generator, path = seeds(), random.Random(0), tmp_path / "damaged"
     outcomes = {"read": 0, "refused": 0}
     for number in range(int(os.environ.get("INKBENCH_FUZZ", "1000"))):
         path.write_bytes(mutated(files[number % len(files)], generator))
         try:
-            for scan in read(path, max_pixels=1_000_000):
+            for scan in read(path):
                 assert scan.pixels.dtype == np.uint8 and scan.pixels.size
             outcomes["read"] += 1
         except InkbenchError as exception:

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from drawn_pages import letter_page
+from drawn_pages import BackgroundDivision, letter_page
 from PIL import Image
 from scipy.ndimage import minimum_filter
 
@@ -46,9 +46,9 @@ def test_factor_of_noise_stays_within_limits() -> None:
     assert scale.SMALLEST <= scale.factor(noise) <= scale.LARGEST
 
 
-def test_clean_returns_a_large_page_sharp_and_white(model) -> None:
+def test_clean_returns_a_large_page_sharp_and_white() -> None:
     original = np.asarray(letter_page(900, 1200, size=60))
-    cleaned, factor = clean(model, original)
+    cleaned, factor = clean(BackgroundDivision(), original)
     assert factor < 0.6
     assert cleaned.shape == original.shape
     ink = original < 60
@@ -60,15 +60,7 @@ def test_clean_returns_a_large_page_sharp_and_white(model) -> None:
     assert grey[1] < 1.5 * grey[0]
 
 
-def test_clean_uses_a_given_factor(page: Image.Image, model) -> None:
-    assert clean(model, np.asarray(page), factor=0.5)[1] == 0.5
-
-
-def test_clean_limits_the_network_input(
-    monkeypatch: pytest.MonkeyPatch, page: Image.Image, model
-) -> None:
-    from inkbench.denoise import page as cleaning
-
-    monkeypatch.setattr(cleaning, "_MAX_INPUT", page.width * page.height // 4)
-    cleaned, factor = clean(model, np.asarray(page))
+def test_clean_limits_the_network_input(monkeypatch: pytest.MonkeyPatch, page: Image.Image) -> None:
+    monkeypatch.setattr("inkbench.denoise.page._MAX_INPUT", page.width * page.height // 4)
+    cleaned, factor = clean(BackgroundDivision(), np.asarray(page))
     assert factor == pytest.approx(0.5) and cleaned.shape == (420, 540)

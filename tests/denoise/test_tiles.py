@@ -7,8 +7,6 @@ import pytest
 from inkbench import models
 from inkbench.restore import _cuts, reach, restore
 
-WHOLE = 10**6
-
 
 @pytest.fixture(scope="module", params=["unet", "page_autoencoder"])
 def network(request: pytest.FixtureRequest):
@@ -19,7 +17,7 @@ def network(request: pytest.FixtureRequest):
 
 def test_restore_in_tiles_matches_the_whole_page(network) -> None:
     page = np.random.default_rng(0).integers(0, 256, (333, 250), np.uint8)
-    whole = restore(network, page, tile=WHOLE)
+    whole = restore(network, page, tile=10**6)
     assert whole.std() > 0.01  # a blank page would prove nothing
     for tile in (96, 128):
         # Other kernels for other shapes round differently, by less than one grey level.

@@ -16,54 +16,35 @@ def _parameters_by_layer(model) -> list[int]:
     return [layer.count_params() for layer in model.layers if layer.count_params()]
 
 
-def test_conv_autoencoder_has_the_published_parameter_counts():
+def test_conv_autoencoder_has_the_published_parameters_and_shapes():
     model = models.build("conv_autoencoder", *LETTERS, {})
     # conv2d_1 … conv2d_6 of the notMNIST_autoencoder document's table
     assert _parameters_by_layer(model) == [320, 18_496, 73_856, 147_584, 73_792, 577]
     assert model.count_params() == 314_625
-
-
-def test_conv_autoencoder_has_the_published_shapes():
-    model = models.build("conv_autoencoder", *LETTERS, {})
+    sides = [28, 14, 14, 7, 7, 7, 14, 14, 28, 28]
+    channels = [32, 32, 64, 64, 128, 128, 128, 64, 64, 1]
     shapes = [layer.output.shape[1:] for layer in model.layers[3:-1]]
-    assert shapes == [
-        (28, 28, 32),
-        (14, 14, 32),
-        (14, 14, 64),
-        (7, 7, 64),
-        (7, 7, 128),
-        (7, 7, 128),
-        (14, 14, 128),
-        (14, 14, 64),
-        (28, 28, 64),
-        (28, 28, 1),
-    ]
+    assert shapes == list(zip(sides, sides, channels, strict=True))
 
 
-def test_dense_autoencoder_has_the_published_layers():
-    model = models.build("dense_autoencoder", *LETTERS, {"hidden": [256], "code": 64})
-    layers = [(784, 256), (256, 64), (64, 256), (256, 784)]
+DENSE = [(784, 256), (256, 64), (64, 256), (256, 784)]  # inputs, units
+CNN = [(9 * 1, 32), (9 * 32, 32), (9 * 32, 64), (64, 64), (64, 10)]
+STRIDED = [(9 * 1, 32), (9 * 32, 64), (36 * 64, 128), (128, 7 * 7 * 32)]
+STRIDED += [(9 * 32, 64), (9 * 64, 32), (9 * 32, 1)]
+
+
+@pytest.mark.parametrize(
+    ("family", "options", "layers"),
+    [
+        ("dense_autoencoder", {"hidden": [256], "code": 64}, DENSE),
+        ("cnn", {}, CNN),
+        ("strided_autoencoder", {"code": 128}, STRIDED),
+        ("strided_autoencoder", {"code": 128, "l1": 0.05, "dropout": 0.3}, STRIDED),
+    ],
+)
+def test_family_has_the_published_layers(family, options, layers):
+    model = models.build(family, *LETTERS, options)
     assert _parameters_by_layer(model) == [(inputs + 1) * units for inputs, units in layers]
-
-
-def test_cnn_has_the_published_layers():
-    model = models.build("cnn", *LETTERS, {})
-    convolutions = [3 * 3 * 1 * 32 + 32, 3 * 3 * 32 * 32 + 32, 3 * 3 * 32 * 64 + 64]
-    assert _parameters_by_layer(model) == [*convolutions, 64 * 64 + 64, 64 * 10 + 10]
-
-
-@pytest.mark.parametrize("options", [{}, {"l1": 0.05, "dropout": 0.3}], ids=["base", "sparse"])
-def test_strided_autoencoder_has_the_published_layers_base_and_sparse(options):
-    model = models.build("strided_autoencoder", *LETTERS, {"code": 128, **options})
-    assert _parameters_by_layer(model) == [
-        3 * 3 * 1 * 32 + 32,
-        3 * 3 * 32 * 64 + 64,
-        6 * 6 * 64 * 128 + 128,
-        128 * 7 * 7 * 32 + 7 * 7 * 32,
-        3 * 3 * 32 * 64 + 64,
-        3 * 3 * 64 * 32 + 32,
-        3 * 3 * 32 * 1 + 1,
-    ]
 
 
 def test_strided_autoencoder_adds_its_l1_penalty_to_the_loss():
@@ -100,12 +81,8 @@ def test_build_takes_uint8_and_returns_floats_in_0_to_1_for_every_variant(name):
     model = models.build(variant.family, shape, 10, variant.model_options)
     size = (32, 48, 2) if variant.task == "restoration" else (28, 28)
     outputs = np.asarray(model(np.zeros((3, *size), np.uint8)))
-    expected = {
-        "reconstruction": (3, 28, 28),
-        "classification": (3, 10),
-        "restoration": (3, 32, 48, 1),
-    }
-    assert outputs.shape == expected[variant.task]
+    expected = {"reconstruction": (28, 28), "classification": (10,), "restoration": (32, 48, 1)}
+    assert outputs.shape == (3, *expected[variant.task])
     assert outputs.dtype == np.float32
     assert outputs.min() >= 0 and outputs.max() <= 1
 

@@ -17,6 +17,7 @@ def test_save_writes_the_same_bytes_for_the_same_model(tmp_path):
         keras.utils.set_random_seed(7)
         model = models.build("vae", (28, 28), 10, {"code": 2, "width": 2})
         storage.save(model, tmp_path / f"{name}.keras")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.keras", "b.keras"]
     assert (tmp_path / "a.keras").read_bytes() == (tmp_path / "b.keras").read_bytes()
 
 
@@ -34,21 +35,14 @@ def test_load_restores_weights_and_outputs(tmp_path, family, shape, options):
     size = (16, 16, 2) if shape[0] is None else shape
     images = np.random.default_rng(0).integers(0, 256, (2, *size), np.uint8)
     loaded = storage.load(tmp_path / "model.keras")
-    for expected, weights in zip(model.get_weights(), loaded.get_weights(), strict=True):
-        assert np.array_equal(expected, weights)
+    assert all(map(np.array_equal, model.get_weights(), loaded.get_weights()))
     assert np.asarray(loaded(images)) == pytest.approx(np.asarray(model(images)), abs=1e-5)
-
-
-def test_save_leaves_no_temporary_file(tmp_path):
-    storage.save(models.build("cnn", (28, 28), 10, {}), tmp_path / "model.keras")
-    assert [path.name for path in tmp_path.iterdir()] == ["model.keras"]
 
 
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
         (None, "no such model"),
-        (b"", "not a readable Keras model"),
         (b"no zip at all", "not a readable Keras model"),
         (b"PK\x03\x04 cut short", "not a readable Keras model"),
     ],

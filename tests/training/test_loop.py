@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 import yaml
 
+import made_letters
 from helpers import contents
 from inkbench import models, params
-from inkbench.datasets.common import store
 from inkbench.errors import InkbenchError
 from inkbench.models.common import storage
 from inkbench.training import loop, losses
@@ -43,16 +43,7 @@ with one_line_errors():
 def work(tmp_path, monkeypatch, root) -> Path:
     """A folder with 200 synthetic letters and small variants."""
     monkeypatch.chdir(tmp_path)
-    rng = np.random.default_rng(0)
-    folder = tmp_path / "data/processed/notmnist"
-    folder.mkdir(parents=True)
-    for part, count in (("train", 200), ("valid", 20), ("test", 20)):
-        labels = np.arange(count, dtype=np.uint8) % 10
-        images = rng.integers(0, 120, (count, 28, 28), np.uint8)
-        for image, label in zip(images, labels, strict=True):
-            image[2 * label : 2 * label + 6] += 120
-        store.save_images(folder, part, store.Images(images, labels, np.arange(count)))
-    store.save_card(folder, {"data_source": "synthetic", "classes": list("ABCDEFGHIJ")})
+    made_letters.save(tmp_path, train=200, valid=20, test=20)
     tree = yaml.safe_load((root / "params.yaml").read_text())
     small = {"epochs": 3, "batch_size": 20, "learning_rate": 0.001, "precision": "float32"}
     for variant in tree["train"].values():
@@ -123,8 +114,7 @@ def test_train_is_repeatable_and_lowers_the_loss(work):
 
 
 def test_train_names_a_loss_that_is_not_finite_and_leaves_no_model(work, monkeypatch):
-    nan = float("nan")
-    monkeypatch.setattr(losses, "loss", lambda _: lambda labels, outputs: outputs[:, 0] * nan)
+    monkeypatch.setattr(losses, "loss", lambda _: lambda labels, outputs: outputs[:, 0] * np.nan)
     message = _refused("notmnist-cnn")
     assert all(fact in message for fact in ("train.notmnist-cnn", "epoch 1", "learning_rate 0.001"))
 
@@ -141,12 +131,8 @@ def test_train_names_the_batch_size_when_out_of_memory_and_leaves_no_model(work,
 def test_train_writes_model_history_snapshots_and_facts(work):
     _train_here("notmnist-conv-ae")
     folder = Path("models/notmnist-conv-ae")
-    assert sorted(path.name for path in folder.iterdir()) == [
-        "history.csv",
-        "model.keras",
-        "snapshots.npz",
-        "train.json",
-    ]
+    names = {path.name for path in folder.iterdir()}
+    assert names == {"history.csv", "model.keras", "snapshots.npz", "train.json"}
     facts = json.loads((folder / "train.json").read_text())
     assert facts["parameters"] == 314_625
     assert facts["data_source"] == "synthetic"

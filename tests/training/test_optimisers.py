@@ -61,5 +61,4 @@ def test_muon_resumes_from_a_checkpoint_with_the_same_weights(tmp_path):
     resumed = compiled()
     checkpoint.load(resumed, state)
     fit(resumed, 1)
-    for expected, weights in zip(whole.get_weights(), resumed.get_weights(), strict=True):
-        assert np.array_equal(expected, weights)
+    assert all(map(np.array_equal, whole.get_weights(), resumed.get_weights()))

@@ -6,32 +6,29 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
+import yaml
 
+import made_letters
 from helpers import ROOT, contents
-from inkbench.datasets.common import store
 from inkbench.training import runtime
 
 pytestmark = pytest.mark.slow
 
-PARAMS = """
-data: {}
-train:
-  small:
-    dataset: notmnist
-    task: reconstruction
-    family: strided_autoencoder
-    model: {code: 16, dropout: 0.2}
-    epochs: 1
-    batch_size: 50
-    learning_rate: 0.002
-    schedule: cosine
-    optimiser: muon
-    loss: bce
-    augment: {shift: 1}
-    seed: 1
-    precision: float32
+VARIANT = """
+dataset: notmnist
+task: reconstruction
+family: strided_autoencoder
+model: {code: 16, dropout: 0.2}
+epochs: 1
+batch_size: 50
+learning_rate: 0.002
+schedule: cosine
+optimiser: muon
+loss: bce
+augment: {shift: 1}
+seed: 1
+precision: float32
 """
 BOTH_STAGES = """
 import runpy, sys
@@ -48,25 +45,14 @@ HOSTILE_KERAS_JSON = {
 }
 
 
-def _letters(folder: Path) -> None:
-    rng = np.random.default_rng(0)
-    folder.mkdir(parents=True)
-    for part, count in (("train", 400), ("valid", 50), ("test", 100)):
-        labels = np.arange(count, dtype=np.uint8) % 10
-        images = rng.integers(0, 120, (count, 28, 28), np.uint8)
-        for image, label in zip(images, labels, strict=True):
-            image[2 * label : 2 * label + 6] += 120
-        store.save_images(folder, part, store.Images(images, labels, np.arange(count)))
-    store.save_card(folder, {"data_source": "synthetic", "classes": list("ABCDEFGHIJ")})
-
-
 def _train_and_evaluate(
     folder: Path, prefix: tuple[str, ...] = (), **environment: str
 ) -> dict[str, bytes]:
     """Everything that both stages write, in a folder of their own."""
-    _letters(folder / "data/processed/notmnist")
-    params = PARAMS.replace("data: {}", _data_block())
-    (folder / "params.yaml").write_text(params, encoding="utf-8")
+    made_letters.save(folder, train=400, valid=50, test=100)
+    data = yaml.safe_load((ROOT / "params.yaml").read_text("utf-8"))["data"]
+    params = {"data": data, "train": {"small": yaml.safe_load(VARIANT)}}
+    (folder / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
     subprocess.run(
         [*prefix, sys.executable, "-c", BOTH_STAGES, str(ROOT / "stages")],
         cwd=folder,
@@ -78,12 +64,6 @@ def _train_and_evaluate(
         for name in ("models", "metrics", "evaluations")
         for path, content in contents(folder / name).items()
     }
-
-
-def _data_block() -> str:
-    lines = (ROOT / "params.yaml").read_text(encoding="utf-8").splitlines()
-    start = lines.index("data:")
-    return "\n".join(lines[start : lines.index("", start)])
 
 
 @pytest.fixture(scope="module")

@@ -20,13 +20,18 @@ def _network() -> keras.Model:
     return keras.Model(inputs, keras.layers.Dense(2)(x))
 
 
-def _step(kind: type[keras.Model], inputs: np.ndarray, targets: np.ndarray):
-    """Weights after one step of gradient descent, and the reported metrics."""
+def _compiled(kind: type[keras.Model]) -> keras.Model:
     network = _network()
     model = network if kind is keras.Model else kind(network.input, network.output)
     model.compile(keras.optimizers.SGD(0.1), "mse", metrics=["mae"])
+    return model
+
+
+def _step(kind: type[keras.Model], inputs: np.ndarray, targets: np.ndarray):
+    """Weights after one step of gradient descent, and the reported metrics."""
+    model = _compiled(kind)
     metrics = model.train_on_batch(inputs, targets, return_dict=True)
-    return network.get_weights(), metrics
+    return model.get_weights(), metrics
 
 
 def test_train_step_has_the_gradient_loss_and_metrics_of_the_whole_batch():
@@ -55,9 +60,7 @@ def test_train_step_accepts_a_batch_of_one():
 def test_epoch_loss_weights_a_short_last_batch_by_its_size():
     inputs, targets, losses = RNG.random((12, 6)), RNG.random((12, 2)), []
     for kind in (keras.Model, SplitBatchModel):
-        network = _network()
-        model = network if kind is keras.Model else kind(network.input, network.output)
-        model.compile(keras.optimizers.SGD(0.1), "mse")
+        model = _compiled(kind)
         history = model.fit(inputs, targets, batch_size=8, shuffle=False, verbose=0).history
         losses.append(history["loss"][0])
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)

@@ -18,19 +18,8 @@ def tint(page: np.ndarray, restored: np.ndarray, factor: float) -> np.ndarray:
     outside of the RGB range are desaturated at equal luminance. Restorers make all ink black, so
     saturated ink keeps more of its own luminance.
 
-    Parameters
-    ----------
-    page
-        The original, uint8 ``[h, w, 3]``.
-    restored
-        uint8 ``[h, w]``.
-    factor
-        Scale of the network's input; the background is estimated at this scale.
-
-    Returns
-    -------
-    numpy.ndarray
-        uint8 ``[h, w, 3]``, with the luminance of ``restored`` where there is no coloured ink.
+    ``page`` and the result are uint8 ``[h, w, 3]``, ``restored`` is uint8 ``[h, w]``; the
+    background is estimated on the page scaled by ``factor``.
     """
     height, width, _ = page.shape
     size = [max(1, round(side * min(1, factor))) for side in (width, height)]

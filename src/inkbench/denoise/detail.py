@@ -17,21 +17,10 @@ _STRIP = 256  # rows processed at a time
 
 
 def enlarge(page: np.ndarray, small: np.ndarray, restored: np.ndarray) -> np.ndarray:
-    """Enlarge a restored page to the size of its original.
+    """Enlarge a restored page, float32 ``[a, b]`` in [0, 1], to the size of its original.
 
-    Parameters
-    ----------
-    page
-        The original, uint8 ``[h, w]``.
-    small
-        The original at the network's scale, uint8 ``[a, b]``.
-    restored
-        The network's output, float32 ``[a, b]`` in [0, 1].
-
-    Returns
-    -------
-    numpy.ndarray
-        uint8 ``[h, w]``.
+    ``page`` is the original, uint8 ``[h, w]`` as the result; ``small`` is the original at the
+    network's scale, uint8 ``[a, b]``.
     """
     height, width = page.shape
     planes = [Image.fromarray(plane) for plane in (*_linear(small, restored), restored)]

@@ -3,7 +3,6 @@
 import glob
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from inkbench.errors import InkbenchError
@@ -11,14 +10,6 @@ from inkbench.errors import InkbenchError
 WRITABLE = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".pdf"}
 # Suffixes to look for in a folder. A file that the user names may have any suffix.
 READABLE = WRITABLE | {".webp", ".bmp", ".pgm", ".ppm", ".pbm"}
-
-
-@dataclass(frozen=True)
-class Task:
-    """A file to read and the file to write."""
-
-    source: Path
-    target: Path
 
 
 def shown(path: Path | str) -> str:
@@ -30,14 +21,9 @@ def shown(path: Path | str) -> str:
 def sources(
     inputs: Sequence[str], out: Path | None = None
 ) -> tuple[dict[Path, Path], list[InkbenchError]]:
-    """Find the input files.
+    """Find the files of ``inputs``: files, folders and glob patterns (with ``**``).
 
-    Parameters
-    ----------
-    inputs
-        Files, folders and glob patterns (with ``**``). Links to folders are not followed.
-    out
-        A folder to skip.
+    Links to folders are not followed, the folder ``out`` is skipped.
 
     Returns
     -------
@@ -59,13 +45,11 @@ def sources(
 
 def find(
     inputs: Sequence[str], out: Path, compare: bool = False
-) -> tuple[list[Task], list[InkbenchError]]:
-    """Find the input files and name their outputs.
+) -> tuple[dict[Path, Path], list[InkbenchError]]:
+    """Find the files of ``inputs`` (see `sources`) and name their outputs.
 
     Parameters
     ----------
-    inputs
-        See `sources`.
     out
         A folder; or a file, if its suffix is in `WRITABLE` and there is one input file.
     compare
@@ -73,8 +57,8 @@ def find(
 
     Returns
     -------
-    tasks, errors
-        Tasks in order, each file once, and an error for each unusable input.
+    targets, errors
+        The output of each file, and an error for each unusable input.
 
     Raises
     ------
@@ -92,7 +76,7 @@ def find(
         raise InkbenchError(f"{shown(out)}: neither a folder nor a file in {formats}")
     originals = {os.path.realpath(source) for source in files}
     planned: dict[Path, Path] = {}  # output → input
-    tasks = []
+    targets = {}
     for source, place in files.items():
         target = out if into_file else out / place
         outputs = [target, comparison(target, 1)] if compare else [target]
@@ -104,8 +88,8 @@ def find(
             errors.append(InkbenchError(f"{shown(source)}: {reason}; clean them separately"))
         else:
             planned |= dict.fromkeys(outputs, source)
-            tasks.append(Task(source, target))
-    return tasks, errors
+            targets[source] = target
+    return targets, errors
 
 
 def comparison(target: Path, number: int) -> Path:

@@ -24,16 +24,10 @@ def clean(
     factor: float | None = None,
     keep_colour: bool = False,
 ) -> tuple[np.ndarray, float]:
-    """Clean a page of any size.
+    """Clean a page, uint8 ``[h, w]`` or ``[h, w, 3]``, of any size.
 
     Parameters
     ----------
-    model
-        A restorer (see `inkbench.restore.restore`).
-    pixels
-        uint8 ``[h, w]`` or ``[h, w, 3]``.
-    dpi
-        Resolution, if known.
     factor
         Resize the page by this factor for the network; None measures its letters.
     keep_colour

@@ -4,6 +4,7 @@ The content of a file decides its format, not its name. Its size is checked befo
 """
 
 import contextlib
+import itertools
 import os
 import stat
 import sys
@@ -28,37 +29,16 @@ _DPI = (10, 4800)  # plausible resolutions
 
 @dataclass(frozen=True)
 class Scan:
-    """One scanned page.
-
-    Attributes
-    ----------
-    pixels
-        uint8 ``[h, w]`` or ``[h, w, 3]``, upright, transparency on white.
-    dpi
-        Horizontal and vertical resolution, or None.
-    exif
-        EXIF or TIFF tags.
-    text
-        Text chunks of a PNG file.
-    """
+    """One scanned page: uint8 ``[h, w]`` or ``[h, w, 3]``, upright, transparency on white."""
 
     pixels: np.ndarray
-    dpi: tuple[float, float] | None = None
-    exif: Image.Exif = field(default_factory=Image.Exif)
-    text: dict[str, str] = field(default_factory=dict)
+    dpi: tuple[float, float] | None = None  # horizontal, vertical
+    exif: Image.Exif = field(default_factory=Image.Exif)  # or TIFF tags
+    text: dict[str, str] = field(default_factory=dict)  # chunks of a PNG file
 
 
-def read(path: Path, pdf_dpi: int = 300, max_pixels: int = MAX_PIXELS) -> Iterator[Scan]:
-    """Read the pages of a file, one at a time.
-
-    Parameters
-    ----------
-    path
-        PNG, JPEG, TIFF (any number of pages), WebP, BMP, PNM or PDF.
-    pdf_dpi
-        Resolution at which PDF pages are rendered.
-    max_pixels
-        Largest page to decode.
+def read(path: Path, pdf_dpi: int = 300) -> Iterator[Scan]:
+    """Read the pages of an image file, or of a PDF rendered at a resolution, one at a time.
 
     Raises
     ------
@@ -67,9 +47,9 @@ def read(path: Path, pdf_dpi: int = 300, max_pixels: int = MAX_PIXELS) -> Iterat
     """
     try:
         start = _start(path)
-        pages = pdf.pages(path, pdf_dpi, max_pixels) if b"%PDF-" in start else _frames(path)
+        pages = pdf.pages(path, pdf_dpi, MAX_PIXELS) if b"%PDF-" in start else _frames(path)
         for image in pages:
-            yield _scan(image, max_pixels)
+            yield _scan(image)
     except InkbenchError as error:
         raise InkbenchError(f"{shown(path)}: {error}") from None
     except MemoryError:
@@ -112,17 +92,17 @@ def _frames(path: Path) -> Iterator[Image.Image]:
 
 def _tiff_pages(image: TiffImagePlugin.TiffImageFile) -> Iterator[Image.Image]:
     with contextlib.suppress(EOFError):
-        for number in range(2**31):
+        for number in itertools.count():
             image.seek(number)
             if not image.tag_v2.get(254, 0) & _REDUCED or number == 0:
                 yield image
 
 
-def _scan(image: Image.Image, max_pixels: int) -> Scan:
+def _scan(image: Image.Image) -> Scan:
     width, height = image.size
-    if width * height > max_pixels:
+    if width * height > MAX_PIXELS:
         raise InkbenchError(
-            f"{width}×{height} pixels, the limit is {max_pixels / 1e6:.0f} million; save it at a "
+            f"{width}×{height} pixels, the limit is {MAX_PIXELS / 1e6:.0f} million; save it at a "
             "lower resolution or in parts"
         )
     if not width * height:

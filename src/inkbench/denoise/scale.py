@@ -21,20 +21,10 @@ _LONG_SIDE = 1700  # pixels: an A4 page at that resolution
 
 
 def factor(page: np.ndarray, dpi: float | None = None) -> float:
-    """Choose the factor that resizes a page's letters to the height seen in training.
+    """Choose the factor that resizes the letters of a page to the height seen in training.
 
-    Parameters
-    ----------
-    page
-        uint8 ``[h, w]``, 255 = white paper.
-    dpi
-        Resolution, used if there are too few letters to measure. Without it, such a page is
-        assumed to be A4.
-
-    Returns
-    -------
-    float
-        1 if the page needs no resizing.
+    With too few letters to measure on the page, uint8 ``[h, w]``, ``dpi`` decides; without it, the
+    page is assumed to be A4. The factor is 1 if the page needs no resizing.
     """
     letters = letter_height(page)
     if letters is None:
@@ -46,32 +36,26 @@ def factor(page: np.ndarray, dpi: float | None = None) -> float:
 
 
 def letter_height(page: np.ndarray) -> float | None:
-    """Median letter height in pixels.
+    """Median letter height in pixels, None for fewer than 20 letters.
 
     Letters are connected components of ink, without those that are too flat, thin or sparse. Most
     letters have neither ascender nor descender: the median is slightly above the x-height.
-
-    Parameters
-    ----------
-    page
-        uint8 ``[h, w]``.
-
-    Returns
-    -------
-    float or None
-        None for fewer than 20 letters.
     """
     from scipy import ndimage
+    from skimage.filters import threshold_otsu
 
     shrink = max(1.0, (page.size / _MAX_MEASURED) ** 0.5)
     if shrink > 1:
         size = [max(1, round(side / shrink)) for side in reversed(page.shape)]
         page = np.asarray(Image.fromarray(page).resize(size, Image.Resampling.BOX))
-    components, _ = ndimage.label(_ink(page), np.ones((3, 3)))
+    flat = without_background(page)
+    if flat.min() > _PALEST_INK:
+        return None
+    ink = flat < min(threshold_otsu(flat, nbins=64), _PALEST_INK)
+    components, _ = ndimage.label(ink, np.ones((3, 3)))
     boxes = ndimage.find_objects(components)
-    sides = np.array([[s.stop - s.start for s in box] for box in boxes]).reshape(-1, 2)
-    area = np.bincount(components.ravel(), minlength=1)[1:]
-    height, width = sides.T
+    height, width = np.array([[s.stop - s.start for s in box] for box in boxes]).reshape(-1, 2).T
+    area = np.bincount(components.ravel())[1:]
     letters = (
         (np.minimum(height, width) >= 2)
         & (area >= 8)
@@ -82,13 +66,3 @@ def letter_height(page: np.ndarray) -> float | None:
     if letters.sum() < _MIN_LETTERS:
         return None
     return float(np.median(height[letters])) * shrink
-
-
-def _ink(page: np.ndarray) -> np.ndarray:
-    """Mask of pixels darker than their background, by Otsu's threshold (1979)."""
-    from skimage.filters import threshold_otsu
-
-    flat = without_background(page)
-    if flat.min() > _PALEST_INK:
-        return np.zeros(page.shape, bool)
-    return flat < min(threshold_otsu(flat, nbins=64), _PALEST_INK)

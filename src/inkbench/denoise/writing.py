@@ -1,8 +1,9 @@
 """Write cleaned pages atomically, and overwrite files only on request."""
 
 import contextlib
+import functools
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -23,15 +24,10 @@ _EXIF_IFD, _KEPT_EXIF = 0x8769, (0x9003, 0x9004, 0x9010, 0x9011)
 
 
 @contextlib.contextmanager
-def writing(target: Path, force: bool) -> Iterator["PageWriter"]:
-    """Write a file page by page; it appears if the block succeeds.
+def writing(target: Path, force: bool) -> Iterator[Callable[[np.ndarray, Scan], None]]:
+    """Yield a function that appends a page to a file; the file appears if the block succeeds.
 
-    Parameters
-    ----------
-    target
-        PNG and JPEG hold one page, TIFF and PDF any number.
-    force
-        Whether an existing file may be overwritten.
+    The page is uint8 ``[h, w]`` or ``[h, w, 3]``, its scan has the metadata.
 
     Raises
     ------
@@ -42,7 +38,8 @@ def writing(target: Path, force: bool) -> Iterator["PageWriter"]:
     with disk.writing(target):
         target.parent.mkdir(parents=True, exist_ok=True)
     with disk.new_file(target) as scratch:
-        yield PageWriter(scratch, target)
+        scratch.unlink(missing_ok=True)
+        yield functools.partial(_append, scratch, target)
         _refuse_existing(target, force)
 
 
@@ -53,46 +50,28 @@ def _refuse_existing(target: Path, force: bool) -> None:
         raise InkbenchError(f"{shown(target)}: exists; use --force to overwrite it")
 
 
-class PageWriter:
-    """Append pages to a file; `writing` creates it.
-
-    Parameters
-    ----------
-    file
-        File to write.
-    target
-        Its final path: the suffix decides the format, the name is the title of a PDF.
-    """
-
-    def __init__(self, file: Path, target: Path) -> None:
-        self._file, self._target = file, target
-        self._count = 0
-
-    def add(self, page: np.ndarray, scan: Scan) -> None:
-        """Append a page: uint8 ``[h, w]`` or ``[h, w, 3]``, with the metadata of its scan."""
-        image, exif, suffix = Image.fromarray(page), _kept(scan.exif), self._target.suffix.lower()
-        append = self._count > 0
-        self._count += 1
-        if suffix in (".tif", ".tiff"):
-            with self._file.open("r+b" if append else "w+b") as stream:
-                tiff = TiffImagePlugin.AppendingTiffWriter(stream)
-                image.save(tiff, "TIFF", compression="tiff_lzw", exif=exif, dpi=scan.dpi)
-                tiff.newFrame()
-                del tiff  # its finaliser seeks: on Python 3.13, a closed file would cause a warning
-        elif suffix == ".pdf":
-            title, dpi = None if append else shown(self._target.stem), scan.dpi or (150, 150)
-            image.save(self._file, "PDF", append=append, dpi=dpi, quality=_QUALITY, title=title)
-        elif append:
-            raise InkbenchError(
-                f"{shown(self._target)}: this format holds one page, but the input has several; "
-                "choose .tif or .pdf"
-            )
-        elif suffix == ".png":
-            chunks = _chunks(scan.text)
-            image.save(self._file, "PNG", pnginfo=chunks, dpi=scan.dpi, exif=exif or b"")
-        else:
-            options = {"quality": _QUALITY, "subsampling": 0, "dpi": scan.dpi or (0, 0)}
-            image.save(self._file, "JPEG", exif=exif or b"", **options)
+def _append(file: Path, target: Path, page: np.ndarray, scan: Scan) -> None:
+    image, exif, suffix = Image.fromarray(page), _kept(scan.exif), target.suffix.lower()
+    append = file.exists()
+    if suffix in (".tif", ".tiff"):
+        with file.open("r+b" if append else "w+b") as stream:
+            tiff = TiffImagePlugin.AppendingTiffWriter(stream)
+            image.save(tiff, "TIFF", compression="tiff_lzw", exif=exif, dpi=scan.dpi)
+            tiff.newFrame()
+            del tiff  # its finaliser seeks: on Python 3.13, a closed file would cause a warning
+    elif suffix == ".pdf":
+        title, dpi = None if append else shown(target.stem), scan.dpi or (150, 150)
+        image.save(file, "PDF", append=append, dpi=dpi, quality=_QUALITY, title=title)
+    elif append:
+        raise InkbenchError(
+            f"{shown(target)}: this format holds one page, but the input has several; "
+            "choose .tif or .pdf"
+        )
+    elif suffix == ".png":
+        image.save(file, "PNG", pnginfo=_chunks(scan.text), dpi=scan.dpi, exif=exif or b"")
+    else:
+        options = {"quality": _QUALITY, "subsampling": 0, "dpi": scan.dpi or (0, 0)}
+        image.save(file, "JPEG", exif=exif or b"", **options)
 
 
 def _kept(exif: Image.Exif) -> Image.Exif:
@@ -115,18 +94,7 @@ def _chunks(text: dict[str, str]) -> PngImagePlugin.PngInfo:
 
 
 def side_by_side(before: np.ndarray, after: np.ndarray) -> np.ndarray:
-    """Draw a before/after image.
-
-    Parameters
-    ----------
-    before, after
-        uint8 ``[h, w]`` or ``[h, w, 3]``, of the same size.
-
-    Returns
-    -------
-    numpy.ndarray
-        uint8, in colour if ``before`` is; each page is at most 1,400 pixels high and wide.
-    """
+    """Draw a before/after image, in colour if ``before`` is, of two pages of the same size."""
     height, width = before.shape[:2]
     shrink = min(1, _COMPARED / height, _COMPARED / width)
     size = (max(1, round(width * shrink)), max(1, round(height * shrink)))
