@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from inkbench import data_source, datasets, disk, layout
+from inkbench import data_source, datasets, disk, layout, records
 from inkbench.data_source import SYNTHETIC
 from inkbench.datasets.fetching import transfer
 from inkbench.datasets.fetching.transfer import Unavailable
