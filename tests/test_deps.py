@@ -26,13 +26,15 @@ NOT_A_DEP = {
 
 
 @functools.cache
-def imported_files(file: Path) -> frozenset[Path]:
-    """Files of ours that a file imports, also inside functions, but not for types only."""
+def imported_files(file: Path, in_functions: bool = True) -> frozenset[Path]:
+    """Files of ours that a file imports, but not those that it imports for types only."""
     files = set()
     nodes: list[ast.AST] = [ast.parse(file.read_text(encoding="utf-8"))]
     while nodes:
         node = nodes.pop()
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            continue
+        if isinstance(node, ast.FunctionDef) and not in_functions:
             continue
         nodes += ast.iter_child_nodes(node)
         if isinstance(node, ast.Import):
@@ -74,7 +76,6 @@ def loaded_by_name(stage: str, deps: Iterable[str]) -> list[Path]:
     """Modules that a stage imports by a name from params.yaml, which no import statement shows."""
     kind, _, key = stage.partition("@")
     names = {
-        "download": [f"datasets/{key}"],
         "preprocess": [f"datasets/{key}"],
         "published": [f"published/{key.replace('-', '_')}"],
     }.get(kind, [])
@@ -82,9 +83,20 @@ def loaded_by_name(stage: str, deps: Iterable[str]) -> list[Path]:
     return [*(ROOT / PACKAGE / f"{name}.py" for name in names), *(ROOT / dep for dep in families)]
 
 
-def missing_deps(stage: str, script: str, deps: Iterable[str]) -> list[str]:
-    """Files that a stage reaches and that are not among its deps."""
-    files = reached(ROOT / script, *loaded_by_name(stage, deps))
+def needed(stage: str, deps: Iterable[str]) -> set[str]:
+    """Files whose changes can change a stage's outputs."""
+    kind, _, key = stage.partition("@")
+    files = reached(ROOT / f"stages/{kind}.py", *loaded_by_name(stage, deps))
+    if kind == "download":  # reads the SPEC and calls no function of the dataset's module
+        dataset = ROOT / PACKAGE / f"datasets/{key}.py"
+        files |= reached(*imported_files(dataset, in_functions=False))
+        files.add(dataset.relative_to(ROOT).as_posix())
+    return files
+
+
+def missing_deps(stage: str, deps: Iterable[str]) -> list[str]:
+    """Files that a stage needs and that are not among its deps."""
+    files = needed(stage, deps)
     return sorted(
         file for file in files if not any(file == dep or file.startswith(f"{dep}/") for dep in deps)
     )
@@ -123,8 +135,7 @@ def code_deps(tree: Path) -> dict[str, dict[str, str]]:
 def test_every_stage_depends_on_all_code_that_it_reaches(tree: Path) -> None:
     holes = {}
     for stage, deps in code_deps(tree).items():
-        script = f"stages/{stage.partition('@')[0]}.py"
-        if missing := missing_deps(stage, script, deps):
+        if missing := missing_deps(stage, deps):
             holes[stage] = missing
     assert holes == {}, "add them to dvc.yaml, or to NOT_A_DEP with a reason"
 
@@ -132,8 +143,7 @@ def test_every_stage_depends_on_all_code_that_it_reaches(tree: Path) -> None:
 def test_no_stage_depends_on_code_that_it_does_not_reach(tree: Path) -> None:
     idle = {}
     for stage, deps in code_deps(tree).items():
-        script = f"stages/{stage.partition('@')[0]}.py"
-        files = reached(ROOT / script, *loaded_by_name(stage, deps))
+        files = needed(stage, deps)
         unused = [
             dep for dep in deps if not any(f == dep or f.startswith(f"{dep}/") for f in files)
         ]
@@ -145,7 +155,7 @@ def test_no_stage_depends_on_code_that_it_does_not_reach(tree: Path) -> None:
 def test_a_missing_dep_is_named(tree: Path) -> None:
     deps = code_deps(tree)["train@mnist-vae"]
     deps.pop(f"{PACKAGE}/models/common")
-    missing = missing_deps("train@mnist-vae", "stages/train.py", deps)
+    missing = missing_deps("train@mnist-vae", deps)
     assert f"{PACKAGE}/models/common/layers.py" in missing
 
 
