@@ -113,6 +113,7 @@ def zip_with_link() -> bytes:
         ),
         zip_with_link(),
     ],
+    ids=["symlink", "hard link", "device", "fifo", "symlink in a zip"],
 )
 def test_members_refuses_links_and_devices(content: bytes) -> None:
     with pytest.raises(ArchiveError, match=r"'A/link.png' is a link or a device"):
