@@ -87,7 +87,7 @@ def cut(page: np.ndarray, settings: Settings) -> Iterator[tuple[str, np.ndarray]
     ------
     place, letter
         ``""`` for a single letter, ``[2,3]`` for a row and column, or ``[5]`` for the fifth letter;
-        and uint8 ``[28, 28]`` with white ink, as in the datasets.
+        and uint8 ``[h, w]`` with white ink, as in the dataset.
     """
     if settings.sheet is None:
         yield "", fitted(page, settings)
@@ -130,7 +130,7 @@ def _scattered(page: np.ndarray, settings: Settings) -> Iterator[tuple[str, np.n
 
 
 def fitted(letter: np.ndarray, settings: Settings) -> np.ndarray:
-    """Crop and resize an image of one letter as in the datasets: uint8 ``[28, 28]``, white ink.
+    """Crop and resize an image of one letter as in the dataset: uint8 ``[h, w]``, white ink.
 
     An image of that size is used unchanged, or inverted if ``settings.ink`` is ``dark``.
     """

@@ -119,13 +119,13 @@ def _generation(outputs: VariantOutputs) -> Iterator[NamedFigure]:
     if not outputs.evaluation.has(file):
         return
     (samples,) = outputs.evaluation.arrays(file, "samples")
-    alt = f"{len(samples)} digits decoded from samples of the prior."
+    alt = f"{len(samples)} images decoded from samples of the prior."
     yield NamedFigure("samples", alt, generation.samples(samples))
     names = ("interpolations", "interpolation_labels", "classes")
-    alt = "Rows of digits that change step by step from one test image into another."
+    alt = "Rows of images that change step by step from one test image into another."
     figure = generation.interpolations(*outputs.evaluation.arrays(file, *names))
     yield NamedFigure("interpolations", alt, figure)
-    alt = "A square grid of digits that change smoothly over two latent coordinates."
+    alt = "A square grid of images that change smoothly over two latent coordinates."
     figure = generation.manifold(*outputs.evaluation.arrays(file, "manifold", "manifold_axis"))
     yield NamedFigure("manifold", alt, figure)
     kl, active = outputs.evaluation.arrays(file, "kl_per_unit", "active_units")
