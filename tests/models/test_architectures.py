@@ -124,5 +124,5 @@ def test_gaussian_code_adds_the_kl_divergence_of_two_gaussians():
 
 
 def test_build_refuses_images_too_small_for_the_family_in_one_line():
-    with pytest.raises(InkbenchError, match="'cnn' .* 8×8"):
+    with pytest.raises(InkbenchError, match=r"'cnn' .* 8×8"):
         models.build("cnn", (8, 8), 10, {})
