@@ -163,7 +163,10 @@ def test_preprocess_refuses_incomplete_uci_archive() -> None:
 
 @pytest.mark.parametrize(
     ("archive", "complaint"),
-    [("train", "clean page 5 has no noisy twin"), ("train_cleaned", "noisy page 5 has no clean")],
+    [
+        ("train", "clean page 5 has no noisy version"),
+        ("train_cleaned", "noisy page 5 has no clean"),
+    ],
 )
 def test_preprocess_refuses_page_without_twin(archive: str, complaint: str) -> None:
     members = made.pages(BLOCKS)

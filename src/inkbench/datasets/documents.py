@@ -1,4 +1,4 @@
-"""Dirty office pages and their clean twins (NoisyOffice, UCI 2015; Kaggle's competition)."""
+"""Dirty office pages and their clean versions (NoisyOffice, UCI 2015; Kaggle's competition)."""
 
 import hashlib
 import re
@@ -78,7 +78,7 @@ def preprocess(settings: "Data") -> dict[str, Any]:
     Raises
     ------
     InkbenchError
-        If an archive is missing or damaged, a page lacks its twin, or more than 1 % are unusable.
+        If an archive is missing or damaged, a page has no counterpart, or more than 1 % are unusable.
     """
     import numpy as np
 
@@ -164,7 +164,7 @@ def _pairs(
     for name in sorted(noisy.keys() ^ clean.keys(), key=int):
         has, lacks = ("noisy", "clean") if name in noisy else ("clean", "noisy")
         raise InkbenchError(
-            f"{path}: the {has} page {name} has no {lacks} twin, so the archives are incomplete; "
+            f"{path}: the {has} page {name} has no {lacks} version, so the archives are incomplete; "
             "delete them and fetch them again"
         )
     pairs = {}
@@ -175,7 +175,7 @@ def _pairs(
         if image.shape == target.shape:
             pairs[name] = image, target
         else:
-            reason = f"noisy page is {image.shape}, its clean twin {target.shape}"
+            reason = f"noisy page is {image.shape}, its clean version {target.shape}"
             skipped.append({"file": name, "reason": reason})
     return pairs
 
@@ -235,9 +235,9 @@ def _uci_images(path: Path, skipped: Skipped) -> tuple[Images, Images, Images]:
             test[str(number)] = image
             continue
         noisy[str(number)] = image
-        twin = re.sub("_Noise[cfpw]_", "_Clean_", file)
-        if twin in files[_UCI_CLEAN]:
-            clean[str(number)] = png.usable(twin, files[_UCI_CLEAN][twin], skipped)
+        counterpart = re.sub("_Noise[cfpw]_", "_Clean_", file)
+        if counterpart in files[_UCI_CLEAN]:
+            clean[str(number)] = png.usable(counterpart, files[_UCI_CLEAN][counterpart], skipped)
     return noisy, clean, test
 
 

@@ -1,7 +1,7 @@
 """Measure the letters of a page, to choose the scale of the network's input.
 
 The restorers are trained on pages 540 pixels wide. Letters on those pages, measured as here, are 9
-to 15 pixels high; a noisy page and its clean twin agree within one pixel.
+to 15 pixels high; a noisy page and its clean version agree within one pixel.
 """
 
 import numpy as np

@@ -39,7 +39,7 @@ def archive() -> Path:
 
 
 def read(limit: int | None) -> Letters:
-    """Read every readable image of the archive, or ``limit`` of them drawn by lot."""
+    """Read every readable image of the archive, or ``limit`` of them at random."""
     found = notmnist.read(archive())
     rows = np.arange(len(found.labels))
     if limit and limit < len(rows):

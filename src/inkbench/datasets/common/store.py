@@ -91,7 +91,7 @@ def load_pages(dataset: str, part: str, split: str = PAGE_DISJOINT) -> list[Page
     dataset
         A dataset of pages.
     part
-        ``train``, ``valid`` or ``test``; or ``unlabelled`` for pages without a clean twin.
+        ``train``, ``valid`` or ``test``; or ``unlabelled`` for pages without a clean version.
     split
         ``page-disjoint``, or one that ``dataset.json`` lists by name (``mlebench``,
         ``background-disjoint``) and that draws from all three files.

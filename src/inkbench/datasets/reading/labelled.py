@@ -108,7 +108,7 @@ def write(
 def _drawn(
     groups: np.ndarray, labels: np.ndarray, conflicting: np.ndarray, settings: "Data"
 ) -> Rows:
-    """Parts drawn by lot, and shuffled: archives are sorted by class."""
+    """Random parts, shuffled, because archives are sorted by class."""
     usable = np.flatnonzero(~np.isin(groups, conflicting))
     few = splits.take_groups(groups[usable], labels[usable], settings.limit, settings.seed)
     usable = usable[few]
