@@ -2,8 +2,8 @@
 
     python benchmarks/ocr.py [--model models/documents-unet/model.keras] [--pages N]
 
-Uses the page-disjoint test pages. The reference text is Tesseract's output for the clean version of a
-page. The character error rate is the edit distance to that text divided by its length, pooled over
+Uses the page-disjoint test pages. The reference text is Tesseract's output for the clean version.
+The character error rate is the edit distance to that text divided by its length, pooled over
 all pages. Needs the program `tesseract` (Debian: apt-get install tesseract-ocr) and
 data/processed/documents; skips the benchmark without Tesseract. Takes a few minutes.
 """

@@ -78,7 +78,7 @@ def preprocess(settings: "Data") -> dict[str, Any]:
     Raises
     ------
     InkbenchError
-        If an archive is missing or damaged, a page has no counterpart, or more than 1 % are unusable.
+        If an archive is missing or damaged, a page is incomplete, or over 1 % are unusable.
     """
     import numpy as np
 
@@ -164,7 +164,7 @@ def _pairs(
     for name in sorted(noisy.keys() ^ clean.keys(), key=int):
         has, lacks = ("noisy", "clean") if name in noisy else ("clean", "noisy")
         raise InkbenchError(
-            f"{path}: the {has} page {name} has no {lacks} version, so the archives are incomplete; "
+            f"{path}: the {has} page {name} has no {lacks} version, so archives are incomplete; "
             "delete them and fetch them again"
         )
     pairs = {}
