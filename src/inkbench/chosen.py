@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from inkbench import layout
 from inkbench.errors import InkbenchError
-from inkbench.tracking import pipeline, registry, store
+from inkbench.tracking import record, registry, store
 
 if TYPE_CHECKING:
     import keras
@@ -132,7 +132,7 @@ def _champion(dataset: str, task: str) -> tuple["keras.Model", str] | None:
     facts.append(tags.get("data_source") and f"{tags['data_source']} data")
     whence = f"model: {told} ({', '.join(filter(None, facts))})"
     here = layout.model(tags.get("variant") or "?")
-    if here.is_file() and pipeline.md5_of_bytes(here.read_bytes()) == tags.get("model.md5"):
+    if here.is_file() and record.md5(here) == tags.get("model.md5"):
         return _loaded(here, task), whence
     return _downloaded(f"models:/{version.name}/{version.version}", task), whence
 
@@ -150,4 +150,9 @@ def _downloaded(uri: str, task: str) -> "keras.Model":
 
 def _params() -> dict:
     """``params.yaml`` as it is: a block that is being written need not be valid here."""
-    return pipeline.Files(Path()).yaml(str(layout.PARAMS))
+    import yaml
+
+    try:
+        return yaml.safe_load(layout.PARAMS.read_text(encoding="utf-8")) or {}
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InkbenchError(f"{layout.PARAMS}: not valid YAML: {error}") from None

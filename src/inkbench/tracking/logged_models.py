@@ -1,4 +1,4 @@
-"""LoggedModels: one for every training, and the test metrics of whatever evaluates it."""
+"""LoggedModels: one per training, with the test metrics of its evaluations."""
 
 import importlib.metadata
 import shutil
@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from inkbench import disk
-from inkbench.tracking.params import flat
+from inkbench.tracking.record import flat_params
 from inkbench.tracking.store import Store
 
 if TYPE_CHECKING:
-    from mlflow.entities import Metric, Run
+    from mlflow.entities import Metric
 
 _SHIPPED = ("tensorflow", "keras", "numpy", "scipy", "scikit-image", "pillow", "pydantic", "mlflow")
-TIED = "model.id"  # tag of an evaluation whose metrics are attached to that model
+ATTACHED = "model.id"  # tag of an evaluation: the model that has its metrics
 
 
 def log_model(
@@ -27,14 +27,32 @@ def log_model(
     variant: str,
     block: Mapping[str, Any],
     data_source: str,
-    begun: Any = None,
+    incomplete: Any = None,
 ) -> str:
-    """Make a LoggedModel of ``model.keras`` and ``example.npy``, without loading it.
+    """Log ``model.keras`` and ``example.npy`` as a LoggedModel, without loading the model.
 
-    With ``begun``, a LoggedModel that was created and never completed, that one is completed.
+    It is a pyfunc with a loader of its own (`inkbench.serving`), which takes and returns plain
+    arrays. So nothing here needs TensorFlow, and the model file keeps its bytes.
 
-    It is a pyfunc with our own loader (`inkbench.serving`), which takes and gives plain arrays, so
-    that nothing here needs TensorFlow and the model file stays the very bytes that were trained.
+    Parameters
+    ----------
+    store, run_id
+        Where to log it, and the training's run.
+    files
+        Folder with ``model.keras`` and ``example.npy``.
+    md5
+        md5 of the model file.
+    variant, block
+        The variant and its block of ``params.yaml``.
+    data_source
+        ``real`` or ``synthetic``.
+    incomplete
+        A LoggedModel of this run that an interrupted upload left behind; it is completed.
+
+    Returns
+    -------
+    str
+        Id of the LoggedModel.
     """
     import numpy as np
     from mlflow import pyfunc
@@ -42,7 +60,7 @@ def log_model(
 
     example = np.load(files / "example.npy")
     task = str(block.get("task", ""))
-    logged = begun or store.client.create_logged_model(
+    logged = incomplete or store.client.create_logged_model(
         store.experiment_id,
         name=variant,
         source_run_id=run_id,
@@ -53,7 +71,7 @@ def log_model(
             "task": task,
             "data_source": data_source,
         },
-        params=flat(block),
+        params=flat_params(block),
         model_type=task,
     )
     with tempfile.TemporaryDirectory() as temporary:
@@ -75,9 +93,9 @@ def log_model(
                 model_id=logged.model_id,
             ),
             signature=signature(task),
-            # the pyfunc takes a page alone: a restorer's second channel, the background, is its own
+            # A restorer computes its second channel, the background, from the page.
             input_example=example[..., 0] if example.ndim == 4 else example,
-            pip_requirements=[f"{one}=={importlib.metadata.version(one)}" for one in _SHIPPED],
+            pip_requirements=[f"{name}=={importlib.metadata.version(name)}" for name in _SHIPPED],
             metadata={"variant": variant, "task": task},
         )
         store.client.log_model_artifacts(logged.model_id, str(folder))
@@ -87,7 +105,7 @@ def log_model(
 
 
 def signature(task: str) -> Any:
-    """What a model of this task takes and gives: uint8 images in, float32 out."""
+    """Signature of the models of a task: uint8 images in, float32 out."""
     import numpy as np
     from mlflow.models import ModelSignature
     from mlflow.types import Schema, TensorSpec
@@ -103,43 +121,39 @@ def signature(task: str) -> Any:
 def attach(
     store: Store, run_id: str, *, inputs: Sequence[str] = (), outputs: Sequence[str] = ()
 ) -> None:
-    """Say which models a run read and made; MLflow refuses to be told twice."""
+    """Log which models a run read and wrote. MLflow refuses one that is logged already."""
     from mlflow.entities import LoggedModelInput, LoggedModelOutput
 
     run = store.client.get_run(run_id)
-    read = {given.model_id for given in run.inputs.model_inputs} if run.inputs else set()
-    made = {given.model_id for given in run.outputs.model_outputs} if run.outputs else set()
+    read = {model.model_id for model in run.inputs.model_inputs} if run.inputs else set()
+    written = {model.model_id for model in run.outputs.model_outputs} if run.outputs else set()
     new_inputs = [LoggedModelInput(model) for model in inputs if model not in read]
-    new_outputs = [LoggedModelOutput(model, step=0) for model in outputs if model not in made]
+    new_outputs = [LoggedModelOutput(model, step=0) for model in outputs if model not in written]
     if new_inputs:
         store.client.log_inputs(run_id, models=new_inputs)
     if new_outputs:
         store.client.log_outputs(run_id, new_outputs)
 
 
-def tie(store: Store, run: "Run", md5: str, metrics: "list[Metric]") -> None:
-    """Attach an evaluation's metrics to the model with this md5, if the store has it.
+def attach_test_metrics(store: Store, run_id: str, metrics: "Sequence[Metric]") -> None:
+    """Attach an evaluation's metrics to the model that it evaluated, if the store has that model.
 
-    The run that trained the model gets them too: that is the row that people compare, with its
-    parameters and curves.
+    The run that trained the model gets them too, because that is the row that people compare.
     """
     from mlflow.entities import Metric
 
-    model = store.model(md5)
+    run = store.client.get_run(run_id)
+    model = store.model(run.data.tags.get("model.md5", ""))
     if model is None:
         return
-    run_id, inputs = run.info.run_id, run.inputs.dataset_inputs if run.inputs else []
+    inputs = run.inputs.dataset_inputs if run.inputs else []
     dataset = (inputs[0].dataset.name, inputs[0].dataset.digest) if inputs else (None, None)
-    own, plain = [], []
-    for metric in metrics:
-        point = (metric.key, metric.value, metric.timestamp, metric.step)
-        own.append(Metric(*point, model.model_id, *dataset))
-        plain.append(Metric(*point))
+    points = [(metric.key, metric.value, metric.timestamp, metric.step) for metric in metrics]
     attach(store, run_id, inputs=[model.model_id])
-    store.log(run_id, metrics=own)
-    trained = store.run(model.source_run_id)
-    if trained:
-        known = trained.data.metrics
-        new = [metric for metric in plain if known.get(metric.key) != metric.value]
-        store.log(trained.info.run_id, metrics=new)
-    store.client.set_tag(run_id, TIED, model.model_id)
+    store.log(run_id, metrics=[Metric(*point, model.model_id, *dataset) for point in points])
+    training = store.run(model.source_run_id)
+    if training:
+        logged = training.data.metrics
+        changed = [Metric(*point) for point in points if logged.get(point[0]) != point[1]]
+        store.log(training.info.run_id, metrics=changed)
+    store.client.set_tag(run_id, ATTACHED, model.model_id)

@@ -1,16 +1,16 @@
-"""The registry: the best model of every task is a version with the alias ``champion``."""
+"""The model registry: the best model of each task is a version with the alias ``champion``."""
 
 import contextlib
 import io
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from inkbench import layout
 from inkbench.data_source import REAL
 from inkbench.errors import InkbenchError
-from inkbench.tracking import backfill, cache
-from inkbench.tracking.pipeline import Execution, Files
+from inkbench.tracking import record
+from inkbench.tracking.executions import Pipeline
 from inkbench.tracking.store import Store, public
 
 if TYPE_CHECKING:
@@ -21,8 +21,7 @@ RETIRED = "retired"
 PREFIX = "inkbench-"
 
 
-@dataclass(frozen=True)
-class Candidate:
+class _Candidate(NamedTuple):
     """A trained and evaluated variant that may become champion."""
 
     variant: str
@@ -31,65 +30,52 @@ class Candidate:
     data_source: str
 
 
-def crown(
-    store: Store,
-    lock: Mapping[str, Execution],
-    fresh: Sequence[Execution],
-    files: Files,
-    say: Callable[[str], None],
-) -> None:
-    """Register the best model of every line of ``registry:`` if it beats the champion.
+def promote_best(store: Store, pipeline: Pipeline, echo: Callable[[str], None]) -> None:
+    """Register the best model of every block under ``registry:`` if it beats the champion.
 
-    A figure on real data counts more than any on synthetic data, and one on another split of the
-    pages or on other pixels is not compared at all (`competes`). A version that was rolled back
-    never returns by itself.
+    A metric on real data beats any on synthetic data. Variants on another split of the pages or on
+    other pixels do not compete (see `competes`). A version that was rolled back stays retired.
 
     Parameters
     ----------
     store
         Open store.
-    lock, fresh
-        Executions of ``dvc.lock``, and those of them that hold.
-    files
-        Files of the same revision.
-    say
-        Takes a line for every new champion.
+    pipeline
+        The pipeline; evaluations that are not up to date are ignored.
+    echo
+        Called with a line for every new champion.
     """
-    for name, rule in (files.yaml("params.yaml").get("registry") or {}).items():
+    variants = pipeline.params.get("train") or {}
+    for name, rule in (pipeline.params.get("registry") or {}).items():
         versions = _versions(store, PREFIX + name)
         retired = {v.tags.get("model.md5") for v in versions if RETIRED in v.tags}
         candidates = [
             candidate
-            for execution in fresh
-            if execution.kind == "evaluate"
-            and (candidate := _candidate(execution, lock, files, rule))
+            for variant, block in variants.items()
+            if f"evaluate@{variant}" in pipeline.current
+            and competes(block, rule)
+            and (candidate := _candidate(pipeline.outputs, variant, rule["metric"]))
             and candidate.md5 not in retired
         ]
         if candidates:
             best = max(candidates, key=lambda c: _rank(c.data_source, c.value, rule))
-            _promote(store, PREFIX + name, best, rule, say)
+            _promote(store, PREFIX + name, best, rule, echo)
 
 
-def _candidate(
-    execution: Execution, lock: Mapping[str, Execution], files: Files, rule: Mapping[str, str]
-) -> Candidate | None:
-    variant = execution.subject
-    block = files.yaml("params.yaml")["train"].get(variant, {})
-    facts = backfill.test_facts(files, execution)
-    trained = lock.get(f"train@{variant}")
-    if not competes(block, rule) or trained is None or rule["metric"] not in facts:
+def _candidate(outputs: Path, variant: str, metric: str) -> _Candidate | None:
+    metrics, model = record.read_json(outputs / layout.metrics(variant)), layout.model(variant)
+    if metric not in metrics or not (outputs / model).is_file():
         return None
-    md5 = cache.file_md5(trained, str(layout.model(variant)))
-    value, source = float(facts[rule["metric"]]), str(facts.get("data_source"))
-    return Candidate(variant, md5, value, source) if md5 else None
+    md5, source = record.md5(outputs / model), str(metrics.get("data_source"))
+    return _Candidate(variant, md5, float(metrics[metric]), source)
 
 
 def competes(block: Mapping[str, Any], rule: Mapping[str, Any]) -> bool:
-    """Whether a variant's figures are of what a rule ranks: the same data, task and pixels."""
-    usual = {"dataset": None, "task": None, "split": "page-disjoint", "binarise": False}
-    alike = all(block.get(key, value) == rule.get(key, value) for key, value in usual.items())
+    """Whether a variant's metrics compare with those of a rule: same data, task and pixels."""
+    defaults = {"dataset": None, "task": None, "split": "page-disjoint", "binarise": False}
+    same = all(block.get(key, value) == rule.get(key, value) for key, value in defaults.items())
     noisy = block.get("task") == "reconstruction" and any((block.get("noise") or {}).values())
-    return alike and not noisy
+    return same and not noisy
 
 
 def _rank(data_source: str, value: float, rule: Mapping[str, str]) -> tuple[bool, float]:
@@ -97,42 +83,41 @@ def _rank(data_source: str, value: float, rule: Mapping[str, str]) -> tuple[bool
 
 
 def _promote(
-    store: Store, name: str, best: Candidate, rule: Mapping[str, str], say: Callable[[str], None]
+    store: Store, name: str, best: _Candidate, rule: Mapping[str, str], echo: Callable[[str], None]
 ) -> None:
     model = store.model(best.md5)
-    leader = champion(store, name)
-    versions = _versions(store, name)
-    known = [version for version in versions if version.tags.get("model.md5") == best.md5]
     if model is None:
         return
-    before = "the first"
+    leader = champion(store, name)
+    previous = "the first"
     if leader:
         tags = leader.tags
-        value = _value(store, leader, rule["metric"])
-        rank = None if value is None else _rank(tags.get("data_source", ""), value, rule)
-        if rank is not None and _rank(best.data_source, best.value, rule) <= rank:
-            return
-        before = f"version {leader.version} ({tags.get('variant')}) had {value}"
-    version = known[0] if known else _register(name, model)
-    reason = {
+        previous = f"version {leader.version} ({tags.get('variant')}) had {tags.get('value')}"
+        if tags.get("metric") == rule["metric"]:
+            rank = _rank(tags.get("data_source", ""), float(tags["value"]), rule)
+            if _rank(best.data_source, best.value, rule) <= rank:
+                return
+    registered = [v for v in _versions(store, name) if v.tags.get("model.md5") == best.md5]
+    version = registered[0] if registered else _register(name, model)
+    why = f"{rule['best']} {rule['metric']} = {best.value} on {best.data_source} data; {previous}"
+    tags = {
         "variant": best.variant,
         "model.md5": best.md5,
         "data_source": best.data_source,
         "metric": rule["metric"],
         "value": repr(best.value),
-        "why": f"{rule['best']} {rule['metric']} = {best.value} on {best.data_source} data; "
-        + before,
+        "why": why,
     }
-    for key, text in reason.items():
+    for key, text in tags.items():
         store.client.set_model_version_tag(name, str(version.version), key, text)
     store.client.set_registered_model_alias(name, CHAMPION, str(version.version))
-    say(f"champion   {name} version {version.version}: {best.variant}, {reason['why']}")
+    echo(f"champion   {name} version {version.version}: {best.variant}, {why}")
 
 
 def _register(name: str, model: Any) -> "ModelVersion":
     import mlflow
 
-    with contextlib.redirect_stderr(io.StringIO()):  # it tells the world
+    with contextlib.redirect_stderr(io.StringIO()):  # it prints to stderr
         return mlflow.register_model(f"models:/{model.model_id}", name, await_registration_for=30)
 
 
@@ -143,7 +128,7 @@ def _versions(store: Store, name: str) -> "list[ModelVersion]":
 
 
 def champion(store: Store, name: str) -> "ModelVersion | None":
-    """The version of a registered model that has the alias; None if there is none."""
+    """The version of a registered model with the alias ``champion``; None if there is none."""
     from mlflow.exceptions import MlflowException
 
     try:
@@ -154,17 +139,8 @@ def champion(store: Store, name: str) -> "ModelVersion | None":
         raise
 
 
-def _value(store: Store, champion: "ModelVersion", metric: str) -> float | None:
-    """A champion's figure, also when another metric is asked for than the one that made it."""
-    if champion.tags.get("metric") == metric:
-        return float(champion.tags["value"])
-    model = store.model(champion.tags.get("model.md5", ""))
-    figures = {point.key: point.value for point in (model.metrics or [])} if model else {}
-    return figures.get(metric)
-
-
 def roll_back(store: Store, name: str, version: str | None = None) -> str:
-    """Give the alias back to an earlier version, for good.
+    """Give the alias to an earlier version, and retire the later ones.
 
     Parameters
     ----------
@@ -173,12 +149,12 @@ def roll_back(store: Store, name: str, version: str | None = None) -> str:
     name
         Registered model, with or without ``inkbench-``.
     version
-        Version that becomes champion; by default the newest one below the present champion.
+        The new champion; by default the newest version before the present one.
 
     Returns
     -------
     str
-        What was done.
+        A line that names the new champion.
 
     Raises
     ------
@@ -190,10 +166,10 @@ def roll_back(store: Store, name: str, version: str | None = None) -> str:
     if not versions:
         known = sorted(model.name for model in store.client.search_registered_models())
         raise InkbenchError(f"{name} is not registered; there are: {', '.join(known) or 'none'}")
-    leader = champion(store, name)
     if version is None:
-        below = [v for v in versions if leader and int(v) < int(leader.version)]
-        usable = [v for v in below if RETIRED not in versions[v].tags]
+        leader = champion(store, name)
+        earlier = [v for v in versions if leader and int(v) < int(leader.version)]
+        usable = [v for v in earlier if RETIRED not in versions[v].tags]
         if not usable:
             raise InkbenchError(f"{name} has no version before its champion to go back to")
         version = usable[-1]

@@ -1,6 +1,7 @@
-"""What a stage holds while it runs: `stage_run` and the `StageRun` it gives."""
+"""`stage_run` and the `StageRun` that a stage reports to while it runs."""
 
 import contextlib
+import getpass
 import os
 import shutil
 import socket
@@ -13,16 +14,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from inkbench import layout
+from inkbench.tracking import journal as journals
+from inkbench.tracking import record, state, store
 from inkbench.tracking.journal import Journal
 
 if TYPE_CHECKING:
     import numpy as np
 
-# How long the end of a stage waits for its courier, in seconds. Under DVC not at all: the courier
-# goes on by itself, the next stage starts, and the last one waits for all of them.
-_FAREWELL = 0.0
-_FAREWELL_BY_HAND = 30.0
-_FAREWELL_AFTER_SYNC = 120.0
+_WAIT_BY_HAND = 30.0  # seconds that the end of a stage waits for its upload; under DVC it does not
+_WAIT_LAST_STAGE = 120.0
 
 
 @contextlib.contextmanager
@@ -35,26 +35,30 @@ def stage_run(
 ) -> "Iterator[StageRun]":
     """Record one execution of a stage as an MLflow run.
 
-    Tracking never raises: without a store there is one warning and the stage goes on. An exception
-    of the body marks the run as failed and goes through.
+    When the body ends, the run also gets what the stage has written (see `record`). Tracking never
+    raises: if it fails, one warning is printed and the stage goes on. An exception of the body
+    marks the run as failed and propagates.
 
     Parameters
     ----------
     stage
-        Kind of stage: ``"train"``.
+        Kind of stage, for example ``"train"``.
     dataset, variant
         What the stage works on.
     params
-        Exactly the parameters the stage depends on, nested as in ``params.yaml``; logged with
-        dotted keys such as ``train.epochs`` (see `params.aligned`).
+        Exactly the parameters that the stage depends on, nested as in ``params.yaml``.
     """
-    run = StageRun(stage, dataset=dataset, variant=variant, params=params)
+    run = StageRun(None, variant, quiet=True)
+    if os.environ.get("INKBENCH_TRACKING", "on").lower() not in {"off", "0", "false", "no"}:
+        run.begin(stage=stage, dataset=dataset, variant=variant, params=dict(params or {}))
     try:
         yield run
     except BaseException as error:
-        run._end(_status_of(error))
+        run.end(_status_of(error))
         raise
-    run._end("FINISHED")
+    with run.guard():
+        record.log_outputs(run, stage, variant or dataset or "")
+    run.end("FINISHED")
 
 
 def _status_of(error: BaseException) -> str:
@@ -64,140 +68,144 @@ def _status_of(error: BaseException) -> str:
 
 
 class StageRun:
-    """One run, as a stage sees it: every method notes down and returns at once."""
+    """One run: every method appends to a journal and returns at once.
 
-    def __init__(
-        self,
-        stage: str,
-        *,
-        dataset: str | None,
-        variant: str | None,
-        params: Mapping[str, Any] | None,
-    ) -> None:
+    Parameters
+    ----------
+    journal
+        Where to write; with None, every method does nothing.
+    variant
+        Name of the variant, if the stage works on one.
+    quiet
+        Turn errors into one warning instead of raising them.
+    """
+
+    def __init__(self, journal: Journal | None, variant: str | None, quiet: bool = False) -> None:
+        self._journal = journal
         self._variant = variant
-        self._journal: Journal | None = None
-        self._courier: subprocess.Popen[bytes] | None = None
-        self._farewell = _FAREWELL if os.environ.get("DVC_STAGE") else _FAREWELL_BY_HAND
-        if os.environ.get("INKBENCH_TRACKING", "on").lower() in {"off", "0", "false", "no"}:
-            return
-        with self._quietly():
+        self._quiet = quiet
+        self._wait = 0.0 if os.environ.get("DVC_STAGE") else _WAIT_BY_HAND
+
+    def begin(self, **subject: Any) -> None:
+        """Start a journal, and the uploader unless it runs already."""
+        with self.guard():
+            start = {
+                **subject,
+                "dvc_stage": os.environ.get("DVC_STAGE"),
+                "state": vars(state.of_folder(Path.cwd())),
+                "store": store.digest(),
+                "project_run": os.environ.get("MLFLOW_RUN_ID"),  # set by `mlflow run`
+                "user": _user(),
+                "pid": os.getpid(),
+                "host": socket.gethostname(),
+                "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+                "cwd": os.getcwd(),
+            }
             self._journal = Journal.create()
-            self._journal.append(
-                "start",
-                stage=stage,
-                dataset=dataset,
-                variant=variant,
-                params=dict(params or {}),
-                pid=os.getpid(),
-                host=socket.gethostname(),
-                command=" ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
-                cwd=os.getcwd(),
-            )
-            self._courier = _start_courier(self._journal)
+            self.note("start", **start)
+            _start_uploader()
 
     def sync(self) -> None:
-        """Complete the store once this run, the last stage's, has ended (see `syncing`)."""
-        self._note("sync")
-        self._farewell = _FAREWELL_AFTER_SYNC
+        """Complete the store after this run, which is the last stage's (see `sync`)."""
+        self.note("sync")
+        self._wait = _WAIT_LAST_STAGE
 
-    def log_metrics(self, metrics: Mapping[str, float], step: int = 0) -> None:
-        """Log the numbers among some facts; with a step (an epoch), they are points of a curve."""
-        values = {key: float(value) for key, value in metrics.items() if isinstance(value, Real)}
-        self._note("metrics", values=values, step=step)
+    def log_metrics(self, metrics: Mapping[str, Any], step: int = 0) -> None:
+        """Log the numbers among some values; with a step (the epoch) they are points of a curve."""
+        values = {
+            key: float(value)
+            for key, value in metrics.items()
+            if isinstance(value, Real) and not isinstance(value, bool)
+        }
+        self.note("metrics", values=values, step=step)
 
     def set_tags(self, tags: Mapping[str, Any]) -> None:
         """Set tags such as ``data_source``."""
-        self._note("tags", values={key: str(value) for key, value in tags.items()})
+        self.note("tags", values={key: str(value) for key, value in tags.items()})
 
     def log_artifact(self, path: str | Path, folder: str | None = None) -> None:
-        """Log a file or a folder, as it is now.
-
-        Parameters
-        ----------
-        path
-            What to log.
-        folder
-            Folder among the run's artifacts; top level by default.
-        """
-        self._note("artifact", lambda journal: {"file": journal.attach(Path(path))}, folder=folder)
+        """Log a file or folder in its present state, into a folder of the run's artifacts."""
+        self.note("artifact", lambda journal: {"file": journal.attach(Path(path))}, folder=folder)
 
     def log_dataset(self, name: str, source: str, digest: str) -> None:
-        """Log a dataset by reference.
+        """Log a dataset by name, URL or path, and hash; MLflow keeps 36 characters of the hash."""
+        self.note("dataset", name=name, source=source, digest=digest[:36])
 
-        Parameters
-        ----------
-        name, source
-            What it is called and where it came from.
-        digest
-            Hash of its content, at most 36 characters (DVC's md5 of a folder fits).
-        """
-        self._note("dataset", name=name, source=source, digest=digest[:36])
-
-    def log_model(self, input_example: "np.ndarray") -> None:
-        """Log the variant's file under ``models/`` with signature, example and requirements.
+    def log_model(self, input_example: "np.ndarray", path: Path | None = None) -> None:
+        """Log a Keras model file with signature, input example and requirements.
 
         Parameters
         ----------
         input_example
-            uint8 ``[n, h, w]``, or a restorer's ``[n, h, w, 2]``: shows the form of the input.
+            uint8 ``[n, h, w]``, or ``[n, h, w, 2]`` for a restorer.
+        path
+            The ``.keras`` file; by default the variant's under ``models/``.
         """
 
         def attach(journal: Journal) -> dict[str, Any]:
             import numpy as np
 
-            from inkbench.tracking.pipeline import md5_of_bytes
+            copy = journal.folder / "files" / "model.keras"
+            shutil.copyfile(path or layout.model(self._variant or ""), copy)
+            np.save(copy.with_name("example.npy"), input_example[:1])
+            return {"md5": record.md5(copy)}
 
-            path = journal.folder / "files" / "model.keras"
-            shutil.copyfile(layout.model(self._variant or ""), path)
-            np.save(path.with_name("example.npy"), input_example[:1])
-            return {"md5": md5_of_bytes(path.read_bytes())}
+        self.note("model", attach)
 
-        self._note("model", attach)
-
-    def _note(
+    def note(
         self, kind: str, attach: Callable[[Journal], dict[str, Any]] | None = None, **fields: Any
     ) -> None:
-        if self._journal is None:
-            return
-        with self._quietly():
-            self._journal.append(kind, **fields, **(attach(self._journal) if attach else {}))
+        """Append an event, with the files that ``attach`` copies into the journal."""
+        with self.guard():
+            if self._journal is not None:
+                self._journal.append(kind, **fields, **(attach(self._journal) if attach else {}))
 
-    def _end(self, status: str) -> None:
-        self._note("end", status=status)
-        courier, self._courier = self._courier, None
-        if courier is None or courier.stdin is None:
-            return
-        with contextlib.suppress(OSError):
-            courier.stdin.close()
-        deadline = time.monotonic() + self._farewell
-        while courier.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.02)
-        if courier.returncode is None:
-            courier.returncode = 0  # it goes on alone: no ResourceWarning, no zombie to wait for
+    def end(self, status: str) -> None:
+        """End the run, and wait for the upload if there is reason to."""
+        self.note("end", status=status)
+        with self.guard():
+            if self._journal and not self._journal.is_settled:
+                _start_uploader()  # it may have been killed
+                deadline = time.monotonic() + self._wait
+                while not self._journal.is_settled and time.monotonic() < deadline:
+                    time.sleep(0.05)
 
     @contextlib.contextmanager
-    def _quietly(self) -> Iterator[None]:
-        """Whatever goes wrong with tracking: one warning, and silence from then on."""
+    def guard(self) -> Iterator[None]:
+        """Turn an error of tracking into one warning, and stop tracking this stage."""
         try:
             yield
         except Exception as error:
+            if not self._quiet:
+                raise
             self._journal = None
             print(
-                f"inkbench: warning: this stage is not tracked ({error}); "
-                "run `inkbench sync` when that is mended",
+                f"inkbench: warning: this stage is not tracked ({' '.join(str(error).split())}); "
+                "fix the cause and run `inkbench sync`",
                 file=sys.stderr,
             )
 
 
-def _start_courier(journal: Journal) -> "subprocess.Popen[bytes]":
-    """Start the process that attends a journal while the stage works.
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user without a name
+        return ""
 
-    It has a session of its own, so that Ctrl-C reaches the stage only; the end of its stdin tells
-    it that the stage is over, however that came about.
+
+def _start_uploader() -> None:
+    """Start the uploader, unless it runs already for this repository and store.
+
+    Its session of its own keeps Ctrl-C away from it. Its warnings go to the stage's stderr.
     """
-    return subprocess.Popen(
-        [sys.executable, "-m", "inkbench.tracking.courier", str(journal.folder)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    with journals.locked(store.uploader_lock()) as is_free:
+        pass
+    if is_free:  # of several uploaders started at the same time, one gets the lock and stays
+        process = subprocess.Popen(
+            [sys.executable, "-m", "inkbench.tracking.uploader"],
+            cwd=journals.root(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        process.returncode = 0  # nobody waits for it: avoids a ResourceWarning

@@ -1,0 +1,275 @@
+"""Complete the store: a parent run with a run for every stage in ``dvc.lock``.
+
+First, the journals that wait in ``.tracking/`` are uploaded. Then every execution in ``dvc.lock``
+gets a run below the parent of its pipeline state. If it has none, it becomes a link to the run of
+another state with the same stage hash. If no state has such a run, it is backfilled from DVC's
+cache. Running it twice changes nothing.
+"""
+
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from inkbench import layout
+from inkbench.errors import InkbenchError
+from inkbench.tracking import journal as journals
+from inkbench.tracking import linking, parents, record, registry, state, upload
+from inkbench.tracking import store as stores
+from inkbench.tracking.executions import Execution, Pipeline
+from inkbench.tracking.journal import Journal
+from inkbench.tracking.logged_models import ATTACHED, attach_test_metrics
+from inkbench.tracking.runs import StageRun
+from inkbench.tracking.state import State
+from inkbench.tracking.store import Store, public
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
+
+Echo = Callable[[str], None]
+
+_DATA_STAGES = ("download", "preprocess")
+_HEADLINE = {  # the metric on the parent run by which two states of the pipeline compare
+    "classification": "test_accuracy",
+    "reconstruction": "test_bce",
+    "restoration": "test_rmse",
+}
+
+
+def sync(revision: str | None = None, *, dry_run: bool = False, echo: Echo = print) -> None:
+    """Complete the store.
+
+    Parameters
+    ----------
+    revision
+        A git revision or the name of a DVC experiment; by default the working tree and the
+        experiments of its commit.
+    dry_run
+        Only print what would be done.
+    echo
+        Called with every line of output.
+
+    Raises
+    ------
+    InkbenchError
+        If the store cannot be used or the revision does not exist.
+    """
+    stores.set_environment()  # before MLflow is imported
+    from mlflow.exceptions import MlflowException
+
+    folder = Path.cwd()
+    try:
+        store = Store.open(create=not dry_run)
+        _upload_waiting(store, dry_run, echo)
+        for target, commit in _targets(folder, revision):
+            with Pipeline(folder, commit) as pipeline:
+                complete_state(store, target, pipeline, dry_run=dry_run, echo=echo)
+    except (MlflowException, OSError) as error:
+        raise InkbenchError(
+            f"{public(stores.uri())} failed ({public(error)}); run `inkbench sync` again, it "
+            "continues where it stopped"
+        ) from error
+
+
+def _upload_waiting(store: Store, dry_run: bool, echo: Echo) -> None:
+    """Upload the waiting journals, except those that a running uploader will upload."""
+    from mlflow.exceptions import MlflowException
+
+    with journals.locked(stores.uploader_lock()) as acquired:
+        for journal in Journal.waiting():
+            if journal.is_running or not (acquired or journal.has_failed):
+                continue
+            echo(f"uploaded   {journal.start.get('dvc_stage') or journal.start['stage']}")
+            try:
+                if not dry_run:
+                    upload.Upload(store, journal).proceed()
+                    journal.discard()
+            except (InkbenchError, MlflowException, OSError) as error:
+                echo(f"kept       {journal.folder}: {public(error)}")
+
+
+def _targets(folder: Path, revision: str | None) -> Iterator[tuple[State, str | None]]:
+    """States to complete, each with the commit that has its files; None for the working tree."""
+    if revision:
+        target = state.of_revision(folder, revision)
+        if target is None:
+            raise InkbenchError(
+                f"--rev {revision}: no such git revision or DVC experiment; "
+                "`git log` and `dvc exp list` show them"
+            )
+        yield target
+        return
+    here = state.of_folder(folder)
+    # Experiments first: the tree that one of them left in the workspace then finds its parent.
+    for _, baseline, commit in state.experiments(folder):
+        experiment = state.of_revision(folder, commit)
+        if baseline == here.commit and experiment and not here.experiment:
+            yield experiment
+    yield here, None
+
+
+def complete_state(
+    store: Store,
+    target: State,
+    pipeline: Pipeline,
+    *,
+    dry_run: bool = False,
+    only_known: bool = False,
+    echo: Echo = lambda _: None,
+) -> None:
+    """Give the parent run of a state a run for every execution that is up to date.
+
+    Parameters
+    ----------
+    store
+        Open store.
+    target, pipeline
+        The state, and the pipeline at its revision.
+    dry_run, echo
+        As for `sync`.
+    only_known
+        Only add to the runs that exist what DVC has recorded about them.
+    """
+    for name in sorted(pipeline.recorded.keys() - pipeline.current.keys()):
+        echo(f"stale      {name}: changed since its last run; run `dvc repro`")
+    if not pipeline.current:
+        echo(f"{target.title}: no stage has run yet; run `dvc repro`")
+        return
+    known = parents.find(store, target)
+    parent = known.info.run_id if known else ""
+    if not dry_run:
+        parent = parents.find_or_create(store, target)
+    runs = _finished(store, parent, dry_run) if parent else []
+    added = 0
+    for execution in pipeline.current.values():
+        own = next((run for run in runs if run.data.tags.get(stores.HASH) == execution.hash), None)
+        if own is None and (untagged := _without_hash(runs, execution.name)):
+            if not dry_run:
+                _add_recorded(store, untagged, execution)
+            continue
+        is_complete = own is not None and own.data.tags.get(stores.INCOMPLETE) != "true"
+        if is_complete or only_known or (own and not pipeline.has_outputs(execution.name)):
+            continue
+        source = None if own else linking.find_source(store, execution)
+        echo(f"{'linked    ' if source else 'backfilled'} {execution.name}")
+        added += 1
+        if source and not dry_run:
+            linking.link(store, source, parent, target)
+        elif not dry_run:
+            _backfill(store, execution, pipeline, parent, target)
+    if not dry_run:
+        _attach_late(store, parent)
+    if not dry_run and not only_known:
+        _summarise(store, parent, pipeline)
+        registry.promote_best(store, pipeline, echo)
+    count = len(pipeline.current)
+    echo(f"{target.title}: {count} stages, {added} {'to add' if dry_run else 'added'}")
+
+
+def _finished(store: Store, parent: str, dry_run: bool) -> "list[Run]":
+    """Finished runs below a parent; deletes those that two syncs have created twice."""
+    runs, seen = [], set()
+    for run in store.tagged(stores.PARENT, parent):
+        key = run.data.tags.get(stores.JOURNAL)
+        if key and key in seen:
+            if not dry_run:
+                store.client.delete_run(run.info.run_id)
+            continue
+        seen.add(key)
+        if run.info.status == "FINISHED":
+            runs.append(run)
+    return runs
+
+
+def _without_hash(runs: "list[Run]", name: str) -> "Run | None":
+    """The newest run of a stage, if DVC recorded it after its upload."""
+    own = [run for run in runs if run.data.tags.get("dvc.stage") == name]
+    return own[-1] if own and stores.HASH not in own[-1].data.tags else None
+
+
+def _add_recorded(store: Store, run: "Run", execution: Execution) -> None:
+    """Add what DVC has recorded: the stage hash, and versions of the data read and written."""
+    tags = run.data.tags
+    link = parents.commit_link(
+        tags.get("git.commit", ""), tags.get("mlflow.source.git.repoURL", "")
+    )
+    lines = [f"From {link}; read:"]
+    for path, md5 in sorted(execution.deps.items()):
+        if not path.startswith(("src/", "stages/")):
+            lines.append(f"- `{path}` at DVC version `{md5}`")
+    datasets = {path: md5 for path, md5 in execution.deps.items() if not path.endswith(".json")}
+    for path, md5 in (datasets | execution.outs).items():
+        if path.startswith("data/"):
+            event = {"name": path.removeprefix("data/"), "source": path, "digest": md5}
+            upload.log_dataset(store, run.info.run_id, execution.kind, event)
+    new = {"mlflow.note.content": "\n".join(lines), stores.HASH: execution.hash}
+    store.log(run.info.run_id, tags=new)
+
+
+def _backfill(
+    store: Store, execution: Execution, pipeline: Pipeline, parent: str, target: State
+) -> None:
+    """Upload the journal that the stage itself would have written."""
+    subject, kind = execution.subject, execution.kind
+    is_data = kind in _DATA_STAGES
+    blocks = pipeline.params.get("published" if kind == "published" else "train") or {}
+    with tempfile.TemporaryDirectory() as temporary:
+        # Named after the parent, not the state: a tree that is committed keeps its parent.
+        journal = Journal.create(Path(temporary, f"backfill-{parent}-{execution.hash}"))
+        run = StageRun(journal, subject)
+        run.note(
+            "start",
+            stage=kind,
+            variant=None if is_data else subject or None,
+            dataset=subject if is_data else (blocks.get(subject) or {}).get("dataset"),
+            params=execution.params.get("params.yaml", {}),
+            state=vars(target),
+            command=str(execution.cmd),
+            dvc_stage=execution.name,
+            host="",
+        )
+        is_complete = pipeline.has_outputs(execution.name)
+        run.set_tags({stores.BACKFILLED: "true", stores.INCOMPLETE: str(not is_complete).lower()})
+        if kind == "train":
+            record.log_curve(run, subject, pipeline.outputs)
+        record.log_outputs(run, kind, subject, pipeline.outputs)
+        run.note("end", status="FINISHED")
+        uploaded = upload.Upload(store, journal)
+        uploaded.proceed()
+        _add_recorded(store, store.client.get_run(uploaded.run_id), execution)
+
+
+def _attach_late(store: Store, parent: str) -> None:
+    """Attach the test metrics of evaluations to the models that they evaluated."""
+    from mlflow.entities import Metric
+
+    for run in store.tagged(stores.PARENT, parent):
+        tags = run.data.tags
+        if tags.get("stage") == "evaluate" and ATTACHED not in tags and run.info.end_time:
+            points = [Metric(k, v, run.info.end_time, 0) for k, v in run.data.metrics.items()]
+            attach_test_metrics(store, run.info.run_id, points)
+
+
+def _summarise(store: Store, parent: str, pipeline: Pipeline) -> None:
+    """Log on the parent what its pipeline has reached, so that two states compare."""
+    from mlflow.entities import Metric
+
+    run = store.client.get_run(parent)
+    points, sources = [], set()
+    for execution in pipeline.current.values():
+        block = (pipeline.params.get("train") or {}).get(execution.subject)
+        if execution.kind != "evaluate" or not block:
+            continue
+        metrics = record.read_json(pipeline.outputs / layout.metrics(execution.subject))
+        headline = _HEADLINE[block["task"]]
+        key, value = f"leaderboard/{execution.subject} {headline}", metrics.get(headline)
+        if "data_source" in metrics:
+            sources.add(str(metrics["data_source"]))
+        if value is not None and run.data.metrics.get(key) != value:
+            points.append(Metric(key, value, journals.now(), 0))
+    tags = {"data_source": ", ".join(sorted(sources))} if sources else {}
+    store.log(parent, metrics=points, tags={"stages": str(len(pipeline.current)), **tags})
+    if run.info.status == "RUNNING" and not any(
+        child.info.status == "RUNNING" for child in store.tagged(stores.PARENT, parent)
+    ):
+        store.client.set_terminated(parent, "FINISHED")

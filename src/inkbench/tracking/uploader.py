@@ -1,0 +1,145 @@
+"""The uploader: the one background process, which uploads the journals of a repository.
+
+``python -m inkbench.tracking.uploader``, started by a stage if none runs. It uploads a journal
+while the stage still writes it, so the curves in MLflow are live. It ends when no journal has come
+for a while; waiting for the next stage saves importing MLflow again. At the end it takes the stage
+hashes from ``dvc.lock``, which DVC writes after a stage has ended.
+
+A store that is down, slow, full or broken costs the stage nothing: the uploader prints one warning
+and leaves the journal for `inkbench sync`. If it is killed, the next stage starts another one.
+"""
+
+import contextlib
+import gc
+import os
+import signal
+import socket
+import sys
+import time
+from pathlib import Path
+
+from inkbench.tracking import store as stores
+from inkbench.tracking import sync
+from inkbench.tracking.executions import Pipeline
+from inkbench.tracking.journal import Journal, locked, now
+from inkbench.tracking.state import State
+from inkbench.tracking.store import Store, public
+from inkbench.tracking.upload import Upload
+
+_POLL = 0.5  # seconds between two looks at the journals
+_IDLE = 10.0  # seconds to wait for another stage
+_DVC = 60_000  # milliseconds to wait for DVC to record the last stage
+
+
+def main() -> None:
+    """Upload until nothing is left to do, unless another process does."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.nice(10)  # the stages come first
+    for name in ("DVC_STAGE", "DVC_EXP_NAME", "DVC_EXP_BASELINE_REV"):  # of a single stage
+        os.environ.pop(name, None)
+    # Look again when the lock is free: a stage may have seen it held just before.
+    while _waiting():
+        with locked(stores.uploader_lock()) as acquired:
+            if not acquired:
+                return
+            _Uploader().run()
+
+
+def _waiting() -> list[Journal]:
+    """Journals that this process can upload."""
+    return [
+        journal
+        for journal in Journal.waiting()
+        if journal.start["store"] == stores.digest()
+        and journal.start["host"] == socket.gethostname()
+        and not journal.has_failed
+    ]
+
+
+class _Uploader:
+    def __init__(self) -> None:
+        self._store: Store | None = None
+        self._uploads: dict[str, Upload] = {}
+        self._last: dict[str, Upload] = {}  # the last one that ended, by working directory
+
+    def run(self) -> None:
+        """Upload until no journal has come for a while, or the last stage is done."""
+        idle_since = time.monotonic()
+        while self._uploads or not self._is_over(idle_since):
+            for journal in _waiting():
+                if journal.id not in self._uploads:
+                    self._begin(journal)
+            for upload in list(self._uploads.values()):
+                self._continue(upload)
+                idle_since = time.monotonic()
+            time.sleep(_POLL)
+            if self._store and stores.is_missing():  # deleted: MLflow would not create it again
+                os.execv(sys.executable, [sys.executable, "-m", "inkbench.tracking.uploader"])
+        for folder, upload in self._last.items():
+            self._complete(Path(folder), upload)
+
+    def _is_over(self, idle_since: float) -> bool:
+        for folder, upload in self._last.items():
+            if upload.wants_sync:
+                return _is_recorded(Path(folder), upload.ended_at)
+        return time.monotonic() - idle_since > _IDLE
+
+    def _begin(self, journal: Journal) -> None:
+        try:
+            if self._store is None:
+                gc.disable()  # saves a quarter of the time that importing MLflow takes
+                self._store = Store.open()
+                gc.enable()
+            self._uploads[journal.id] = Upload(self._store, journal)
+        except Exception as error:
+            journal.fail(_warn(error))
+
+    def _continue(self, upload: Upload) -> None:
+        try:
+            if not upload.proceed():
+                return
+            self._last[upload.start["cwd"]] = upload
+            upload.journal.discard()
+        except Exception as error:
+            upload.journal.fail(_warn(error))
+            upload.stop_monitor()
+        del self._uploads[upload.journal.id]
+
+    def _complete(self, folder: Path, upload: Upload) -> None:
+        """Take what DVC has recorded about the stages that ran in a folder."""
+        state = State(**upload.start["state"])
+        if not folder.is_dir() or self._store is None:  # a copy for an experiment, deleted by DVC
+            return
+        try:
+            with Pipeline(folder) as pipeline:
+                sync.complete_state(self._store, state, pipeline, only_known=not upload.wants_sync)
+        except Exception as error:
+            _warn(error)
+
+
+def _is_recorded(folder: Path, ended_at: int) -> bool:
+    """Whether DVC has written ``dvc.lock`` after a stage, or will probably never do it."""
+    with contextlib.suppress(OSError):
+        if (folder / "dvc.lock").stat().st_mtime_ns > ended_at * 1_000_000:
+            return True
+    return now() > ended_at + _DVC
+
+
+def _warn(error: Exception) -> str:
+    """Print a warning; returns the reason without secrets."""
+    reason = public(error) or type(error).__name__
+    where = public(os.environ.get("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db")
+    if where not in reason:
+        reason = f"{where}: {reason}"
+    with contextlib.suppress(OSError):  # the terminal may be closed
+        print(
+            f"inkbench: warning: MLflow: {reason}; the stage goes on and its journal is kept: run "
+            "`inkbench sync` when the store is back",
+            file=sys.stderr,
+            flush=True,
+        )
+    return reason
+
+
+if __name__ == "__main__":
+    main()
