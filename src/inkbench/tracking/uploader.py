@@ -34,7 +34,7 @@ _DVC = 60_000  # milliseconds to wait for DVC to record the last stage
 def main() -> None:
     """Upload until nothing is left to do, unless another process does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.nice(10)  # the stages come first
+    os.nice(5)  # the stages come first
     for name in ("DVC_STAGE", "DVC_EXP_NAME", "DVC_EXP_BASELINE_REV"):  # of a single stage
         os.environ.pop(name, None)
     # Look again when the lock is free: a stage may have seen it held just before.
