@@ -1,7 +1,5 @@
 """A training that stops after its first epoch until a test lets it continue."""
 
-from pathlib import Path
-
 from project import Project, Seen
 
 TRAIN = ("python", "stages/train.py", "mnist-a")
@@ -38,7 +36,9 @@ class Halfway:
 
     def wait_until_seen(self) -> None:
         """Wait until the first epoch is in the store."""
-        Project.wait_for(lambda: any("loss" in run.data.metrics for run in Seen(self._uri).stages()))
+        Project.wait_for(
+            lambda: any("loss" in run.data.metrics for run in Seen(self._uri).stages())
+        )
 
     def finish(self) -> None:
         """Let it finish, and its upload."""

@@ -134,10 +134,11 @@ def on_postgresql(folder: Path) -> Iterator[Server]:
         postgres.serving(programs, free_port()) as database,
         s3_server.serving(folder / "s3.log", BUCKET) as endpoint,
     ):
+        options = ["--app-name", "basic-auth"]
+        options += ["--artifacts-destination", f"s3://{BUCKET}/artifacts"]
         server = Server(
             folder,
-            ["--app-name", "basic-auth", "--backend-store-uri", database]
-            + ["--artifacts-destination", f"s3://{BUCKET}/artifacts"],
+            [*options, "--backend-store-uri", database],
             {
                 "MLFLOW_AUTH_CONFIG_PATH": str(config),
                 "MLFLOW_FLASK_SERVER_SECRET_KEY": secrets.token_hex(16),

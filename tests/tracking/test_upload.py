@@ -1,0 +1,191 @@
+"""What a journal becomes in the store."""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from inkbench.tracking import runs, sync
+from inkbench.tracking.executions import Execution
+from inkbench.tracking.journal import Journal
+from inkbench.tracking.runs import stage_run
+from inkbench.tracking.store import Store
+from inkbench.tracking.upload import Upload
+
+BLOCK = {"dataset": "mnist", "task": "reconstruction", "epochs": 2, "model": {"code": 8}}
+MODEL_MD5 = "5d41402abc4b2a76b9719d911017c592"  # of "hello"
+DEPS = {"data/processed/mnist": "0123456789abcdef0123456789abcdef.dir", "src/x.py": "1"}
+
+
+@pytest.fixture(autouse=True)
+def _here(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pipeline in the store's folder, without an uploader."""
+    monkeypatch.setenv("DVC_STAGE", "train@mnist-a")
+    monkeypatch.setattr(runs, "_start_uploader", lambda: None)
+    for folder in ("models/mnist-a", "metrics"):
+        Path(folder).mkdir(parents=True)
+    Path("models/mnist-a/model.keras").write_text("hello")
+    Path("models/mnist-a/train.json").write_text('{"data_source": "real"}')
+    Path("metrics/mnist-a.json").write_text('{"test_bce": 0.25}')
+
+
+def trained() -> Journal:
+    """A journal of a training."""
+    params = {"train": {"mnist-a": BLOCK}}
+    with stage_run("train", variant="mnist-a", dataset="mnist", params=params) as run:
+        for epoch in (1, 2):
+            run.log_metrics({"epoch": epoch, "loss": 1 / epoch}, step=epoch)
+    return Journal.waiting()[-1]
+
+
+def uploaded(store: Store, journal: Journal) -> str:
+    """Upload a journal whole; returns the run's id."""
+    upload = Upload(store, journal)
+    assert upload.proceed()
+    return upload.run_id
+
+
+def recorded(store: Store, run_id: str, name: str) -> Execution:
+    """Add what DVC records about a run."""
+    execution = Execution(name, "python x.py", DEPS, {}, {})
+    sync._add_recorded(store, store.client.get_run(run_id), execution)
+    return execution
+
+
+def test_upload_of_a_training(store: Store) -> None:
+    run_id = uploaded(store, trained())
+    execution = recorded(store, run_id, "train@mnist-a")
+    run = store.client.get_run(run_id)
+    parent = store.client.get_run(run.data.tags["mlflow.parentRunId"])
+    assert (run.info.status, run.info.run_name) == ("FINISHED", "train mnist-a")
+    assert parent.data.tags["pipeline.key"].startswith("tree:")
+    expected = {
+        "stage": "train",
+        "variant": "mnist-a",
+        "dataset": "mnist",
+        "dvc.stage": "train@mnist-a",
+        "dvc.stage_hash": execution.hash,
+        "data_source": "real",
+    }
+    assert expected.items() <= run.data.tags.items()
+    assert run.data.params == {
+        "train.dataset": "mnist",
+        "train.task": "reconstruction",
+        "train.epochs": "2",
+        "train.model.code": "8",
+    }
+    (read,) = run.inputs.dataset_inputs
+    assert (read.dataset.name, read.dataset.digest) == (
+        "processed/mnist",
+        DEPS["data/processed/mnist"],
+    )
+
+
+def test_upload_of_a_model_has_all_that_serving_needs(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mlflow.models import Model
+
+    monkeypatch.delitem(sys.modules, "tensorflow", raising=False)
+    uploaded(store, trained())
+    assert "tensorflow" not in sys.modules
+    model = store.model(MODEL_MD5)
+    assert (model.name, model.status.name) == ("mnist-a", "READY")
+    assert model.params["model.code"] == "8"
+    assert model.tags["data_source"] == "real"
+    folder = Path(model.artifact_location.removeprefix("file://"))
+    stored = Model.load(folder)
+    assert stored.signature.inputs.inputs[0].shape == (-1, 28, 28)
+    assert stored.signature.outputs.inputs[0].type == np.float32
+    assert stored.load_input_example(folder).shape == (1, 28, 28)
+    pinned = (folder / "requirements.txt").read_text().split()
+    assert {line.split("==")[0] for line in pinned} >= {"tensorflow", "keras", "numpy", "mlflow"}
+    assert all("==" in line for line in pinned)
+
+
+@pytest.mark.parametrize("under_dvc", [True, False])
+def test_upload_gives_test_metrics_to_the_model_and_its_training(
+    store: Store, monkeypatch: pytest.MonkeyPatch, under_dvc: bool
+) -> None:
+    journal = trained()
+    train_id = uploaded(store, journal)
+    journal.discard()
+    monkeypatch.setattr(runs, "_WAIT_BY_HAND", 0)
+    if not under_dvc:
+        monkeypatch.delenv("DVC_STAGE")
+    with stage_run("evaluate", variant="mnist-a", dataset="mnist"):
+        pass
+    (journal,) = Journal.waiting()
+    evaluate_id = uploaded(store, journal)
+    if under_dvc:
+        recorded(store, evaluate_id, "evaluate@mnist-a")
+        parent = store.client.get_run(evaluate_id).data.tags["mlflow.parentRunId"]
+        sync._attach_late(store, parent)
+    (metric,) = store.model(MODEL_MD5).metrics
+    assert (metric.key, metric.value, metric.run_id) == ("test_bce", 0.25, evaluate_id)
+    assert metric.dataset_name == ("processed/mnist" if under_dvc else None)
+    assert store.client.get_run(train_id).data.metrics["test_bce"] == 0.25
+    (model,) = store.client.get_run(evaluate_id).inputs.model_inputs
+    assert model.model_id == metric.model_id
+
+
+def contents(store: Store) -> str:
+    """Everything that the store has about runs and models, as one text."""
+    texts = []
+    for run in store.search(""):
+        whole = store.client.get_run(run.info.run_id).to_dictionary()
+        whole["info"].pop("end_time")
+        for key in run.data.metrics:
+            points = store.client.get_metric_history(run.info.run_id, key)
+            whole[key] = [(point.step, point.value) for point in points]
+        texts.append(whole)
+    models = store.client.search_logged_models([store.experiment_id])
+    texts.append([(model.model_id, len(model.metrics or [])) for model in models])
+    return json.dumps(texts, sort_keys=True, default=str)
+
+
+def test_upload_can_be_repeated(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "my-password")
+    journal = trained()
+    uploaded(store, journal)
+    before = contents(store)
+    uploaded(store, journal)
+    assert contents(store) == before
+    assert "my-password" not in before + (journal.folder / "events.jsonl").read_text()
+
+
+@pytest.mark.parametrize("cut", range(1, 7))
+def test_upload_completes_an_interrupted_one(store: Store, cut: int) -> None:
+    journal = trained()
+    events = journal.folder / "events.jsonl"
+    lines = events.read_text().splitlines(keepends=True)
+    assert len(lines) > cut
+    events.write_text("".join(lines[:cut]))
+    Upload(store, journal).proceed()
+    events.write_text("".join(lines))
+    run = store.client.get_run(uploaded(store, journal))
+    assert len(store.search("tags.stage = 'train'")) == 1
+    assert (run.info.status, run.data.metrics["loss"]) == ("FINISHED", 0.5)
+    points = store.client.get_metric_history(run.info.run_id, "loss")
+    assert [(point.step, point.value) for point in points] == [(1, 1.0), (2, 0.5)]
+    assert len(store.client.search_logged_models([store.experiment_id])) == 1
+    artifacts = store.client.list_artifacts(run.info.run_id)
+    assert [file.path for file in artifacts] == ["train.json"]
+
+
+def test_upload_completes_an_interrupted_model(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError("disk full")
+
+    journal = trained()
+    with monkeypatch.context() as broken, pytest.raises(OSError, match="full"):
+        broken.setattr(type(store.client), "log_model_artifacts", fail)
+        uploaded(store, journal)
+    assert store.model(MODEL_MD5) is None
+    uploaded(store, journal)
+    (model,) = store.models(MODEL_MD5)
+    assert model.status.name == "READY"
