@@ -91,7 +91,6 @@ class Project:
         } | {
             "PATH": f"{SCRIPTS}{os.pathsep}{os.environ['PATH']}",
             "MLFLOW_DISABLE_TELEMETRY": "true",
-            "MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL": "0.2",
             "DVC_NO_ANALYTICS": "1",
             "GIT_CONFIG_GLOBAL": os.devnull,
             "DVC_SITE_CACHE_DIR": str(folder.parent / "dvc-site"),  # leaves nothing behind

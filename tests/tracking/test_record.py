@@ -65,7 +65,17 @@ def logged(folder: Path, stage: str, subject: str) -> tuple[dict, dict, list[str
         elif event["do"] == "metrics":
             metrics |= event["values"]
         elif event["do"] == "artifact":
-            artifacts.append("/".join(filter(None, (event["folder"], Path(event["file"]).name))))
+            artifacts.append(
+                "/".join(
+                    filter(
+                        None,
+                        (
+                            event["folder"],
+                            next((folder / "journal" / event["files"]).iterdir()).name,
+                        ),
+                    )
+                )
+            )
         else:
             others.append(event)
     return tags, metrics, artifacts, others
@@ -82,7 +92,7 @@ def logged(folder: Path, stage: str, subject: str) -> tuple[dict, dict, list[str
             {"n_train": 4, "n_skipped": 1},
             ["dataset.json"],
         ),
-        ("train", "v", {"data_source": "real"}, {"parameters": 7}, ["history.csv", "train.json"]),
+        ("train", "v", {"data_source": "real"}, {"parameters": 7}, ["train.json", "history.csv"]),
         (
             "evaluate",
             "v",

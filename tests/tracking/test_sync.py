@@ -152,20 +152,6 @@ def test_sync_uploads_a_journal_of_another_machine(project: Project) -> None:
     assert project.journals() == []
 
 
-def test_sync_deletes_twins_and_no_other_runs(project: Project) -> None:
-    project.sync()
-    before = project.seen()
-    (parent,), (report,) = before.parents, before.stages(stage="report")
-    under = {"mlflow.parentRunId": parent.info.run_id}
-    twin = under | {"inkbench.journal": report.data.tags["inkbench.journal"], "stage": "report"}
-    before.client.create_run(before.experiment_id, tags=twin)  # by two syncs at a time
-    before.client.create_run(before.experiment_id, tags=under)  # by a person
-    project.sync(dry_run=True)
-    assert len(project.seen().runs) == len(before.runs) + 2, "a dry run deletes nothing"
-    assert "0 added" in project.sync()
-    assert len(project.seen().runs) == len(before.runs) + 1
-
-
 def test_sync_completes_a_clone_after_dvc_pull(
     project: Project, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -28,7 +28,8 @@ def _here(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
         Path(folder).mkdir(parents=True)
     Path("models/mnist-a/model.keras").write_text("hello")
     Path("models/mnist-a/train.json").write_text('{"data_source": "real"}')
-    Path("metrics/mnist-a.json").write_text('{"test_bce": 0.25}')
+    np.savez("models/mnist-a/snapshots.npz", inputs=np.zeros((3, 28, 28), np.uint8))
+    Path("metrics/mnist-a.json").write_text('{"test_bce": 0.25, "data_source": "real"}')
 
 
 def trained() -> Journal:
@@ -105,27 +106,20 @@ def test_upload_of_a_model_has_all_that_serving_needs(
     assert all("==" in line for line in pinned)
 
 
-@pytest.mark.parametrize("under_dvc", [True, False])
-def test_upload_gives_test_metrics_to_the_model_and_its_training(
-    store: Store, monkeypatch: pytest.MonkeyPatch, under_dvc: bool
-) -> None:
+def test_attach_test_metrics_to_the_model_and_its_training(store: Store) -> None:
     journal = trained()
     train_id = uploaded(store, journal)
     journal.discard()
-    monkeypatch.setattr(runs, "_WAIT_BY_HAND", 0)
-    if not under_dvc:
-        monkeypatch.delenv("DVC_STAGE")
     with stage_run("evaluate", variant="mnist-a", dataset="mnist"):
         pass
     (journal,) = Journal.waiting()
     evaluate_id = uploaded(store, journal)
-    if under_dvc:
-        recorded(store, evaluate_id, "evaluate@mnist-a")
-        parent = store.client.get_run(evaluate_id).data.tags["mlflow.parentRunId"]
-        sync._attach_late(store, parent)
+    recorded(store, evaluate_id, "evaluate@mnist-a")
+    parent = store.client.get_run(evaluate_id).data.tags["mlflow.parentRunId"]
+    sync._attach_test_metrics(store, parent)
     (metric,) = store.model(MODEL_MD5).metrics
     assert (metric.key, metric.value, metric.run_id) == ("test_bce", 0.25, evaluate_id)
-    assert metric.dataset_name == ("processed/mnist" if under_dvc else None)
+    assert metric.dataset_name == "processed/mnist"
     assert store.client.get_run(train_id).data.metrics["test_bce"] == 0.25
     (model,) = store.client.get_run(evaluate_id).inputs.model_inputs
     assert model.model_id == metric.model_id
@@ -187,5 +181,4 @@ def test_upload_completes_an_interrupted_model(
         uploaded(store, journal)
     assert store.model(MODEL_MD5) is None
     uploaded(store, journal)
-    (model,) = store.models(MODEL_MD5)
-    assert model.status.name == "READY"
+    assert store.model(MODEL_MD5).status.name == "READY"

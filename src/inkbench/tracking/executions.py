@@ -5,6 +5,7 @@ DVC's own.
 """
 
 import contextlib
+import functools
 import hashlib
 import json
 import tempfile
@@ -12,21 +13,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from inkbench import layout
 from inkbench.errors import InkbenchError
 
-Contents = Iterator[tuple[str, Path | bytes | None]]
-
 
 @dataclass(frozen=True)
 class Execution:
-    """One execution of a stage that ``dvc.lock`` records; ``deps`` and ``outs`` are path → md5."""
+    """One execution of a stage that ``dvc.lock`` records."""
 
     name: str  # the stage's address, for example train@mnist-vae
     cmd: Any
-    deps: dict[str, str]
+    deps: dict[str, str]  # path → md5
     outs: dict[str, str]
     params: dict[str, dict[str, Any]]  # file → key → value
 
@@ -37,26 +36,9 @@ class Execution:
         canonical = json.dumps(inputs, sort_keys=True, default=str)
         return hashlib.sha256(canonical.encode()).hexdigest()[:32]
 
-    @property
-    def kind(self) -> str:
-        """``train`` of ``train@mnist-vae``."""
-        return self.name.partition("@")[0]
-
-    @property
-    def subject(self) -> str:
-        """``mnist-vae`` of ``train@mnist-vae``; empty for a stage without one."""
-        return self.name.partition("@")[2]
-
 
 class Pipeline:
-    """The pipeline at one revision, as a context manager.
-
-    Parameters
-    ----------
-    folder
-        Root of the repository.
-    revision
-        A git commit; by default the working tree.
+    """The pipeline in a working tree or at a git commit; close it after use.
 
     Raises
     ------
@@ -64,13 +46,13 @@ class Pipeline:
         If DVC cannot read the pipeline.
     """
 
-    def __init__(self, folder: Path, revision: str | None = None) -> None:
+    def __init__(self, folder: Path, commit: str | None = None) -> None:
         from dvc.exceptions import DvcException
         from dvc.repo import Repo
         from dvc.utils.serialize import load_path
 
         try:
-            self._repo = Repo(str(folder), rev=revision)
+            self._repo = Repo(str(folder), rev=commit)
             stages = [s for s in self._repo.index.stages if s.path_in_repo == "dvc.yaml"]
             path = self._repo.fs.join(self._repo.root_dir, str(layout.PARAMS))
             self.params: dict[str, Any] = load_path(path, self._repo.fs) or {}
@@ -78,13 +60,11 @@ class Pipeline:
             reason = " ".join(f"{error} {error.__cause__ or ''}".split())
             raise InkbenchError(f"{folder}: DVC cannot read the pipeline: {reason}") from None
         self._stages = {stage.name: stage for stage in stages}
-        self._temporary = contextlib.ExitStack()
+        self._links = contextlib.ExitStack()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._temporary.close()
+    def close(self) -> None:
+        """Delete the temporary files."""
+        self._links.close()
         self._repo.close()
 
     @cached_property
@@ -109,33 +89,30 @@ class Pipeline:
         The command, the parameters and the source files are as recorded. What the stage read from
         other stages was written by their recorded executions, which are up to date themselves.
         """
-        checked: dict[str, bool] = {}
-        writers = {
-            path: (e.name, md5) for e in self.recorded.values() for path, md5 in e.outs.items()
-        }
+        writers = {path: other for other in self.recorded.values() for path in other.outs}
 
+        @functools.cache
         def is_current(name: str) -> bool:
-            if name not in checked:
-                stage = self._stages[name]
-                checked[name] = not stage.cmd_changed and all(map(dep_is_current, stage.deps))
-            return checked[name]
+            stage = self._stages[name]
+            return not stage.cmd_changed and all(map(dep_is_current, stage.deps))
 
         def dep_is_current(dep: Any) -> bool:
-            inside = [path for path in writers if _overlap(path, dep.def_path)]
-            if not dep.hash_info or not inside:
-                return bool(dep.hash_info) and _is_unchanged(dep)
-            same = writers.get(dep.def_path, ("", dep.hash_info.value))[1] == dep.hash_info.value
-            return same and all(is_current(writers[path][0]) for path in inside)
+            path, recorded = dep.def_path, dep.hash_info.value
+            inside = {out: other for out, other in writers.items() if _overlap(out, path)}
+            if not inside:
+                return bool(recorded) and _is_unchanged(dep)
+            same = path not in inside or inside[path].outs[path] == recorded
+            return same and all(is_current(other.name) for other in inside.values())
 
         return {name: execution for name, execution in self.recorded.items() if is_current(name)}
 
     @cached_property
     def outputs(self) -> Path:
-        """A temporary folder with the recorded outputs of all stages, as links into DVC's cache.
+        """Temporary folder with the recorded outputs of all stages, as links into DVC's cache.
 
         It has the layout of the repository. What would need a download is missing.
         """
-        folder = Path(self._temporary.enter_context(tempfile.TemporaryDirectory()))
+        folder = Path(self._links.enter_context(tempfile.TemporaryDirectory()))
         for name in self.recorded:
             for path, content in self._contents(name):
                 target = folder / path
@@ -150,17 +127,15 @@ class Pipeline:
         """Whether all outputs of a stage are available without a download."""
         return all(content is not None for _, content in self._contents(name))
 
-    def _contents(self, name: str) -> Contents:
+    def _contents(self, name: str) -> Iterator[tuple[str, Path | bytes | None]]:
         """Path of every output file, and the cached file, its bytes, or None."""
         for out in self._stages[name].outs:
-            listing = out.get_obj() if out.hash_info else None
-            if listing is None:
-                yield out.def_path, None
-            elif hasattr(listing, "iteritems"):
+            listing: Any = out.get_obj() if out.hash_info else None
+            if hasattr(listing, "iteritems"):
                 for parts, (_, info) in listing.iteritems():
                     yield "/".join((out.def_path, *parts)), _cached(out, info.value)
             else:
-                yield out.def_path, _cached(out, out.hash_info.value) or _kept_by_git(out)
+                yield out.def_path, listing and (_cached(out, out.hash_info.value) or _in_git(out))
 
 
 def _is_params(dep: Any) -> bool:
@@ -177,10 +152,9 @@ def _overlap(a: str, b: str) -> bool:
 def _is_unchanged(dep: Any) -> bool:
     from dvc.exceptions import DvcException
 
-    try:
+    with contextlib.suppress(DvcException, OSError):  # the file or the parameter is missing
         return dep.get_hash() == dep.hash_info
-    except (DvcException, OSError):  # the file or the parameter is missing
-        return False
+    return False
 
 
 def _cached(out: Any, md5: str) -> Path | None:
@@ -188,11 +162,10 @@ def _cached(out: Any, md5: str) -> Path | None:
     return path if path.is_file() else None
 
 
-def _kept_by_git(out: Any) -> bytes | None:
+def _in_git(out: Any) -> bytes | None:
     """Content of an output that DVC does not cache, if it is the recorded one."""
+    content = b""
     with contextlib.suppress(OSError):
-        if not out.use_cache:
-            content = out.fs.cat_file(out.fs_path)
-            if hashlib.md5(content, usedforsecurity=False).hexdigest() == out.hash_info.value:
-                return content
-    return None
+        content = b"" if out.use_cache else out.fs.cat_file(out.fs_path)
+    digest = hashlib.md5(content, usedforsecurity=False).hexdigest()
+    return content if digest == out.hash_info.value else None

@@ -44,9 +44,7 @@ class Journal:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.id = folder.name
         self._events = folder / "events.jsonl"
-        self._attached = 0
 
     @classmethod
     def create(cls, folder: Path | None = None) -> "Journal":
@@ -60,7 +58,7 @@ class Journal:
     def waiting(cls) -> "list[Journal]":
         """All journals that are not uploaded yet, oldest first."""
         journals = [cls(path.parent) for path in sorted(outbox().glob("*/events.jsonl"))]
-        return [journal for journal in journals if journal.start]
+        return [journal for journal in journals if journal.start.get("do") == "start"]
 
     def append(self, kind: str, **fields: Any) -> None:
         """Write one event, stamped with the time in milliseconds."""
@@ -69,11 +67,12 @@ class Journal:
             file.write(line + "\n")
 
     def attach(self, path: Path) -> str:
-        """Copy a file or folder into the journal; returns its path relative to the journal."""
-        self._attached += 1
-        copy = Path("files", str(self._attached), path.name)
-        (self.folder / copy).parent.mkdir(parents=True)
-        (shutil.copytree if path.is_dir() else shutil.copyfile)(path, self.folder / copy)
+        """Copy a file or folder into a folder of its own, whose path in the journal is returned."""
+        copy = Path("files", uuid.uuid4().hex)
+        (self.folder / copy).mkdir()
+        (shutil.copytree if path.is_dir() else shutil.copyfile)(
+            path, self.folder / copy / path.name
+        )
         return str(copy)
 
     def read(self, offset: int = 0) -> tuple[list[Event], int]:
@@ -100,29 +99,28 @@ class Journal:
         """Whether the stage that writes this journal still runs on this machine."""
         import psutil
 
-        ended = any(event["do"] == "end" for event in self.read()[0])
-        if ended or self.start["host"] != socket.gethostname():
+        events, _ = self.read()
+        if not events or events[-1]["do"] == "end" or events[0]["host"] != socket.gethostname():
             return False
-        try:
-            started = psutil.Process(self.start["pid"]).create_time() * 1000
-            return started <= self.start["at"]
-        except psutil.Error:
-            return False
+        with contextlib.suppress(psutil.Error):
+            started = psutil.Process(events[0]["pid"]).create_time() * 1000
+            return started <= events[0]["at"]
+        return False
+
+    def fail(self, reason: str) -> None:
+        """Note why the upload failed; from then on only `inkbench sync` tries again."""
+        with contextlib.suppress(OSError):  # the disk may be full
+            (self.folder / "failure.txt").write_text(reason, encoding="utf-8")
 
     @property
     def has_failed(self) -> bool:
-        """Whether an upload has failed; then only `inkbench sync` tries again."""
+        """Whether an upload has failed."""
         return (self.folder / "failure.txt").exists()
 
     @property
     def is_settled(self) -> bool:
         """Whether the upload has succeeded or failed."""
         return self.has_failed or not self._events.exists()
-
-    def fail(self, reason: str) -> None:
-        """Note why the upload failed."""
-        with contextlib.suppress(OSError):  # the disk may be full
-            (self.folder / "failure.txt").write_text(reason, encoding="utf-8")
 
     def discard(self) -> None:
         """Delete the journal after its upload."""
@@ -131,25 +129,16 @@ class Journal:
 
 @contextlib.contextmanager
 def locked(path: Path, timeout: float = 0) -> Iterator[bool]:
-    """Hold a file lock between the processes of this machine; yields whether it was acquired.
-
-    Parameters
-    ----------
-    path
-        The lock file.
-    timeout
-        Seconds to wait for the lock.
-    """
+    """Hold a file lock, waiting for it up to ``timeout`` seconds; yields whether it is held."""
+    deadline = time.monotonic() + timeout
     with path.open("w") as file:
-        deadline = time.monotonic() + timeout
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                acquired = True
-                break
-            except OSError:
-                acquired = False
-            if time.monotonic() >= deadline:
-                break
+        while not (acquired := _acquire(file.fileno())) and time.monotonic() < deadline:
             time.sleep(0.05)
         yield acquired
+
+
+def _acquire(descriptor: int) -> bool:
+    with contextlib.suppress(OSError):
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
+    return False

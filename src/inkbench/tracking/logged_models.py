@@ -1,7 +1,6 @@
 """LoggedModels: one per training, with the test metrics of its evaluations."""
 
 import importlib.metadata
-import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,24 +11,16 @@ from inkbench.tracking.record import flat_params
 from inkbench.tracking.store import Store
 
 if TYPE_CHECKING:
-    from mlflow.entities import Metric
+    from mlflow.entities import Run
 
 _SHIPPED = ("tensorflow", "keras", "numpy", "scipy", "scikit-image", "pillow", "pydantic", "mlflow")
 ATTACHED = "model.id"  # tag of an evaluation: the model that has its metrics
 
 
 def log_model(
-    store: Store,
-    run_id: str,
-    *,
-    files: Path,
-    md5: str,
-    variant: str,
-    block: Mapping[str, Any],
-    data_source: str,
-    incomplete: Any = None,
+    store: Store, run_id: str, files: Path, tags: Mapping[str, str], block: Mapping[str, Any]
 ) -> str:
-    """Log ``model.keras`` and ``example.npy`` as a LoggedModel, without loading the model.
+    """Log a model file as a LoggedModel, without loading it; returns the LoggedModel's id.
 
     It is a pyfunc with a loader of its own (`inkbench.serving`), which takes and returns plain
     arrays. So nothing here needs TensorFlow, and the model file keeps its bytes.
@@ -39,20 +30,11 @@ def log_model(
     store, run_id
         Where to log it, and the training's run.
     files
-        Folder with ``model.keras`` and ``example.npy``.
-    md5
-        md5 of the model file.
-    variant, block
-        The variant and its block of ``params.yaml``.
-    data_source
-        ``real`` or ``synthetic``.
-    incomplete
-        A LoggedModel of this run that an interrupted upload left behind; it is completed.
-
-    Returns
-    -------
-    str
-        Id of the LoggedModel.
+        Folder with ``trained/model.keras`` and ``example.npy``.
+    tags
+        ``model.md5`` (of the file), ``variant`` and ``data_source``.
+    block
+        The variant's block of ``params.yaml``.
     """
     import numpy as np
     from mlflow import pyfunc
@@ -60,51 +42,35 @@ def log_model(
 
     example = np.load(files / "example.npy")
     task = str(block.get("task", ""))
-    logged = incomplete or store.client.create_logged_model(
+    model = store.client.create_logged_model(
         store.experiment_id,
-        name=variant,
+        name=tags["variant"],
         source_run_id=run_id,
-        tags={
-            "model.md5": md5,
-            "variant": variant,
-            "dataset": str(block.get("dataset", "")),
-            "task": task,
-            "data_source": data_source,
-        },
+        tags={**tags, "dataset": str(block.get("dataset", "")), "task": task},
         params=flat_params(block),
         model_type=task,
     )
+    disk.write_json(files / "trained/variant.json", {"variant": tags["variant"], **block})
     with tempfile.TemporaryDirectory() as temporary:
-        data = Path(temporary) / "trained"
-        data.mkdir()
-        shutil.copyfile(files / "model.keras", data / "model.keras")
-        card = {"variant": variant, **block}
-        disk.write_json(data / "variant.json", card)
-        folder = Path(temporary) / "model"
         pyfunc.save_model(
-            folder,
+            f"{temporary}/model",
             loader_module="inkbench.serving",
-            data_path=data,
+            data_path=str(files / "trained"),
             code_paths=[str(Path(__file__).parents[1])],
-            mlflow_model=Model(
-                artifact_path=logged.artifact_location,
-                run_id=run_id,
-                model_uuid=logged.model_id,
-                model_id=logged.model_id,
-            ),
-            signature=signature(task),
+            mlflow_model=Model(model.artifact_location, run_id, model_id=model.model_id),
+            signature=_signature(task),
             # A restorer computes its second channel, the background, from the page.
             input_example=example[..., 0] if example.ndim == 4 else example,
             pip_requirements=[f"{name}=={importlib.metadata.version(name)}" for name in _SHIPPED],
-            metadata={"variant": variant, "task": task},
+            metadata={"variant": tags["variant"], "task": task},
         )
-        store.client.log_model_artifacts(logged.model_id, str(folder))
-    attach(store, run_id, outputs=[logged.model_id])
-    store.client.finalize_logged_model(logged.model_id, "READY")
-    return logged.model_id
+        store.client.log_model_artifacts(model.model_id, f"{temporary}/model")
+    attach(store, store.client.get_run(run_id), outputs=[model.model_id])
+    store.client.finalize_logged_model(model.model_id, "READY")
+    return str(model.model_id)
 
 
-def signature(task: str) -> Any:
+def _signature(task: str) -> Any:
     """Signature of the models of a task: uint8 images in, float32 out."""
     import numpy as np
     from mlflow.models import ModelSignature
@@ -119,23 +85,28 @@ def signature(task: str) -> Any:
 
 
 def attach(
-    store: Store, run_id: str, *, inputs: Sequence[str] = (), outputs: Sequence[str] = ()
+    store: Store, run: "Run", *, inputs: Sequence[str] = (), outputs: Sequence[str] = ()
 ) -> None:
     """Log which models a run read and wrote. MLflow refuses one that is logged already."""
     from mlflow.entities import LoggedModelInput, LoggedModelOutput
 
-    run = store.client.get_run(run_id)
-    read = {model.model_id for model in run.inputs.model_inputs} if run.inputs else set()
-    written = {model.model_id for model in run.outputs.model_outputs} if run.outputs else set()
+    read, written = models_of(run)
     new_inputs = [LoggedModelInput(model) for model in inputs if model not in read]
     new_outputs = [LoggedModelOutput(model, step=0) for model in outputs if model not in written]
     if new_inputs:
-        store.client.log_inputs(run_id, models=new_inputs)
+        store.client.log_inputs(run.info.run_id, models=new_inputs)
     if new_outputs:
-        store.client.log_outputs(run_id, new_outputs)
+        store.client.log_outputs(run.info.run_id, new_outputs)
 
 
-def attach_test_metrics(store: Store, run_id: str, metrics: "Sequence[Metric]") -> None:
+def models_of(run: "Run") -> tuple[list[str], list[str]]:
+    """Ids of the models that a run read and wrote."""
+    read = run.inputs.model_inputs if run.inputs else []
+    written = run.outputs.model_outputs if run.outputs else []
+    return [model.model_id for model in read], [model.model_id for model in written]
+
+
+def attach_test_metrics(store: Store, run_id: str) -> None:
     """Attach an evaluation's metrics to the model that it evaluated, if the store has that model.
 
     The run that trained the model gets them too, because that is the row that people compare.
@@ -146,14 +117,18 @@ def attach_test_metrics(store: Store, run_id: str, metrics: "Sequence[Metric]") 
     model = store.model(run.data.tags.get("model.md5", ""))
     if model is None:
         return
-    inputs = run.inputs.dataset_inputs if run.inputs else []
-    dataset = (inputs[0].dataset.name, inputs[0].dataset.digest) if inputs else (None, None)
-    points = [(metric.key, metric.value, metric.timestamp, metric.step) for metric in metrics]
-    attach(store, run_id, inputs=[model.model_id])
-    store.log(run_id, metrics=[Metric(*point, model.model_id, *dataset) for point in points])
-    training = store.run(model.source_run_id)
-    if training:
-        logged = training.data.metrics
-        changed = [Metric(*point) for point in points if logged.get(point[0]) != point[1]]
+    datasets = run.inputs.dataset_inputs if run.inputs else []
+    dataset = (datasets[0].dataset.name, datasets[0].dataset.digest) if datasets else (None, None)
+    points = store.history(run)
+    attach(store, run, inputs=[model.model_id])
+    store.log(
+        run_id,
+        metrics=[
+            Metric(p.key, p.value, p.timestamp, p.step, model.model_id, *dataset) for p in points
+        ],
+    )
+    for training in store.search(f"attributes.run_id = '{model.source_run_id}'"):
+        known = training.data.metrics
+        changed = [point for point in points if known.get(point.key) != point.value]
         store.log(training.info.run_id, metrics=changed)
     store.client.set_tag(run_id, ATTACHED, model.model_id)

@@ -18,12 +18,9 @@ def find(store: Store, state: State) -> "Run | None":
     A changed tree keeps its parent when it is committed unchanged, and the tree that an experiment
     leaves in the workspace has the experiment's parent.
     """
-    runs = store.tagged(_KEY, state.key)
-    if runs:
+    if runs := store.tagged(_KEY, state.key):
         return runs[0]
-    if state.experiment:
-        return None
-    for run in store.tagged(_INPUTS, state.inputs):
+    for run in [] if state.experiment else store.tagged(_INPUTS, state.inputs):
         key = run.data.tags[_KEY]
         if key.startswith("tree:") or (state.dirty and key.startswith("exp:")):
             return run
@@ -31,23 +28,14 @@ def find(store: Store, state: State) -> "Run | None":
 
 
 def find_or_create(store: Store, state: State, at: int | None = None) -> str:
-    """Id of the parent run of a state. It is created if needed, as of a time in milliseconds.
-
-    A lock keeps two processes of one machine from creating it twice. Processes of two machines see
-    each other's run afterwards, and the older one stays.
-    """
-    with locked("parent"):
+    """Id of the parent run of a state, which is created if needed, as of a time in milliseconds."""
+    with locked("parent"):  # two processes must not create it twice
         parent = find(store, state)
-        if parent:
-            if parent.data.tags[_KEY].startswith("tree:") and not state.dirty:  # it was committed
-                tags = _tags(state) | {"mlflow.runName": state.title}
-                store.log(parent.info.run_id, tags=tags)
-            return parent.info.run_id
-        run = store.client.create_run(store.experiment_id, at, _tags(state), state.title)
-        oldest = store.tagged(_KEY, state.key)[0]
-        if oldest.info.run_id != run.info.run_id:
-            store.client.delete_run(run.info.run_id)
-        return oldest.info.run_id
+        if parent is None:
+            parent = store.client.create_run(store.experiment_id, at, _tags(state), state.title)
+        elif parent.data.tags[_KEY].startswith("tree:") and not state.dirty:  # it was committed
+            store.log(parent.info.run_id, tags=_tags(state) | {"mlflow.runName": state.title})
+        return parent.info.run_id
 
 
 def _tags(state: State) -> dict[str, str]:
@@ -63,7 +51,6 @@ def _tags(state: State) -> dict[str, str]:
         "git.dirty": str(state.dirty).lower(),
         "mlflow.note.content": f"One state of the pipeline: {where}, "
         f"parameters and code `{state.inputs}`. Its stages are the runs below.",
-        **({"dvc.exp_name": state.experiment} if state.experiment else {}),
         **source_tags(state, "dvc repro"),
     }
 
@@ -71,6 +58,7 @@ def _tags(state: State) -> dict[str, str]:
 def source_tags(state: State, command: str) -> dict[str, str]:
     """Source of a run, as the UI shows it."""
     tags = {
+        "dvc.exp_name": state.experiment,
         "git.commit": state.commit,
         "mlflow.source.git.commit": state.commit,
         "mlflow.source.git.repoURL": state.repository,
@@ -82,9 +70,7 @@ def source_tags(state: State, command: str) -> dict[str, str]:
 
 def commit_link(commit: str, repository: str) -> str:
     """A commit in Markdown, with a link if the repository has a web page."""
-    if not commit:
-        return "no git commit"
-    name = f"commit `{commit[:12]}`"
-    if not repository.startswith("http"):
+    name = f"commit `{commit[:12]}`" if commit else "no git commit"
+    if not commit or not repository:
         return name
     return f"[{name}]({repository.removesuffix('.git')}/commit/{commit})"

@@ -7,7 +7,7 @@ backfills a run from DVC's cache, both use it, so both runs look the same.
 import csv
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,79 +33,83 @@ def log_outputs(run: "StageRun", stage: str, subject: str, root: Path = Path()) 
     root
         Folder that the paths of `layout` are relative to.
     """
-    card = _card(root, stage, subject)
+    card_path, *artifacts = _files(stage, subject)
+    card = read_json(root / card_path) if card_path else {}
     metrics: Mapping[str, Any] = card
     if stage == "download" and card:
         card["data_source"] = data_source.of(card)
         metrics = {"raw_bytes": sum(file["bytes"] for file in card["files"])}
         for file in card["files"]:
             run.log_dataset(file["name"], file["url"], file["sha256"][:32])
-    elif stage == "preprocess" and "counts" in card:
+    elif stage == "preprocess" and card:
         counts = {f"n_{part}": count["total"] for part, count in card["counts"].items()}
         metrics = counts | {"n_skipped": len(card["skipped"])}
         run.log_dataset(subject, str(layout.processed(subject)), card["content_digest"][:32])
-    elif stage == "train":
-        metrics = {key: card[key] for key in ("parameters",) if key in card}
+    elif stage == "train" and card:
+        metrics = {"parameters": card.get("parameters")}
         _log_model(run, subject, root)
-    model = root / layout.model(subject)
-    if stage in {"evaluate", "plot"} and model.is_file():
-        run.set_tags({"model.md5": md5(model)})
-    if "data_source" in card:
+    elif stage in {"evaluate", "plot"} and (root / layout.model(subject)).is_file():
+        run.set_tags({"model.md5": md5(root / layout.model(subject))})
+    if card:
         run.set_tags({"data_source": card["data_source"]})
-    if metrics:
         run.log_metrics(metrics)
-    for path in _artifacts(root, stage, subject):
-        run.log_artifact(path, folder="figures" if stage == "plot" else None)
+    for pattern in artifacts:
+        for path in sorted(root.glob(str(pattern))):
+            run.log_artifact(path, folder="figures" if stage == "plot" else None)
+
+
+def _files(stage: str, subject: str) -> tuple[Path | None, ...]:
+    """A stage's card with facts and metrics, and its artifacts; the large outputs stay with DVC."""
+    claim = layout.claim(subject)
+    cards = {
+        "download": layout.provenance(subject),
+        "preprocess": layout.dataset_card(subject),
+        "train": layout.training_card(subject),
+        "evaluate": layout.metrics(subject),
+        "published": layout.metrics(claim),
+        "submission": layout.SUBMISSION_CARD,
+    }
+    more = {
+        "train": layout.history(subject),
+        "evaluate": layout.evaluation(subject) / "*.csv",
+        "published": layout.evaluation(claim) / "*.csv",
+        "plot": layout.plots(subject) / "*",
+        "report": layout.REPORTS,
+    }
+    return cards.get(stage), *(table[stage] for table in (cards, more) if stage in table)
 
 
 def log_curve(run: "StageRun", variant: str, root: Path) -> None:
-    """Log the training curve of ``history.csv``; a stage logs it live, epoch by epoch."""
+    """Log the training curve of ``history.csv``, which a stage logs live, epoch by epoch."""
     path = root / layout.history(variant)
-    if path.is_file():
-        with path.open(encoding="utf-8", newline="") as file:
-            for row in csv.DictReader(file):
-                values = {key: float(value) for key, value in row.items() if value}
-                run.log_metrics(values, step=int(values["epoch"]))
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    for row in csv.DictReader(text.splitlines()):
+        values = {key: float(value) for key, value in row.items() if value}
+        run.log_metrics(values, step=int(values["epoch"]))
 
 
 def flat_params(tree: Mapping[str, Any], subject: str = "", prefix: str = "") -> dict[str, str]:
     """Flatten nested parameters to dotted keys, with values as MLflow keeps them.
 
     The subject's own name is left out: ``train.mnist-vae.epochs`` becomes ``train.epochs``, so that
-    two variants have the same keys and the UI shows them side by side. A value that is too long for
-    MLflow is cut and marked.
+    two variants have the same keys and the UI shows them side by side.
     """
     flat: dict[str, str] = {}
     for key, value in tree.items():
+        name = f"{prefix}{key}"
         if isinstance(value, Mapping):
-            flat |= flat_params(value, "", f"{prefix}{key}.")
+            flat |= flat_params(value, subject, f"{name}.")
             continue
         text = value if isinstance(value, str) else json.dumps(value, default=str)
         if len(text) > _MAX_PARAM:
             text = text[: _MAX_PARAM - 20] + f"… ({len(text)} chars)"
-        flat[f"{prefix}{key}"] = text
-    if not subject:
-        return flat
-    return {key.replace(f".{subject}.", ".", 1): value for key, value in flat.items()}
+        flat[name.replace(f".{subject}.", ".", 1) if subject else name] = text
+    return flat
 
 
 def md5(path: Path) -> str:
-    """md5 of a file, which is its name in DVC's cache."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
-
-
-def _card(root: Path, stage: str, subject: str) -> dict[str, Any]:
-    """The JSON file that describes a stage's outputs; empty if it is missing or broken."""
-    cards = {
-        "download": layout.provenance(subject),
-        "preprocess": layout.dataset_card(subject),
-        "train": layout.training_card(subject),
-        "evaluate": layout.metrics(subject),
-        "published": layout.metrics(layout.claim(subject)),
-        "submission": layout.SUBMISSION_CARD,
-    }
-    return read_json(root / cards[stage]) if stage in cards else {}
+    """md5 of a file, by which DVC and the models' tags know it."""
+    return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -116,31 +120,10 @@ def read_json(path: Path) -> dict[str, Any]:
         return {}
 
 
-def _artifacts(root: Path, stage: str, subject: str) -> Iterator[Path]:
-    """Small files that people look at; the large outputs stay with DVC."""
-    claim = layout.claim(subject)
-    patterns = {
-        "download": [layout.provenance(subject)],
-        "preprocess": [layout.dataset_card(subject)],
-        "train": [layout.history(subject), layout.training_card(subject)],
-        "evaluate": [layout.metrics(subject), layout.evaluation(subject) / "*.csv"],
-        "published": [layout.metrics(claim), layout.evaluation(claim) / "*.csv"],
-        "submission": [layout.SUBMISSION_CARD],
-        "plot": [layout.plots(subject) / "*"],
-        "report": [layout.REPORTS],
-    }
-    for pattern in patterns.get(stage, []):
-        yield from sorted(root.glob(str(pattern)))
-
-
 def _log_model(run: "StageRun", variant: str, root: Path) -> None:
-    path, snapshots = root / layout.model(variant), root / layout.snapshots(variant)
-    if not path.is_file():
-        return
     import numpy as np
 
-    example = np.zeros((1, 28, 28), np.uint8)
-    if snapshots.is_file():
+    path, snapshots = root / layout.model(variant), root / layout.snapshots(variant)
+    if path.is_file() and snapshots.is_file():
         with np.load(snapshots) as arrays:
-            example = arrays["inputs"][:1]
-    run.log_model(example, path)
+            run.log_model(arrays["inputs"], path)

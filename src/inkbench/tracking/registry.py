@@ -4,7 +4,7 @@ import contextlib
 import io
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from inkbench import layout
 from inkbench.data_source import REAL
@@ -17,57 +17,50 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
 CHAMPION = "champion"
-RETIRED = "retired"
 PREFIX = "inkbench-"
-
-
-class _Candidate(NamedTuple):
-    """A trained and evaluated variant that may become champion."""
-
-    variant: str
-    md5: str
-    value: float
-    data_source: str
+_RETIRED = "retired"
 
 
 def promote_best(store: Store, pipeline: Pipeline, echo: Callable[[str], None]) -> None:
     """Register the best model of every block under ``registry:`` if it beats the champion.
 
-    A metric on real data beats any on synthetic data. Variants on another split of the pages or on
-    other pixels do not compete (see `competes`). A version that was rolled back stays retired.
-
-    Parameters
-    ----------
-    store
-        Open store.
-    pipeline
-        The pipeline; evaluations that are not up to date are ignored.
-    echo
-        Called with a line for every new champion.
+    Only evaluations that are up to date count. A metric on real data beats any on synthetic data.
+    Variants on another split of the pages or on other pixels do not compete (see `competes`). A
+    version that was rolled back stays retired.
     """
     variants = pipeline.params.get("train") or {}
-    for name, rule in (pipeline.params.get("registry") or {}).items():
-        versions = _versions(store, PREFIX + name)
-        retired = {v.tags.get("model.md5") for v in versions if RETIRED in v.tags}
+    for block, rule in (pipeline.params.get("registry") or {}).items():
+        name = PREFIX + block
+        retired = {
+            version.tags.get("model.md5")
+            for version in _versions(store, name).values()
+            if _RETIRED in version.tags
+        }
         candidates = [
-            candidate
-            for variant, block in variants.items()
+            tags
+            for variant, settings in variants.items()
             if f"evaluate@{variant}" in pipeline.current
-            and competes(block, rule)
-            and (candidate := _candidate(pipeline.outputs, variant, rule["metric"]))
-            and candidate.md5 not in retired
+            and competes(settings, rule)
+            and (tags := _candidate(pipeline.outputs, variant, rule["metric"]))
+            and tags["model.md5"] not in retired
         ]
         if candidates:
-            best = max(candidates, key=lambda c: _rank(c.data_source, c.value, rule))
-            _promote(store, PREFIX + name, best, rule, echo)
+            best = max(candidates, key=lambda tags: _rank(tags, rule))
+            _promote(store, name, best, rule, echo)
 
 
-def _candidate(outputs: Path, variant: str, metric: str) -> _Candidate | None:
+def _candidate(outputs: Path, variant: str, metric: str) -> dict[str, str]:
+    """Tags of a variant as a version; empty if it is not trained and evaluated."""
     metrics, model = record.read_json(outputs / layout.metrics(variant)), layout.model(variant)
     if metric not in metrics or not (outputs / model).is_file():
-        return None
-    md5, source = record.md5(outputs / model), str(metrics.get("data_source"))
-    return _Candidate(variant, md5, float(metrics[metric]), source)
+        return {}
+    return {
+        "variant": variant,
+        "model.md5": record.md5(outputs / model),
+        "data_source": str(metrics.get("data_source")),
+        "metric": metric,
+        "value": repr(float(metrics[metric])),
+    }
 
 
 def competes(block: Mapping[str, Any], rule: Mapping[str, Any]) -> bool:
@@ -78,53 +71,55 @@ def competes(block: Mapping[str, Any], rule: Mapping[str, Any]) -> bool:
     return same and not noisy
 
 
-def _rank(data_source: str, value: float, rule: Mapping[str, str]) -> tuple[bool, float]:
-    return data_source == REAL, value if rule["best"] == "max" else -value
+def _rank(tags: Mapping[str, str], rule: Mapping[str, str]) -> tuple[bool, float]:
+    value = float(tags["value"])
+    return tags.get("data_source") == REAL, value if rule["best"] == "max" else -value
 
 
 def _promote(
-    store: Store, name: str, best: _Candidate, rule: Mapping[str, str], echo: Callable[[str], None]
+    store: Store,
+    name: str,
+    best: dict[str, str],
+    rule: Mapping[str, str],
+    echo: Callable[[str], None],
 ) -> None:
-    model = store.model(best.md5)
+    model = store.model(best["model.md5"])
     if model is None:
         return
     leader = champion(store, name)
     previous = "the first"
     if leader:
         tags = leader.tags
+        if tags.get("metric") == rule["metric"] and _rank(best, rule) <= _rank(tags, rule):
+            return
         previous = f"version {leader.version} ({tags.get('variant')}) had {tags.get('value')}"
-        if tags.get("metric") == rule["metric"]:
-            rank = _rank(tags.get("data_source", ""), float(tags["value"]), rule)
-            if _rank(best.data_source, best.value, rule) <= rank:
-                return
-    registered = [v for v in _versions(store, name) if v.tags.get("model.md5") == best.md5]
-    version = registered[0] if registered else _register(name, model)
-    why = f"{rule['best']} {rule['metric']} = {best.value} on {best.data_source} data; {previous}"
-    tags = {
-        "variant": best.variant,
-        "model.md5": best.md5,
-        "data_source": best.data_source,
-        "metric": rule["metric"],
-        "value": repr(best.value),
-        "why": why,
-    }
-    for key, text in tags.items():
-        store.client.set_model_version_tag(name, str(version.version), key, text)
-    store.client.set_registered_model_alias(name, CHAMPION, str(version.version))
-    echo(f"champion   {name} version {version.version}: {best.variant}, {why}")
+    why = f"{rule['best']} {best['metric']} = {best['value']} on {best['data_source']} data; "
+    number = next(
+        (
+            number
+            for number, version in _versions(store, name).items()
+            if version.tags.get("model.md5") == best["model.md5"]
+        ),
+        None,
+    ) or _register(name, model)
+    for key, text in {**best, "why": why + previous}.items():
+        store.client.set_model_version_tag(name, number, key, text)
+    store.client.set_registered_model_alias(name, CHAMPION, number)
+    echo(f"champion   {name} version {number}: {best['variant']}, {why}{previous}")
 
 
-def _register(name: str, model: Any) -> "ModelVersion":
+def _register(name: str, model: Any) -> str:
     import mlflow
 
     with contextlib.redirect_stderr(io.StringIO()):  # it prints to stderr
-        return mlflow.register_model(f"models:/{model.model_id}", name, await_registration_for=30)
+        uri = f"models:/{model.model_id}"
+        return str(mlflow.register_model(uri, name, await_registration_for=30).version)
 
 
-def _versions(store: Store, name: str) -> "list[ModelVersion]":
-    return sorted(
-        store.client.search_model_versions(f"name = '{name}'"), key=lambda v: int(v.version)
-    )
+def _versions(store: Store, name: str) -> "dict[str, ModelVersion]":
+    """All versions of a registered model by number, oldest first."""
+    versions = store.client.search_model_versions(f"name = '{name}'")
+    return {str(v.version): v for v in sorted(versions, key=lambda v: int(v.version))}
 
 
 def champion(store: Store, name: str) -> "ModelVersion | None":
@@ -139,8 +134,8 @@ def champion(store: Store, name: str) -> "ModelVersion | None":
         raise
 
 
-def roll_back(store: Store, name: str, version: str | None = None) -> str:
-    """Give the alias to an earlier version, and retire the later ones.
+def roll_back(store: Store, name: str, number: str | None = None) -> str:
+    """Give the alias to an earlier version and retire the later ones; returns a line about it.
 
     Parameters
     ----------
@@ -148,13 +143,8 @@ def roll_back(store: Store, name: str, version: str | None = None) -> str:
         Open store.
     name
         Registered model, with or without ``inkbench-``.
-    version
+    number
         The new champion; by default the newest version before the present one.
-
-    Returns
-    -------
-    str
-        A line that names the new champion.
 
     Raises
     ------
@@ -162,25 +152,24 @@ def roll_back(store: Store, name: str, version: str | None = None) -> str:
         If there is no such model or version.
     """
     name = PREFIX + name.removeprefix(PREFIX)
-    versions = {str(v.version): v for v in _versions(store, name)}
+    versions = _versions(store, name)
     if not versions:
         known = sorted(model.name for model in store.client.search_registered_models())
         raise InkbenchError(f"{name} is not registered; there are: {', '.join(known) or 'none'}")
-    if version is None:
+    if number is None:
         leader = champion(store, name)
-        earlier = [v for v in versions if leader and int(v) < int(leader.version)]
-        usable = [v for v in earlier if RETIRED not in versions[v].tags]
+        earlier = [n for n in versions if leader and int(n) < int(leader.version)]
+        usable = [n for n in earlier if _RETIRED not in versions[n].tags]
         if not usable:
             raise InkbenchError(f"{name} has no version before its champion to go back to")
-        version = usable[-1]
-    if version not in versions:
+        number = usable[-1]
+    if number not in versions:
         raise InkbenchError(
-            f"{name} has no version {public(version)}; there are: {', '.join(versions)}"
+            f"{name} has no version {public(number)}; there are: {', '.join(versions)}"
         )
-    for number, other in versions.items():
-        if int(number) > int(version) and RETIRED not in other.tags:
-            store.client.set_model_version_tag(name, number, RETIRED, f"rolled back to {version}")
-    if RETIRED in versions[version].tags:
-        store.client.delete_model_version_tag(name, version, RETIRED)
-    store.client.set_registered_model_alias(name, CHAMPION, version)
-    return f"{name}: champion is version {version} ({versions[version].tags.get('variant')})"
+    for later in (n for n in versions if int(n) > int(number)):
+        store.client.set_model_version_tag(name, later, _RETIRED, f"rolled back to {number}")
+    if _RETIRED in versions[number].tags:
+        store.client.delete_model_version_tag(name, number, _RETIRED)
+    store.client.set_registered_model_alias(name, CHAMPION, number)
+    return f"{name}: champion is version {number} ({versions[number].tags.get('variant')})"

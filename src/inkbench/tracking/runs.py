@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -54,17 +54,11 @@ def stage_run(
     try:
         yield run
     except BaseException as error:
-        run.end(_status_of(error))
+        run.end("KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED")
         raise
     with run.guard():
         record.log_outputs(run, stage, variant or dataset or "")
     run.end("FINISHED")
-
-
-def _status_of(error: BaseException) -> str:
-    if isinstance(error, SystemExit) and error.code in (None, 0):
-        return "FINISHED"
-    return "KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED"
 
 
 class StageRun:
@@ -84,6 +78,7 @@ class StageRun:
         self._journal = journal
         self._variant = variant
         self._quiet = quiet
+        self._has_warned = False
         self._wait = 0.0 if os.environ.get("DVC_STAGE") else _WAIT_BY_HAND
 
     def begin(self, **subject: Any) -> None:
@@ -112,11 +107,7 @@ class StageRun:
 
     def log_metrics(self, metrics: Mapping[str, Any], step: int = 0) -> None:
         """Log the numbers among some values; with a step (the epoch) they are points of a curve."""
-        values = {
-            key: float(value)
-            for key, value in metrics.items()
-            if isinstance(value, Real) and not isinstance(value, bool)
-        }
+        values = {key: float(value) for key, value in metrics.items() if isinstance(value, Real)}
         self.note("metrics", values=values, step=step)
 
     def set_tags(self, tags: Mapping[str, Any]) -> None:
@@ -125,11 +116,13 @@ class StageRun:
 
     def log_artifact(self, path: str | Path, folder: str | None = None) -> None:
         """Log a file or folder in its present state, into a folder of the run's artifacts."""
-        self.note("artifact", lambda journal: {"file": journal.attach(Path(path))}, folder=folder)
+        with self.guard():
+            if self._journal:
+                self.note("artifact", files=self._journal.attach(Path(path)), folder=folder)
 
     def log_dataset(self, name: str, source: str, digest: str) -> None:
         """Log a dataset by name, URL or path, and hash; MLflow keeps 36 characters of the hash."""
-        self.note("dataset", name=name, source=source, digest=digest[:36])
+        self.note("dataset", name=name, source=source, digest=digest)
 
     def log_model(self, input_example: "np.ndarray", path: Path | None = None) -> None:
         """Log a Keras model file with signature, input example and requirements.
@@ -141,24 +134,21 @@ class StageRun:
         path
             The ``.keras`` file; by default the variant's under ``models/``.
         """
+        import numpy as np
 
-        def attach(journal: Journal) -> dict[str, Any]:
-            import numpy as np
-
-            copy = journal.folder / "files" / "model.keras"
-            shutil.copyfile(path or layout.model(self._variant or ""), copy)
-            np.save(copy.with_name("example.npy"), input_example[:1])
-            return {"md5": record.md5(copy)}
-
-        self.note("model", attach)
-
-    def note(
-        self, kind: str, attach: Callable[[Journal], dict[str, Any]] | None = None, **fields: Any
-    ) -> None:
-        """Append an event, with the files that ``attach`` copies into the journal."""
         with self.guard():
-            if self._journal is not None:
-                self._journal.append(kind, **fields, **(attach(self._journal) if attach else {}))
+            if self._journal:
+                copy = self._journal.folder / "files" / "trained" / "model.keras"
+                copy.parent.mkdir(exist_ok=True)
+                shutil.copyfile(path or layout.model(self._variant or ""), copy)
+                np.save(copy.parents[1] / "example.npy", input_example[:1])
+                self.note("model", md5=record.md5(copy))
+
+    def note(self, kind: str, **fields: Any) -> None:
+        """Append an event."""
+        with self.guard():
+            if self._journal:
+                self._journal.append(kind, **fields)
 
     def end(self, status: str) -> None:
         """End the run, and wait for the upload if there is reason to."""
@@ -172,32 +162,30 @@ class StageRun:
 
     @contextlib.contextmanager
     def guard(self) -> Iterator[None]:
-        """Turn an error of tracking into one warning, and stop tracking this stage."""
+        """Turn the errors of tracking into one warning."""
         try:
             yield
         except Exception as error:
             if not self._quiet:
                 raise
-            self._journal = None
-            print(
-                f"inkbench: warning: this stage is not tracked ({' '.join(str(error).split())}); "
-                "fix the cause and run `inkbench sync`",
-                file=sys.stderr,
-            )
+            reason = " ".join(str(error).split()) or type(error).__name__
+            if not self._has_warned:
+                print(
+                    f"inkbench: warning: this stage is not tracked completely ({reason}); fix the "
+                    "cause and run `inkbench sync`",
+                    file=sys.stderr,
+                )
+            self._has_warned = True
 
 
 def _user() -> str:
-    try:
+    with contextlib.suppress(KeyError, OSError):  # a container's user without a name
         return getpass.getuser()
-    except (KeyError, OSError):  # a container's user without a name
-        return ""
+    return ""
 
 
 def _start_uploader() -> None:
-    """Start the uploader, unless it runs already for this repository and store.
-
-    Its session of its own keeps Ctrl-C away from it. Its warnings go to the stage's stderr.
-    """
+    """Start the uploader, unless it runs; it is out of reach of Ctrl-C and keeps our stderr."""
     with journals.locked(store.uploader_lock()) as is_free:
         pass
     if is_free:  # of several uploaders started at the same time, one gets the lock and stays

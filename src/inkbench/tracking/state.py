@@ -28,15 +28,7 @@ class State:
 
 
 def of_folder(folder: Path, environment: Mapping[str, str] = os.environ) -> State:
-    """State of a working tree.
-
-    Parameters
-    ----------
-    folder
-        Root of the repository, or of an experiment's temporary copy of it.
-    environment
-        Variables in which DVC names its experiment (``DVC_EXP_NAME``, ``DVC_EXP_BASELINE_REV``).
-    """
+    """State of a working tree, or of an experiment's copy of it, which DVC's variables name."""
     inputs = _inputs_on_disk(folder)
     commit = _git(folder, "rev-parse", "--verify", "-q", "HEAD")
     if experiment := environment.get("DVC_EXP_NAME", ""):
@@ -44,22 +36,13 @@ def of_folder(folder: Path, environment: Mapping[str, str] = os.environ) -> Stat
         return _experiment(folder, experiment, baseline, inputs)
     if commit and inputs == _inputs_of(folder, commit):
         return _clean(folder, commit, inputs)
-    title = f"{commit[:8]} + changes" if commit else "no commit"
-    return State(
-        key=f"tree:{commit[:12]}:{inputs}",
-        title=f"{title} ({inputs[:8]})",
-        inputs=inputs,
-        commit=commit,
-        dirty=True,
-        repository=_repository(folder),
-    )
+    key = f"tree:{commit[:12]}:{inputs}"
+    title = (f"{commit[:8]} + changes" if commit else "no commit") + f" ({inputs[:8]})"
+    return State(key, title, inputs, commit, dirty=True, repository=_repository(folder))
 
 
 def of_revision(folder: Path, revision: str) -> tuple[State, str] | None:
-    """State of a git revision or of a DVC experiment, and the commit with its files.
-
-    None if there is no such revision or experiment.
-    """
+    """State of a git revision or a DVC experiment, and the commit with its files, if it exists."""
     for name, baseline, commit in experiments(folder):
         if revision in (name, commit):
             return _experiment(folder, name, baseline, _inputs_of(folder, commit)), commit

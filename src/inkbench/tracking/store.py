@@ -27,12 +27,11 @@ LINK = "linked_to"
 BACKFILLED = "backfilled"
 INCOMPLETE = "backfill.incomplete"  # "true": DVC's outputs were not in the cache
 
-_EXPERIMENT_TAGS = {
-    "mlflow.experimentKind": "custom_model_development",  # makes the UI show the Models tab
-    "mlflow.note.content": "Every state of the pipeline (a commit, a changed tree, a DVC "
-    "experiment) is a parent run, and every stage is a run below it. Training runs also have the "
-    "test metrics: select two of them and press Compare.",
-}
+_DESCRIPTION = (
+    "Every state of the pipeline (a commit, a changed tree, a DVC experiment) is a parent run, and "
+    "every stage is a run below it. Training runs also have the test metrics: select two of them "
+    "and press Compare."
+)
 
 _DEFAULTS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -52,31 +51,24 @@ _SQLITE = re.compile(r"sqlite(?:\+pysqlite)?:///([^?]*)(.*)")
 def uri() -> str:
     """Tracking URI: ``MLFLOW_TRACKING_URI``, or the repository's own SQLite file.
 
-    A relative SQLite path is relative to the repository, wherever a stage runs.
-
-    Raises
-    ------
-    InkbenchError
-        If it names a folder, which MLflow no longer writes to.
+    A relative SQLite path is relative to the repository, wherever a stage runs. `InkbenchError` if
+    the URI names a folder.
     """
     chosen = os.environ.get("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db"
     sqlite = _SQLITE.fullmatch(chosen)
-    if sqlite is None:
-        scheme = urlsplit(chosen).scheme
-        if scheme == "file" or (not scheme and not chosen.startswith("databricks")):
-            raise InkbenchError(
-                f"MLFLOW_TRACKING_URI: {chosen}: MLflow has no file store any more; unset it, or "
-                "set it to sqlite:///mlflow.db or the address of a server"
-            )
-        return chosen
-    path, query = sqlite.groups()
-    if path.startswith("/"):
+    scheme = urlsplit(chosen).scheme
+    if scheme == "file" or (not scheme and not chosen.startswith("databricks")):
+        raise InkbenchError(
+            f"MLFLOW_TRACKING_URI: {chosen}: MLflow has no file store any more; unset it, or set "
+            "it to sqlite:///mlflow.db or the address of a server"
+        )
+    if sqlite is None or sqlite[1].startswith("/"):
         return chosen
     root = str(journal.root())
     quoted = re.sub("[%?]", lambda match: quote(match[0]), root)
-    # For `sqlite:///`, MLflow makes the parent folder, and takes quotes for part of its name.
+    # For `sqlite:///`, MLflow creates the parent folder, and would create the quoted name.
     scheme = "sqlite" if quoted == root else "sqlite+pysqlite"
-    return f"{scheme}:///{quoted}/{path}{query}"
+    return f"{scheme}:///{quoted}/{sqlite[1]}{sqlite[2]}"
 
 
 def digest() -> str:
@@ -115,17 +107,9 @@ class Store:
 
     @classmethod
     def open(cls, create: bool = True) -> "Store":
-        """Open the store, and create the experiment unless another process has.
+        """Open the store and the experiment; with ``create``, create what does not exist.
 
-        Parameters
-        ----------
-        create
-            Create a store or an experiment that does not exist; otherwise it counts as empty.
-
-        Raises
-        ------
-        InkbenchError
-            If the store does not answer or was written by another version of MLflow.
+        `InkbenchError` if it does not answer or was written by another version of MLflow.
         """
         set_environment()
         try:
@@ -134,15 +118,9 @@ class Store:
             set_tracking_uri(uri())
             if not create and is_missing():
                 return cls(cast(MlflowClient, None), "")  # a client would create the file
-            # Two processes must not create the tables of a new SQLite file at the same time.
-            with locked("open"):
+            with locked("open"):  # two processes must not create tables or experiment twice
                 client = MlflowClient(uri())
-                if create:
-                    return cls(client, _experiment(client))
-                experiment = client.get_experiment_by_name(EXPERIMENT)
-                if experiment is None or experiment.lifecycle_stage == "deleted":
-                    return cls(client, "")
-                return cls(client, experiment.experiment_id)
+                return cls(client, _experiment(client, create))
         except InkbenchError:
             raise
         except Exception as error:
@@ -160,11 +138,6 @@ class Store:
         quoted = value.replace("'", "")
         return self.search(f"tags.`{tag}` = '{quoted}'")
 
-    def run(self, run_id: str | None) -> "Run | None":
-        """A run by its id; None if it does not exist or was deleted."""
-        runs = self.search(f"attributes.run_id = '{run_id}'") if run_id else []
-        return runs[0] if runs else None
-
     def log(
         self,
         run_id: str,
@@ -180,6 +153,12 @@ class Store:
         labels = [RunTag(key, value) for key, value in (tags or {}).items()]
         self.client.log_batch(run_id, list(metrics), texts, labels)
 
+    def history(self, run: "Run") -> "list[Metric]":
+        """All points of a run's metrics, except those of the system."""
+        names = [name for name in run.data.metrics if not name.startswith("system/")]
+        get = self.client.get_metric_history
+        return [point for name in names for point in get(run.info.run_id, name)]
+
     def model(self, md5: str) -> Any:
         """The newest complete LoggedModel with a file of this md5, or None."""
         ready = [model for model in self.models(md5) if model.status == "READY"]
@@ -187,11 +166,11 @@ class Store:
 
     def models(self, md5: str) -> list[Any]:
         """LoggedModels with a file of this md5, newest first, also incomplete ones."""
-        newest = [{"field_name": "creation_timestamp", "ascending": False}]
-        condition = f"tags.`model.md5` = '{md5}'"
-        if not md5:
-            return []
-        return self.client.search_logged_models([self.experiment_id], condition, order_by=newest)
+        return self.client.search_logged_models(
+            [self.experiment_id],
+            f"tags.`model.md5` = '{md5}'",
+            order_by=[{"field_name": "creation_timestamp", "ascending": False}],
+        )
 
 
 def locked(name: str) -> "contextlib.AbstractContextManager[bool]":
@@ -201,22 +180,19 @@ def locked(name: str) -> "contextlib.AbstractContextManager[bool]":
     return journal.locked(path, timeout=120)
 
 
-def _experiment(client: "MlflowClient") -> str:
-    """Id of the experiment, which is created or restored where needed."""
-    from mlflow.exceptions import MlflowException
-
+def _experiment(client: "MlflowClient", create: bool) -> str:
+    """Id of the experiment, created or restored if need be; empty if it does not exist."""
     experiment = client.get_experiment_by_name(EXPERIMENT)
-    if experiment is None:
-        try:
+    if experiment is None or experiment.lifecycle_stage == "deleted":
+        if not create:
+            return ""
+        if experiment is None:
             folder = artifact_folder()
-            return client.create_experiment(
-                EXPERIMENT, folder.as_uri() if folder else None, _EXPERIMENT_TAGS
-            )
-        except MlflowException:
-            experiment = client.get_experiment_by_name(EXPERIMENT)  # another process was faster
-            if experiment is None:
-                raise
-    if experiment.lifecycle_stage == "deleted":
+            tags = {
+                "mlflow.experimentKind": "custom_model_development",  # for the UI's Models tab
+                "mlflow.note.content": _DESCRIPTION,
+            }
+            return client.create_experiment(EXPERIMENT, folder.as_uri() if folder else None, tags)
         client.restore_experiment(experiment.experiment_id)
     return experiment.experiment_id
 
@@ -240,11 +216,10 @@ def is_missing() -> bool:
 
 
 def _reason(error: Exception) -> str:
-    text = public(error)
+    text, where = public(error), public(uri())
     if "out-of-date database schema" in text or "Can't locate revision" in text:
         return (
-            f"{public(uri())} was written by another version of MLflow; run "
-            f"`mlflow db upgrade {public(uri())}` (after a backup) or install the version that "
-            "wrote it"
+            f"{where} was written by another version of MLflow; run `mlflow db upgrade {where}` "
+            "(after a backup) or install the version that wrote it"
         )
-    return f"{public(uri())} does not answer ({text[:160]})"
+    return f"{where} does not answer ({text[:160]})"

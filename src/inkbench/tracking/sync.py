@@ -6,6 +6,7 @@ another state with the same stage hash. If no state has such a run, it is backfi
 cache. Running it twice changes nothing.
 """
 
+import contextlib
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,14 +22,13 @@ from inkbench.tracking.journal import Journal
 from inkbench.tracking.logged_models import ATTACHED, attach_test_metrics
 from inkbench.tracking.runs import StageRun
 from inkbench.tracking.state import State
-from inkbench.tracking.store import Store, public
+from inkbench.tracking.store import HASH, INCOMPLETE, Store, public
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
 
 Echo = Callable[[str], None]
 
-_DATA_STAGES = ("download", "preprocess")
 _HEADLINE = {  # the metric on the parent run by which two states of the pipeline compare
     "classification": "test_accuracy",
     "reconstruction": "test_bce",
@@ -62,7 +62,7 @@ def sync(revision: str | None = None, *, dry_run: bool = False, echo: Echo = pri
         store = Store.open(create=not dry_run)
         _upload_waiting(store, dry_run, echo)
         for target, commit in _targets(folder, revision):
-            with Pipeline(folder, commit) as pipeline:
+            with contextlib.closing(Pipeline(folder, commit)) as pipeline:
                 complete_state(store, target, pipeline, dry_run=dry_run, echo=echo)
     except (MlflowException, OSError) as error:
         raise InkbenchError(
@@ -75,9 +75,9 @@ def _upload_waiting(store: Store, dry_run: bool, echo: Echo) -> None:
     """Upload the waiting journals, except those that a running uploader will upload."""
     from mlflow.exceptions import MlflowException
 
-    with journals.locked(stores.uploader_lock()) as acquired:
+    with journals.locked(stores.uploader_lock()) as is_alone:
         for journal in Journal.waiting():
-            if journal.is_running or not (acquired or journal.has_failed):
+            if journal.is_running or not (is_alone or journal.has_failed):
                 continue
             echo(f"uploaded   {journal.start.get('dvc_stage') or journal.start['stage']}")
             try:
@@ -119,35 +119,27 @@ def complete_state(
 ) -> None:
     """Give the parent run of a state a run for every execution that is up to date.
 
-    Parameters
-    ----------
-    store
-        Open store.
-    target, pipeline
-        The state, and the pipeline at its revision.
-    dry_run, echo
-        As for `sync`.
-    only_known
-        Only add to the runs that exist what DVC has recorded about them.
+    With ``only_known``, no run is added; those that exist get what DVC has recorded about them.
     """
     for name in sorted(pipeline.recorded.keys() - pipeline.current.keys()):
         echo(f"stale      {name}: changed since its last run; run `dvc repro`")
     if not pipeline.current:
         echo(f"{target.title}: no stage has run yet; run `dvc repro`")
-        return
     known = parents.find(store, target)
     parent = known.info.run_id if known else ""
-    if not dry_run:
+    if pipeline.current and not dry_run:
         parent = parents.find_or_create(store, target)
-    runs = _finished(store, parent, dry_run) if parent else []
+    children = store.tagged(stores.PARENT, parent) if parent else []
+    finished = [run for run in children if run.info.status == "FINISHED"]
     added = 0
     for execution in pipeline.current.values():
-        own = next((run for run in runs if run.data.tags.get(stores.HASH) == execution.hash), None)
-        if own is None and (untagged := _without_hash(runs, execution.name)):
+        own = next((run for run in finished if run.data.tags.get(HASH) == execution.hash), None)
+        runs = [run for run in finished if run.data.tags.get("dvc.stage") == execution.name]
+        if own is None and runs and HASH not in runs[-1].data.tags:
             if not dry_run:
-                _add_recorded(store, untagged, execution)
+                _add_recorded(store, runs[-1], execution)
             continue
-        is_complete = own is not None and own.data.tags.get(stores.INCOMPLETE) != "true"
+        is_complete = own is not None and own.data.tags.get(INCOMPLETE) != "true"
         if is_complete or only_known or (own and not pipeline.has_outputs(execution.name)):
             continue
         source = None if own else linking.find_source(store, execution)
@@ -157,39 +149,18 @@ def complete_state(
             linking.link(store, source, parent, target)
         elif not dry_run:
             _backfill(store, execution, pipeline, parent, target)
-    if not dry_run:
-        _attach_late(store, parent)
-    if not dry_run and not only_known:
-        _summarise(store, parent, pipeline)
-        registry.promote_best(store, pipeline, echo)
+    if parent and not dry_run:
+        _attach_test_metrics(store, parent)
+        if not only_known:
+            _summarise(store, parent, pipeline)
+            registry.promote_best(store, pipeline, echo)
     count = len(pipeline.current)
     echo(f"{target.title}: {count} stages, {added} {'to add' if dry_run else 'added'}")
 
 
-def _finished(store: Store, parent: str, dry_run: bool) -> "list[Run]":
-    """Finished runs below a parent; deletes those that two syncs have created twice."""
-    runs, seen = [], set()
-    for run in store.tagged(stores.PARENT, parent):
-        key = run.data.tags.get(stores.JOURNAL)
-        if key and key in seen:
-            if not dry_run:
-                store.client.delete_run(run.info.run_id)
-            continue
-        seen.add(key)
-        if run.info.status == "FINISHED":
-            runs.append(run)
-    return runs
-
-
-def _without_hash(runs: "list[Run]", name: str) -> "Run | None":
-    """The newest run of a stage, if DVC recorded it after its upload."""
-    own = [run for run in runs if run.data.tags.get("dvc.stage") == name]
-    return own[-1] if own and stores.HASH not in own[-1].data.tags else None
-
-
 def _add_recorded(store: Store, run: "Run", execution: Execution) -> None:
     """Add what DVC has recorded: the stage hash, and versions of the data read and written."""
-    tags = run.data.tags
+    run_id, tags = run.info.run_id, run.data.tags
     link = parents.commit_link(
         tags.get("git.commit", ""), tags.get("mlflow.source.git.repoURL", "")
     )
@@ -197,21 +168,19 @@ def _add_recorded(store: Store, run: "Run", execution: Execution) -> None:
     for path, md5 in sorted(execution.deps.items()):
         if not path.startswith(("src/", "stages/")):
             lines.append(f"- `{path}` at DVC version `{md5}`")
-    datasets = {path: md5 for path, md5 in execution.deps.items() if not path.endswith(".json")}
-    for path, md5 in (datasets | execution.outs).items():
-        if path.startswith("data/"):
+    for path, md5 in (execution.deps | execution.outs).items():
+        if path.startswith("data/") and not path.endswith(".json"):
             event = {"name": path.removeprefix("data/"), "source": path, "digest": md5}
-            upload.log_dataset(store, run.info.run_id, execution.kind, event)
-    new = {"mlflow.note.content": "\n".join(lines), stores.HASH: execution.hash}
-    store.log(run.info.run_id, tags=new)
+            upload.log_dataset(store, run_id, tags["stage"], event)
+    store.log(run_id, tags={"mlflow.note.content": "\n".join(lines), HASH: execution.hash})
 
 
 def _backfill(
     store: Store, execution: Execution, pipeline: Pipeline, parent: str, target: State
 ) -> None:
     """Upload the journal that the stage itself would have written."""
-    subject, kind = execution.subject, execution.kind
-    is_data = kind in _DATA_STAGES
+    kind, _, subject = execution.name.partition("@")
+    is_data = kind in {"download", "preprocess"}
     blocks = pipeline.params.get("published" if kind == "published" else "train") or {}
     with tempfile.TemporaryDirectory() as temporary:
         # Named after the parent, not the state: a tree that is committed keeps its parent.
@@ -228,8 +197,8 @@ def _backfill(
             dvc_stage=execution.name,
             host="",
         )
-        is_complete = pipeline.has_outputs(execution.name)
-        run.set_tags({stores.BACKFILLED: "true", stores.INCOMPLETE: str(not is_complete).lower()})
+        is_incomplete = str(not pipeline.has_outputs(execution.name)).lower()
+        run.set_tags({stores.BACKFILLED: "true", INCOMPLETE: is_incomplete})
         if kind == "train":
             record.log_curve(run, subject, pipeline.outputs)
         record.log_outputs(run, kind, subject, pipeline.outputs)
@@ -239,15 +208,12 @@ def _backfill(
         _add_recorded(store, store.client.get_run(uploaded.run_id), execution)
 
 
-def _attach_late(store: Store, parent: str) -> None:
-    """Attach the test metrics of evaluations to the models that they evaluated."""
-    from mlflow.entities import Metric
-
+def _attach_test_metrics(store: Store, parent: str) -> None:
+    """Attach the test metrics of evaluations that have ended to the models they evaluated."""
     for run in store.tagged(stores.PARENT, parent):
         tags = run.data.tags
-        if tags.get("stage") == "evaluate" and ATTACHED not in tags and run.info.end_time:
-            points = [Metric(k, v, run.info.end_time, 0) for k, v in run.data.metrics.items()]
-            attach_test_metrics(store, run.info.run_id, points)
+        if tags["stage"] == "evaluate" and ATTACHED not in tags and run.info.end_time:
+            attach_test_metrics(store, run.info.run_id)
 
 
 def _summarise(store: Store, parent: str, pipeline: Pipeline) -> None:
@@ -256,15 +222,13 @@ def _summarise(store: Store, parent: str, pipeline: Pipeline) -> None:
 
     run = store.client.get_run(parent)
     points, sources = [], set()
-    for execution in pipeline.current.values():
-        block = (pipeline.params.get("train") or {}).get(execution.subject)
-        if execution.kind != "evaluate" or not block:
+    for variant, block in (pipeline.params.get("train") or {}).items():
+        metrics = record.read_json(pipeline.outputs / layout.metrics(variant))
+        if f"evaluate@{variant}" not in pipeline.current or not metrics:
             continue
-        metrics = record.read_json(pipeline.outputs / layout.metrics(execution.subject))
+        sources.add(str(metrics["data_source"]))
         headline = _HEADLINE[block["task"]]
-        key, value = f"leaderboard/{execution.subject} {headline}", metrics.get(headline)
-        if "data_source" in metrics:
-            sources.add(str(metrics["data_source"]))
+        key, value = f"leaderboard/{variant} {headline}", metrics.get(headline)
         if value is not None and run.data.metrics.get(key) != value:
             points.append(Metric(key, value, journals.now(), 0))
     tags = {"data_source": ", ".join(sorted(sources))} if sources else {}

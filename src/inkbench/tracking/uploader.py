@@ -59,59 +59,49 @@ def _waiting() -> list[Journal]:
 class _Uploader:
     def __init__(self) -> None:
         self._store: Store | None = None
-        self._uploads: dict[str, Upload] = {}
-        self._last: dict[str, Upload] = {}  # the last one that ended, by working directory
+        self._uploads: dict[Path, Upload] = {}
+        self._last: dict[Path, Upload] = {}  # the last one that ended, by working directory
 
     def run(self) -> None:
         """Upload until no journal has come for a while, or the last stage is done."""
         idle_since = time.monotonic()
         while self._uploads or not self._is_over(idle_since):
             for journal in _waiting():
-                if journal.id not in self._uploads:
-                    self._begin(journal)
-            for upload in list(self._uploads.values()):
-                self._continue(upload)
+                self._proceed(journal)
                 idle_since = time.monotonic()
             time.sleep(_POLL)
             if self._store and stores.is_missing():  # deleted: MLflow would not create it again
                 os.execv(sys.executable, [sys.executable, "-m", "inkbench.tracking.uploader"])
         for folder, upload in self._last.items():
-            self._complete(Path(folder), upload)
+            self._complete(folder, upload)
 
     def _is_over(self, idle_since: float) -> bool:
         for folder, upload in self._last.items():
             if upload.wants_sync:
-                return _is_recorded(Path(folder), upload.ended_at)
+                return _is_recorded(folder, upload.ended_at)
         return time.monotonic() - idle_since > _IDLE
 
-    def _begin(self, journal: Journal) -> None:
+    def _proceed(self, journal: Journal) -> None:
         try:
             if self._store is None:
                 gc.disable()  # saves a quarter of the time that importing MLflow takes
                 self._store = Store.open()
                 gc.enable()
-            self._uploads[journal.id] = Upload(self._store, journal)
+            upload = self._uploads.setdefault(journal.folder, Upload(self._store, journal))
+            if upload.proceed():
+                self._last[Path(upload.start["cwd"])] = self._uploads.pop(journal.folder)
+                journal.discard()
         except Exception as error:
+            self._uploads.pop(journal.folder, None)
             journal.fail(_warn(error))
-
-    def _continue(self, upload: Upload) -> None:
-        try:
-            if not upload.proceed():
-                return
-            self._last[upload.start["cwd"]] = upload
-            upload.journal.discard()
-        except Exception as error:
-            upload.journal.fail(_warn(error))
-            upload.stop_monitor()
-        del self._uploads[upload.journal.id]
 
     def _complete(self, folder: Path, upload: Upload) -> None:
         """Take what DVC has recorded about the stages that ran in a folder."""
-        state = State(**upload.start["state"])
-        if not folder.is_dir() or self._store is None:  # a copy for an experiment, deleted by DVC
+        if not folder.is_dir() or self._store is None:  # an experiment's copy, deleted by DVC
             return
         try:
-            with Pipeline(folder) as pipeline:
+            with contextlib.closing(Pipeline(folder)) as pipeline:
+                state = State(**upload.start["state"])
                 sync.complete_state(self._store, state, pipeline, only_known=not upload.wants_sync)
         except Exception as error:
             _warn(error)
