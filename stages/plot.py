@@ -12,11 +12,11 @@ def plot(variant: str) -> None:
 
     work = open_work(variant)
     folder = layout.plots(variant)
-    with tracking.stage_run("plot", variant=variant, dataset=work.card["dataset"]) as run:
-        with disk.new_version(folder) as fresh:
-            drawn = [path.name for path in write(work, fresh)]
-        for file in drawn:
-            run.log_artifact(folder / file, folder="figures")
+    with (
+        tracking.stage_run("plot", variant=variant, dataset=work.card["dataset"]),
+        disk.new_version(folder) as fresh,
+    ):
+        drawn = [path.name for path in write(work, fresh)]
     print(f"{folder}: {len(drawn)} figures")
 
 

@@ -5,7 +5,7 @@ Archives are read in place. Copies of one picture never stand on two sides of a 
 
 import importlib
 
-from inkbench import layout, params
+from inkbench import params
 from inkbench.errors import run_stage
 
 
@@ -16,13 +16,8 @@ def preprocess(dataset: str) -> None:
     from inkbench import tracking
 
     block = {"data": {dataset: settings.model_dump(mode="json", exclude_unset=True)}}
-    with tracking.stage_run("preprocess", dataset=dataset, params=block) as run:
-        card = importlib.import_module(f"inkbench.datasets.{dataset}").preprocess(settings)
-        run.set_tags({"data_source": card["data_source"]})
-        run.log_dataset(dataset, str(layout.processed(dataset)), card["content_digest"][:32])
-        run.log_metrics({f"n_{part}": count["total"] for part, count in card["counts"].items()})
-        run.log_metrics({"n_skipped": len(card["skipped"])})
-        run.log_artifact(layout.dataset_card(dataset))
+    with tracking.stage_run("preprocess", dataset=dataset, params=block):
+        importlib.import_module(f"inkbench.datasets.{dataset}").preprocess(settings)
 
 
 if __name__ == "__main__":

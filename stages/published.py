@@ -15,16 +15,9 @@ def published(claim: str) -> None:
     from inkbench.published import rerun
 
     block = {"published": {claim: settings.model_dump(mode="json", exclude_unset=True)}}
-    with tracking.stage_run(
-        "published", variant=claim, dataset=settings.dataset, params=block
-    ) as run:
+    with tracking.stage_run("published", variant=claim, dataset=settings.dataset, params=block):
         results = rerun.audit(claim, settings)
-        filed = layout.claim(claim)
-        results.write(filed)
-        run.set_tags({"data_source": results.metrics["data_source"]})
-        run.log_metrics(results.numbers)
-        for path in (layout.metrics(filed), *sorted(layout.evaluation(filed).glob("*.csv"))):
-            run.log_artifact(path)
+        results.write(layout.claim(claim))
 
 
 if __name__ == "__main__":

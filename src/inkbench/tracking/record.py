@@ -42,16 +42,16 @@ def log_outputs(run: "StageRun", stage: str, subject: str, root: Path = Path()) 
         for file in card["files"]:
             run.log_dataset(file["name"], file["url"], file["sha256"][:32])
     elif stage == "preprocess" and card:
-        counts = {f"n_{part}": count["total"] for part, count in card["counts"].items()}
-        metrics = counts | {"n_skipped": len(card["skipped"])}
-        run.log_dataset(subject, str(layout.processed(subject)), card["content_digest"][:32])
+        counts = {f"n_{part}": count["total"] for part, count in card.get("counts", {}).items()}
+        metrics = counts | {"n_skipped": len(card.get("skipped", ()))}
+        run.log_dataset(subject, str(layout.processed(subject)), card.get("content_digest", "?"))
     elif stage == "train" and card:
         metrics = {"parameters": card.get("parameters")}
         _log_model(run, subject, root)
     elif stage in {"evaluate", "plot"} and (root / layout.model(subject)).is_file():
         run.set_tags({"model.md5": md5(root / layout.model(subject))})
     if card:
-        run.set_tags({"data_source": card["data_source"]})
+        run.set_tags({"data_source": card.get("data_source", "unknown")})
         run.log_metrics(metrics)
     for pattern in artifacts:
         for path in sorted(root.glob(str(pattern))):

@@ -53,7 +53,7 @@ def of_revision(folder: Path, revision: str) -> tuple[State, str] | None:
 def experiments(folder: Path) -> list[tuple[str, str, str]]:
     """DVC experiments of the repository: (name, baseline commit, its own commit)."""
     listing = _git(folder, "for-each-ref", "--format=%(refname) %(objectname)", "refs/exps")
-    pattern = r"refs/exps/([0-9a-f]{2})([0-9a-f]{38})/([^/ ]+) (.+)"
+    pattern = r"refs/exps/([0-9a-f]{2})/([0-9a-f]{38})/([^/ ]+) (.+)"
     return [
         (name, start + rest, commit) for start, rest, name, commit in re.findall(pattern, listing)
     ]

@@ -226,7 +226,7 @@ def _summarise(store: Store, parent: str, pipeline: Pipeline) -> None:
         metrics = record.read_json(pipeline.outputs / layout.metrics(variant))
         if f"evaluate@{variant}" not in pipeline.current or not metrics:
             continue
-        sources.add(str(metrics["data_source"]))
+        sources.add(str(metrics.get("data_source")))
         headline = _HEADLINE[block["task"]]
         key, value = f"leaderboard/{variant} {headline}", metrics.get(headline)
         if value is not None and run.data.metrics.get(key) != value:
