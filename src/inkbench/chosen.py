@@ -70,7 +70,7 @@ def _loaded(path: Path, task: str) -> "keras.Model":
 
 @contextlib.contextmanager
 def _in_repository() -> Iterator[None]:
-    """Change to the repository of the current folder, or else to the one inkbench is installed from."""
+    """Change to the repository around us, or else to the one that inkbench is installed from."""
     for folder in (Path.cwd(), *Path.cwd().parents, Path(__file__).parents[2]):
         if (folder / "dvc.yaml").is_file() and (folder / layout.PARAMS).is_file():
             with contextlib.chdir(folder):
@@ -151,7 +151,7 @@ def _downloaded(uri: str, task: str) -> "keras.Model":
 
 
 def _params() -> dict:
-    """``params.yaml`` without validation: a variant that is being written must not get in the way."""
+    """``params.yaml`` without validation, because another variant may be unfinished."""
     import yaml
 
     try:

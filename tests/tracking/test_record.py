@@ -1,22 +1,24 @@
 """What MLflow is told about the outputs of each kind of stage."""
 
 import json
-import shutil
+import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
 from inkbench.tracking import record
-from inkbench.tracking.journal import Journal
-from inkbench.tracking.record import flat_params
-from inkbench.tracking.runs import StageRun
+from inkbench.tracking.store import Store, flat_params
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
 
 FILES = [
     {"name": "a.gz", "url": "https://example.org/a.gz", "sha256": "1" * 64, "bytes": 3},
     {"name": "b.gz", "url": "https://example.org/b.gz", "sha256": "2" * 64, "bytes": 4},
 ]
+BLOCK = {"dataset": "mnist", "task": "reconstruction", "model": {"code": 8}}
 OUTPUTS: dict[str, Any] = {
     "data/raw/d/provenance.json": {"source": "mirror", "files": FILES},
     "data/processed/d/dataset.json": {
@@ -25,7 +27,7 @@ OUTPUTS: dict[str, Any] = {
         "skipped": ["x"],
         "content_digest": "3" * 64,
     },
-    "models/v/train.json": {"data_source": "real", "parameters": 7, "epochs": 2},
+    "models/v/train.json": {"data_source": "real", "parameters": 7, "variant": BLOCK},
     "models/v/history.csv": "epoch,loss,val_loss\n1,0.5,\n2,0.25,0.3\n",
     "models/v/model.keras": "hello",
     "metrics/v.json": {"data_source": "real", "task": "reconstruction", "test_bce": 0.25},
@@ -54,35 +56,25 @@ def outputs(tmp_path: Path) -> Path:
     return tmp_path / "outputs"
 
 
-def logged(folder: Path, stage: str, subject: str) -> tuple[dict, dict, list[str], list[dict]]:
-    """Tags, metrics, artifacts and the other events that a stage's outputs become."""
-    journal = Journal.create(folder / "journal")
-    record.log_outputs(StageRun(journal, subject), stage, subject, folder)
-    tags, metrics, artifacts, others = {}, {}, [], []
-    for event in journal.read()[0]:
-        if event["do"] == "tags":
-            tags |= event["values"]
-        elif event["do"] == "metrics":
-            metrics |= event["values"]
-        elif event["do"] == "artifact":
-            artifacts.append(
-                "/".join(
-                    filter(
-                        None,
-                        (
-                            event["folder"],
-                            next((folder / "journal" / event["files"]).iterdir()).name,
-                        ),
-                    )
-                )
-            )
-        else:
-            others.append(event)
-    return tags, metrics, artifacts, others
+def logged(store: Store, root: Path, stage: str, subject: str, **tags: str) -> "Run":
+    """The run of a stage that has written its outputs below a folder."""
+    parent = store.client.create_run(store.experiment_id).info.run_id
+    tags |= {"stage": stage, "mlflow.parentRunId": parent}
+    run_id = store.client.create_run(store.experiment_id, tags=tags).info.run_id
+    store.client.set_terminated(run_id, "FINISHED", 1000)
+    record.log_outputs(store, store.client.get_run(run_id), subject, root)
+    return store.client.get_run(run_id)
+
+
+def artifacts(store: Store, run_id: str, folder: str = "") -> list[str]:
+    """Paths of all artifacts of a run."""
+    files = store.client.list_artifacts(run_id, folder)
+    inner = [path for file in files if file.is_dir for path in artifacts(store, run_id, file.path)]
+    return [file.path for file in files if not file.is_dir] + inner
 
 
 @pytest.mark.parametrize(
-    ("stage", "subject", "tags", "metrics", "artifacts"),
+    ("stage", "subject", "tags", "metrics", "files"),
     [
         ("download", "d", {"data_source": "real"}, {"raw_bytes": 7}, ["provenance.json"]),
         (
@@ -92,51 +84,100 @@ def logged(folder: Path, stage: str, subject: str) -> tuple[dict, dict, list[str
             {"n_train": 4, "n_skipped": 1},
             ["dataset.json"],
         ),
-        ("train", "v", {"data_source": "real"}, {"parameters": 7}, ["train.json", "history.csv"]),
+        ("train", "v", {"data_source": "real"}, {"parameters": 7}, ["history.csv", "train.json"]),
         (
             "evaluate",
             "v",
             {"data_source": "real", "model.md5": MD5},
             {"test_bce": 0.25},
-            ["v.json", "table.csv"],
+            ["table.csv", "v.json"],
         ),
         ("published", "c", {"data_source": "real"}, {"test_bce": 0.1677}, ["c.json", "table.csv"]),
         ("submission", "v", {"data_source": "synthetic"}, {"rows": 9}, ["submission.json"]),
         ("plot", "v", {"model.md5": MD5}, {}, ["figures/a.png", "figures/b.png"]),
-        ("report", "", {}, {}, ["reports"]),
+        ("report", "", {}, {}, ["reports/index.html"]),
     ],
 )
 def test_log_outputs_of_each_stage(
-    outputs: Path, stage: str, subject: str, tags: dict, metrics: dict, artifacts: list
+    store: Store,
+    outputs: Path,
+    stage: str,
+    subject: str,
+    tags: dict,
+    metrics: dict,
+    files: list,
 ) -> None:
-    assert logged(outputs, stage, subject)[:3] == (tags, metrics, artifacts)
+    run = logged(store, outputs, stage, subject)
+    assert tags.items() <= run.data.tags.items()
+    assert run.data.metrics == metrics
+    owner = run.data.tags["mlflow.parentRunId"] if stage == "report" else run.info.run_id
+    assert artifacts(store, owner) == files
 
 
-def test_log_outputs_logs_datasets_and_the_model(outputs: Path) -> None:
-    *_, datasets = logged(outputs, "download", "d")
-    assert [(event["name"], event["digest"]) for event in datasets] == [
-        ("a.gz", "1" * 32),
-        ("b.gz", "2" * 32),
+def test_log_outputs_logs_downloaded_files_as_datasets(store: Store, outputs: Path) -> None:
+    datasets = logged(store, outputs, "download", "d").inputs.dataset_inputs
+    assert sorted((read.dataset.name, read.dataset.digest) for read in datasets) == [
+        ("a.gz", "1" * 36),
+        ("b.gz", "2" * 36),
     ]
-    shutil.rmtree(outputs / "journal")
-    *_, (model,) = logged(outputs, "train", "v")
-    assert model["md5"] == MD5
-    assert np.load(outputs / "journal/files/example.npy").tolist() == [[[5] * 28] * 28]
 
 
-def test_log_outputs_skips_what_is_missing(tmp_path: Path) -> None:
+def test_log_outputs_logs_a_model_with_all_that_serving_needs(
+    store: Store, outputs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mlflow.models import Model
+
+    monkeypatch.delitem(sys.modules, "tensorflow", raising=False)
+    run = logged(store, outputs, "train", "v")
+    record.log_outputs(store, run, "v", outputs)  # a second time
+    assert "tensorflow" not in sys.modules
+    (model,) = store.models(MD5)
+    assert (model.name, model.source_run_id) == ("v", run.info.run_id)
+    assert model.params["model.code"] == "8"
+    assert model.tags["data_source"] == "real"
+    assert [output.model_id for output in run.outputs.model_outputs] == [model.model_id]
+    folder = Path(model.artifact_location.removeprefix("file://"))
+    stored = Model.load(folder)
+    assert stored.signature.inputs.inputs[0].shape == (-1, 28, 28)
+    assert stored.signature.outputs.inputs[0].type == np.float32
+    assert stored.load_input_example(folder).tolist() == [[[5] * 28] * 28]
+    pinned = (folder / "requirements.txt").read_text().split()
+    assert {line.split("==")[0] for line in pinned} >= {"tensorflow", "keras", "numpy", "mlflow"}
+    assert all("==" in line for line in pinned)
+
+
+def test_log_outputs_repeats_an_interrupted_model(
+    store: Store, outputs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError("disk full")
+
+    with monkeypatch.context() as broken, pytest.raises(OSError, match="full"):
+        broken.setattr(type(store.client), "log_model_artifacts", fail)
+        logged(store, outputs, "train", "v")
+    assert store.models(MD5) == []
+    logged(store, outputs, "train", "v")
+    assert len(store.models(MD5)) == 1
+
+
+def test_log_outputs_adds_the_curve_of_a_backfilled_run(store: Store, outputs: Path) -> None:
+    run = logged(store, outputs, "train", "v", backfilled="true")
+    points = {
+        key: [(p.step, p.value) for p in store.client.get_metric_history(run.info.run_id, key)]
+        for key in run.data.metrics
+    }
+    assert points == {
+        "loss": [(1, 0.5), (2, 0.25)],
+        "val_loss": [(2, 0.3)],
+        "parameters": [(0, 7.0)],
+    }
+
+
+def test_log_outputs_skips_what_is_missing(store: Store, tmp_path: Path) -> None:
     for stage in ("download", "preprocess", "train", "evaluate", "plot", "report"):
-        assert logged(tmp_path / stage, stage, "v") == ({}, {}, [], [])
-
-
-def test_log_curve_leaves_empty_cells_out(outputs: Path) -> None:
-    journal = Journal.create(outputs / "journal")
-    record.log_curve(StageRun(journal, "v"), "v", outputs)
-    points = [(event["step"], event["values"]) for event in journal.read()[0]]
-    assert points == [
-        (1, {"epoch": 1, "loss": 0.5}),
-        (2, {"epoch": 2, "loss": 0.25, "val_loss": 0.3}),
-    ]
+        run = logged(store, tmp_path, stage, "v")
+        assert (run.data.metrics, "data_source" in run.data.tags) == ({}, False)
+        assert artifacts(store, run.info.run_id) == []
 
 
 def test_flat_params_gives_dotted_keys_and_json_values() -> None:

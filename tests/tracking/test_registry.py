@@ -46,7 +46,7 @@ class Lineage:
             (self._folder / path).parent.mkdir(parents=True, exist_ok=True)
             (self._folder / path).write_text(text)
         md5 = hashlib.md5(model.encode()).hexdigest()
-        if self._store.model(md5) is None:
+        if not self._store.models(md5):
             client = self._store.client
             logged = client.create_logged_model(
                 self._store.experiment_id, name=model, tags={"model.md5": md5}

@@ -1,6 +1,5 @@
 """What a stage writes into its journal, and that tracking never harms the stage."""
 
-import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -30,8 +29,8 @@ def events() -> list[dict[str, Any]]:
 def test_stage_run_writes_events_in_order() -> None:
     with tracking.stage_run("train", variant="v", dataset="d", params={"a": {"b": 1}}) as run:
         run.log_metrics({"loss": 0.5}, step=1)
-        run.set_tags({"data_source": "real"})
-    assert [event["do"] for event in events()] == ["start", "metrics", "tags", "end"]
+        run.sync()
+    assert [event["do"] for event in events()] == ["start", "metrics", "sync", "end"]
     assert events()[0]["params"] == {"a": {"b": 1}}
     assert events()[0]["state"]["key"].startswith("tree:")
     assert events()[-1]["status"] == "FINISHED"
@@ -53,27 +52,12 @@ def test_stage_run_records_an_error_and_passes_it_on(error: BaseException, statu
     assert events()[-1]["status"] == status
 
 
-def test_log_artifact_keeps_the_present_state(tmp_path: Path) -> None:
-    (tmp_path / "a.txt").write_text("then")
-    with tracking.stage_run("plot") as run:
-        run.log_artifact("a.txt")
-        (tmp_path / "a.txt").write_text("now")
-    (journal,) = Journal.waiting()
-    assert (journal.folder / events()[1]["files"] / "a.txt").read_text() == "then"
-
-
-def test_stage_run_warns_once_if_files_are_missing_or_unwritable(
+def test_stage_run_warns_once_if_nothing_can_be_written(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with tracking.stage_run("plot") as run:
-        run.log_artifact("nowhere.png")
-        run.log_artifact("nowhere.png")
-    assert capsys.readouterr().err.count("inkbench: warning") == 1
-    shutil.rmtree(tmp_path / ".tracking")
     (tmp_path / ".tracking").write_text("a file instead of the folder")
     with tracking.stage_run("train") as run:
         run.log_metrics({"loss": 1})
-        run.log_model(np.zeros((1, 2, 2)))
     assert capsys.readouterr().err.count("inkbench: warning") == 1
 
 

@@ -79,9 +79,7 @@ def invoke(address: str, pages: np.ndarray) -> np.ndarray:
         return np.array(json.load(answer)["predictions"])
 
 
-def test_serve_returns_pages_of_the_size_they_had(
-    address: str, restorer: Path
-) -> None:
+def test_serve_returns_pages_of_the_size_they_had(address: str, restorer: Path) -> None:
     from inkbench.restore import restore
 
     random = np.random.default_rng(0)

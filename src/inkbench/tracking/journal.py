@@ -1,9 +1,8 @@
-"""Journals: everything that one execution of a stage reports, as files.
+"""Journals: what one execution of a stage reports while it runs, as files.
 
-A journal is a folder ``.tracking/<id>/`` with ``events.jsonl`` (one event per line, in order) and
-``files/`` (copies of the artifacts, which a later stage may overwrite). That is all an upload
-needs, so a journal can be moved to another machine and uploaded there. Whoever uploads it deletes
-it, or leaves the reason in ``failure.txt``.
+A journal is a folder ``.tracking/<id>/`` with ``events.jsonl``, one event per line. It names the
+pipeline state and the stage, so it can be moved to another machine and uploaded there. Whoever
+uploads it deletes it, or leaves the reason in ``failure.txt``.
 """
 
 import contextlib
@@ -47,12 +46,11 @@ class Journal:
         self._events = folder / "events.jsonl"
 
     @classmethod
-    def create(cls, folder: Path | None = None) -> "Journal":
-        """Start an empty journal, by default in ``.tracking/``."""
-        name = f"{time.strftime('%Y%m%dT%H%M%S')}-{uuid.uuid4().hex[:12]}"
-        journal = cls(folder or outbox() / name)
-        (journal.folder / "files").mkdir(parents=True)
-        return journal
+    def create(cls) -> "Journal":
+        """Start an empty journal in ``.tracking/``."""
+        folder = outbox() / f"{time.strftime('%Y%m%dT%H%M%S')}-{uuid.uuid4().hex[:12]}"
+        folder.mkdir()
+        return cls(folder)
 
     @classmethod
     def waiting(cls) -> "list[Journal]":
@@ -65,15 +63,6 @@ class Journal:
         line = json.dumps({"do": kind, "at": now(), **fields}, default=str)
         with self._events.open("a", encoding="utf-8") as file:
             file.write(line + "\n")
-
-    def attach(self, path: Path) -> str:
-        """Copy a file or folder into a folder of its own, whose path in the journal is returned."""
-        copy = Path("files", uuid.uuid4().hex)
-        (self.folder / copy).mkdir()
-        (shutil.copytree if path.is_dir() else shutil.copyfile)(
-            path, self.folder / copy / path.name
-        )
-        return str(copy)
 
     def read(self, offset: int = 0) -> tuple[list[Event], int]:
         """Complete events from a byte offset on, and the offset after them."""

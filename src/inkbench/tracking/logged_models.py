@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from inkbench import disk
-from inkbench.tracking.record import flat_params
-from inkbench.tracking.store import Store
+from inkbench.tracking.store import Store, flat_params
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -18,7 +17,12 @@ ATTACHED = "model.id"  # tag of an evaluation: the model that has its metrics
 
 
 def log_model(
-    store: Store, run_id: str, files: Path, tags: Mapping[str, str], block: Mapping[str, Any]
+    store: Store,
+    run_id: str,
+    file: Path,
+    snapshots: Path,
+    tags: Mapping[str, str],
+    card: Mapping[str, Any],
 ) -> str:
     """Log a model file as a LoggedModel, without loading it; returns the LoggedModel's id.
 
@@ -29,33 +33,40 @@ def log_model(
     ----------
     store, run_id
         Where to log it, and the training's run.
-    files
-        Folder with ``trained/model.keras`` and ``example.npy``.
+    file, snapshots
+        ``model.keras``, and the ``.npz`` file whose ``inputs`` give the input example.
     tags
         ``model.md5`` (of the file), ``variant`` and ``data_source``.
-    block
-        The variant's block of ``params.yaml``.
+    card
+        ``train.json``.
     """
     import numpy as np
     from mlflow import pyfunc
     from mlflow.models import Model
 
-    example = np.load(files / "example.npy")
-    task = str(block.get("task", ""))
+    for model in store.models(tags["model.md5"]):
+        if model.source_run_id == run_id:
+            return str(model.model_id)
+    block, task = card["variant"], card["variant"]["task"]
+    with np.load(snapshots) as arrays:
+        example = arrays["inputs"][:1]
     model = store.client.create_logged_model(
         store.experiment_id,
         name=tags["variant"],
         source_run_id=run_id,
-        tags={**tags, "dataset": str(block.get("dataset", "")), "task": task},
+        tags={**tags, "dataset": block["dataset"], "task": task},
         params=flat_params(block),
         model_type=task,
     )
-    disk.write_json(files / "trained/variant.json", {"variant": tags["variant"], **block})
     with tempfile.TemporaryDirectory() as temporary:
+        data = Path(temporary, "trained")
+        data.mkdir()
+        (data / "model.keras").symlink_to(file.resolve())
+        disk.write_json(data / "variant.json", {"variant": tags["variant"], **block})
         pyfunc.save_model(
             f"{temporary}/model",
             loader_module="inkbench.serving",
-            data_path=str(files / "trained"),
+            data_path=str(data),
             code_paths=[str(Path(__file__).parents[1])],
             mlflow_model=Model(model.artifact_location, run_id, model_id=model.model_id),
             signature=_signature(task),
@@ -114,9 +125,10 @@ def attach_test_metrics(store: Store, run_id: str) -> None:
     from mlflow.entities import Metric
 
     run = store.client.get_run(run_id)
-    model = store.model(run.data.tags.get("model.md5", ""))
-    if model is None:
+    models = store.models(run.data.tags.get("model.md5", ""))
+    if not models:
         return
+    model = models[0]
     datasets = run.inputs.dataset_inputs if run.inputs else []
     dataset = (datasets[0].dataset.name, datasets[0].dataset.digest) if datasets else (None, None)
     points = store.history(run)

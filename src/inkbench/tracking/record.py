@@ -1,8 +1,4 @@
-"""The one place that says what MLflow is told about the outputs of each kind of stage.
-
-`log_outputs` reads what a stage has written. A stage that has just ended and `sync`, which
-backfills a run from DVC's cache, both use it, so both runs look the same.
-"""
+"""The one place that says what MLflow is told about the outputs of each kind of stage."""
 
 import csv
 import hashlib
@@ -12,50 +8,60 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from inkbench import data_source, layout
+from inkbench.tracking.logged_models import log_model
+from inkbench.tracking.store import BACKFILLED, PARENT, Store
 
 if TYPE_CHECKING:
-    from inkbench.tracking.runs import StageRun
-
-_MAX_PARAM = 6000  # characters of a value that MLflow keeps
+    from mlflow.entities import Run
 
 
-def log_outputs(run: "StageRun", stage: str, subject: str, root: Path = Path()) -> None:
-    """Log data source, metrics, datasets, model and artifacts of a stage that has ended.
+def log_outputs(store: Store, run: "Run", subject: str, root: Path) -> None:
+    """Log what a stage has written: metrics, data source, datasets, model and artifacts.
 
     Files that do not exist are left out.
 
     Parameters
     ----------
-    run
-        The run of that stage.
-    stage, subject
-        For example ``"train"`` and ``"mnist-vae"``.
+    store, run
+        The run of the stage, which has ended, with its tag ``stage``.
+    subject
+        What the stage worked on, for example ``mnist-vae``.
     root
         Folder that the paths of `layout` are relative to.
     """
+    from mlflow.entities import Metric
+
+    run_id, stage, at = run.info.run_id, run.data.tags["stage"], run.info.end_time
     card_path, *artifacts = _files(stage, subject)
     card = read_json(root / card_path) if card_path else {}
     metrics: Mapping[str, Any] = card
+    tags = {"data_source": str(card.get("data_source", "unknown"))} if card else {}
+    model = root / layout.model(subject)
     if stage == "download" and card:
-        card["data_source"] = data_source.of(card)
+        tags["data_source"] = data_source.of(card)
         metrics = {"raw_bytes": sum(file["bytes"] for file in card["files"])}
         for file in card["files"]:
-            run.log_dataset(file["name"], file["url"], file["sha256"][:32])
-    elif stage == "preprocess" and card:
-        counts = {f"n_{part}": count["total"] for part, count in card.get("counts", {}).items()}
-        metrics = counts | {"n_skipped": len(card.get("skipped", ()))}
-        run.log_dataset(subject, str(layout.processed(subject)), card.get("content_digest", "?"))
-    elif stage == "train" and card:
+            log_dataset(store, run_id, stage, file["name"], file["url"], file["sha256"])
+    elif stage == "preprocess":
+        counts = {f"n_{part}": n["total"] for part, n in card.get("counts", {}).items()}
+        metrics = counts | {"n_skipped": len(card.get("skipped", ()))} if card else {}
+    elif stage == "train":
         metrics = {"parameters": card.get("parameters")}
-        _log_model(run, subject, root)
-    elif stage in {"evaluate", "plot"} and (root / layout.model(subject)).is_file():
-        run.set_tags({"model.md5": md5(root / layout.model(subject))})
-    if card:
-        run.set_tags({"data_source": card.get("data_source", "unknown")})
-        run.log_metrics(metrics)
-    for pattern in artifacts:
-        for path in sorted(root.glob(str(pattern))):
-            run.log_artifact(path, folder="figures" if stage == "plot" else None)
+        if BACKFILLED in run.data.tags:  # a stage logs its curve live
+            _log_curve(store, run_id, root / layout.history(subject), at)
+        if model.is_file() and card:
+            tags_of_model = tags | {"variant": subject, "model.md5": md5(model)}
+            log_model(store, run_id, model, root / layout.snapshots(subject), tags_of_model, card)
+    elif stage in {"evaluate", "plot"} and model.is_file():
+        tags["model.md5"] = md5(model)
+    numbers = {k: float(v) for k, v in metrics.items() if isinstance(v, int | float)}
+    points = [Metric(key, value, at, 0) for key, value in numbers.items()]
+    store.log(run_id, metrics=points, tags=tags)
+    for path in (path for pattern in artifacts for path in sorted(root.glob(str(pattern)))):
+        if stage == "report":  # it is about the whole pipeline
+            store.client.log_artifacts(run.data.tags[PARENT], str(path), path.name)
+        else:
+            store.client.log_artifact(run_id, str(path), "figures" if stage == "plot" else None)
 
 
 def _files(stage: str, subject: str) -> tuple[Path | None, ...]:
@@ -79,32 +85,28 @@ def _files(stage: str, subject: str) -> tuple[Path | None, ...]:
     return cards.get(stage), *(table[stage] for table in (cards, more) if stage in table)
 
 
-def log_curve(run: "StageRun", variant: str, root: Path) -> None:
-    """Log the training curve of ``history.csv``, which a stage logs live, epoch by epoch."""
-    path = root / layout.history(variant)
-    text = path.read_text(encoding="utf-8") if path.is_file() else ""
-    for row in csv.DictReader(text.splitlines()):
-        values = {key: float(value) for key, value in row.items() if value}
-        run.log_metrics(values, step=int(values["epoch"]))
+def _log_curve(store: Store, run_id: str, history: Path, at: int) -> None:
+    from mlflow.entities import Metric
+
+    text = history.read_text(encoding="utf-8") if history.is_file() else ""
+    points = [
+        Metric(key, float(value), at, int(row["epoch"]))
+        for row in csv.DictReader(text.splitlines())
+        for key, value in row.items()
+        if value and key != "epoch"
+    ]
+    store.log(run_id, metrics=points)
 
 
-def flat_params(tree: Mapping[str, Any], subject: str = "", prefix: str = "") -> dict[str, str]:
-    """Flatten nested parameters to dotted keys, with values as MLflow keeps them.
+def log_dataset(store: Store, run_id: str, stage: str, name: str, source: str, digest: str) -> None:
+    """Log a dataset by reference; its source is a URL, or a path that DVC knows."""
+    from mlflow.entities import Dataset, DatasetInput, InputTag
 
-    The subject's own name is left out: ``train.mnist-vae.epochs`` becomes ``train.epochs``, so that
-    two variants have the same keys and the UI shows them side by side.
-    """
-    flat: dict[str, str] = {}
-    for key, value in tree.items():
-        name = f"{prefix}{key}"
-        if isinstance(value, Mapping):
-            flat |= flat_params(value, subject, f"{name}.")
-            continue
-        text = value if isinstance(value, str) else json.dumps(value, default=str)
-        if len(text) > _MAX_PARAM:
-            text = text[: _MAX_PARAM - 20] + f"… ({len(text)} chars)"
-        flat[name.replace(f".{subject}.", ".", 1) if subject else name] = text
-    return flat
+    is_url = source.startswith(("http://", "https://"))
+    where = json.dumps({"url": source} if is_url else {"tags": {"dvc.path": source}})
+    dataset = Dataset(name, digest[:36], "http" if is_url else "code", where)
+    tag = InputTag("mlflow.data.context", stage)
+    store.client.log_inputs(run_id, datasets=[DatasetInput(dataset, [tag])])
 
 
 def md5(path: Path) -> str:
@@ -118,12 +120,3 @@ def read_json(path: Path) -> dict[str, Any]:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-
-
-def _log_model(run: "StageRun", variant: str, root: Path) -> None:
-    import numpy as np
-
-    path, snapshots = root / layout.model(variant), root / layout.snapshots(variant)
-    if path.is_file() and snapshots.is_file():
-        with np.load(snapshots) as arrays:
-            run.log_model(arrays["inputs"], path)

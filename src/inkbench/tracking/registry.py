@@ -83,8 +83,8 @@ def _promote(
     rule: Mapping[str, str],
     echo: Callable[[str], None],
 ) -> None:
-    model = store.model(best["model.md5"])
-    if model is None:
+    models = store.models(best["model.md5"])
+    if not models:
         return
     leader = champion(store, name)
     previous = "the first"
@@ -101,7 +101,7 @@ def _promote(
             if version.tags.get("model.md5") == best["model.md5"]
         ),
         None,
-    ) or _register(name, model)
+    ) or _register(name, models[0])
     for key, text in {**best, "why": why + previous}.items():
         store.client.set_model_version_tag(name, number, key, text)
     store.client.set_registered_model_alias(name, CHAMPION, number)

@@ -3,7 +3,6 @@
 import contextlib
 import getpass
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -11,15 +10,11 @@ import time
 from collections.abc import Iterator, Mapping
 from numbers import Real
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from inkbench import layout
 from inkbench.tracking import journal as journals
-from inkbench.tracking import record, state, store
+from inkbench.tracking import state, store
 from inkbench.tracking.journal import Journal
-
-if TYPE_CHECKING:
-    import numpy as np
 
 _WAIT_BY_HAND = 30.0  # seconds that the end of a stage waits for its upload; under DVC it does not
 _WAIT_LAST_STAGE = 120.0
@@ -35,9 +30,9 @@ def stage_run(
 ) -> "Iterator[StageRun]":
     """Record one execution of a stage as an MLflow run.
 
-    When the body ends, the run also gets what the stage has written (see `record`). Tracking never
-    raises: if it fails, one warning is printed and the stage goes on. An exception of the body
-    marks the run as failed and propagates.
+    Later, the run also gets what the stage has written (see `record`). Tracking never raises: if it
+    fails, one warning is printed and the stage goes on. An exception of the body marks the run as
+    failed and propagates.
 
     Parameters
     ----------
@@ -48,7 +43,7 @@ def stage_run(
     params
         Exactly the parameters that the stage depends on, nested as in ``params.yaml``.
     """
-    run = StageRun(None, variant, quiet=True)
+    run = StageRun()
     if os.environ.get("INKBENCH_TRACKING", "on").lower() not in {"off", "0", "false", "no"}:
         run.begin(stage=stage, dataset=dataset, variant=variant, params=dict(params or {}))
     try:
@@ -56,28 +51,14 @@ def stage_run(
     except BaseException as error:
         run.end("KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED")
         raise
-    with run.guard():
-        record.log_outputs(run, stage, variant or dataset or "")
     run.end("FINISHED")
 
 
 class StageRun:
-    """One run: every method appends to a journal and returns at once.
+    """One run: every method appends to a journal and returns at once."""
 
-    Parameters
-    ----------
-    journal
-        Where to write; with None, every method does nothing.
-    variant
-        Name of the variant, if the stage works on one.
-    quiet
-        Turn errors into one warning instead of raising them.
-    """
-
-    def __init__(self, journal: Journal | None, variant: str | None, quiet: bool = False) -> None:
-        self._journal = journal
-        self._variant = variant
-        self._quiet = quiet
+    def __init__(self) -> None:
+        self._journal: Journal | None = None  # then every method does nothing
         self._has_warned = False
         self._wait = 0.0 if os.environ.get("DVC_STAGE") else _WAIT_BY_HAND
 
@@ -114,36 +95,6 @@ class StageRun:
         """Set tags such as ``data_source``."""
         self.note("tags", values={key: str(value) for key, value in tags.items()})
 
-    def log_artifact(self, path: str | Path, folder: str | None = None) -> None:
-        """Log a file or folder in its present state, into a folder of the run's artifacts."""
-        with self.guard():
-            if self._journal:
-                self.note("artifact", files=self._journal.attach(Path(path)), folder=folder)
-
-    def log_dataset(self, name: str, source: str, digest: str) -> None:
-        """Log a dataset by name, URL or path, and hash; MLflow keeps 36 characters of the hash."""
-        self.note("dataset", name=name, source=source, digest=digest)
-
-    def log_model(self, input_example: "np.ndarray", path: Path | None = None) -> None:
-        """Log a Keras model file with signature, input example and requirements.
-
-        Parameters
-        ----------
-        input_example
-            uint8 ``[n, h, w]``, or ``[n, h, w, 2]`` for a restorer.
-        path
-            The ``.keras`` file; by default the variant's under ``models/``.
-        """
-        import numpy as np
-
-        with self.guard():
-            if self._journal:
-                copy = self._journal.folder / "files" / "trained" / "model.keras"
-                copy.parent.mkdir(exist_ok=True)
-                shutil.copyfile(path or layout.model(self._variant or ""), copy)
-                np.save(copy.parents[1] / "example.npy", input_example[:1])
-                self.note("model", md5=record.md5(copy))
-
     def note(self, kind: str, **fields: Any) -> None:
         """Append an event."""
         with self.guard():
@@ -166,8 +117,6 @@ class StageRun:
         try:
             yield
         except Exception as error:
-            if not self._quiet:
-                raise
             reason = " ".join(str(error).split()) or type(error).__name__
             if not self._has_warned:
                 print(

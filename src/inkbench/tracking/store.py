@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import json
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -45,6 +46,7 @@ _DEFAULTS = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
 }
 
+_MAX_PARAM = 6000  # characters of a value that MLflow keeps
 _SQLITE = re.compile(r"sqlite(?:\+pysqlite)?:///([^?]*)(.*)")
 
 
@@ -159,18 +161,14 @@ class Store:
         get = self.client.get_metric_history
         return [point for name in names for point in get(run.info.run_id, name)]
 
-    def model(self, md5: str) -> Any:
-        """The newest complete LoggedModel with a file of this md5, or None."""
-        ready = [model for model in self.models(md5) if model.status == "READY"]
-        return ready[0] if ready else None
-
     def models(self, md5: str) -> list[Any]:
-        """LoggedModels with a file of this md5, newest first, also incomplete ones."""
-        return self.client.search_logged_models(
+        """Complete LoggedModels with a file of this md5, newest first."""
+        models = self.client.search_logged_models(
             [self.experiment_id],
             f"tags.`model.md5` = '{md5}'",
             order_by=[{"field_name": "creation_timestamp", "ascending": False}],
         )
+        return [model for model in models if model.status == "READY"]
 
 
 def locked(name: str) -> "contextlib.AbstractContextManager[bool]":
@@ -223,3 +221,22 @@ def _reason(error: Exception) -> str:
             "(after a backup) or install the version that wrote it"
         )
     return f"{where} does not answer ({text[:160]})"
+
+
+def flat_params(tree: Mapping[str, Any], subject: str = "", prefix: str = "") -> dict[str, str]:
+    """Flatten nested parameters to dotted keys, with values as MLflow keeps them.
+
+    The subject's own name is left out: ``train.mnist-vae.epochs`` becomes ``train.epochs``, so that
+    two variants have the same keys and the UI shows them side by side.
+    """
+    flat: dict[str, str] = {}
+    for key, value in tree.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, Mapping):
+            flat |= flat_params(value, subject, f"{name}.")
+            continue
+        text = value if isinstance(value, str) else json.dumps(value, default=str)
+        if len(text) > _MAX_PARAM:
+            text = text[: _MAX_PARAM - 20] + f"… ({len(text)} chars)"
+        flat[name.replace(f".{subject}.", ".", 1) if subject else name] = text
+    return flat

@@ -7,7 +7,6 @@ cache. Running it twice changes nothing.
 """
 
 import contextlib
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +19,6 @@ from inkbench.tracking import store as stores
 from inkbench.tracking.executions import Execution, Pipeline
 from inkbench.tracking.journal import Journal
 from inkbench.tracking.logged_models import ATTACHED, attach_test_metrics
-from inkbench.tracking.runs import StageRun
 from inkbench.tracking.state import State
 from inkbench.tracking.store import HASH, INCOMPLETE, Store, public
 
@@ -137,7 +135,7 @@ def complete_state(
         runs = [run for run in finished if run.data.tags.get("dvc.stage") == execution.name]
         if own is None and runs and HASH not in runs[-1].data.tags:
             if not dry_run:
-                _add_recorded(store, runs[-1], execution)
+                _add_recorded(store, runs[-1], execution, pipeline.outputs)
             continue
         is_complete = own is not None and own.data.tags.get(INCOMPLETE) != "true"
         if is_complete or only_known or (own and not pipeline.has_outputs(execution.name)):
@@ -158,8 +156,8 @@ def complete_state(
     echo(f"{target.title}: {count} stages, {added} {'to add' if dry_run else 'added'}")
 
 
-def _add_recorded(store: Store, run: "Run", execution: Execution) -> None:
-    """Add what DVC has recorded: the stage hash, and versions of the data read and written."""
+def _add_recorded(store: Store, run: "Run", execution: Execution, outputs: Path) -> None:
+    """Add what DVC has recorded: outputs, versions of the data read and written, and stage hash."""
     run_id, tags = run.info.run_id, run.data.tags
     link = parents.commit_link(
         tags.get("git.commit", ""), tags.get("mlflow.source.git.repoURL", "")
@@ -170,42 +168,36 @@ def _add_recorded(store: Store, run: "Run", execution: Execution) -> None:
             lines.append(f"- `{path}` at DVC version `{md5}`")
     for path, md5 in (execution.deps | execution.outs).items():
         if path.startswith("data/") and not path.endswith(".json"):
-            event = {"name": path.removeprefix("data/"), "source": path, "digest": md5}
-            upload.log_dataset(store, run_id, tags["stage"], event)
+            record.log_dataset(store, run_id, tags["stage"], path.removeprefix("data/"), path, md5)
+    record.log_outputs(store, run, execution.name.partition("@")[2], outputs)
     store.log(run_id, tags={"mlflow.note.content": "\n".join(lines), HASH: execution.hash})
 
 
 def _backfill(
     store: Store, execution: Execution, pipeline: Pipeline, parent: str, target: State
 ) -> None:
-    """Upload the journal that the stage itself would have written."""
+    """Create the run that the stage itself would have had."""
     kind, _, subject = execution.name.partition("@")
     is_data = kind in {"download", "preprocess"}
     blocks = pipeline.params.get("published" if kind == "published" else "train") or {}
-    with tempfile.TemporaryDirectory() as temporary:
-        # Named after the parent, not the state: a tree that is committed keeps its parent.
-        journal = Journal.create(Path(temporary, f"backfill-{parent}-{execution.hash}"))
-        run = StageRun(journal, subject)
-        run.note(
-            "start",
-            stage=kind,
-            variant=None if is_data else subject or None,
-            dataset=subject if is_data else (blocks.get(subject) or {}).get("dataset"),
-            params=execution.params.get("params.yaml", {}),
-            state=vars(target),
-            command=str(execution.cmd),
-            dvc_stage=execution.name,
-            host="",
-        )
-        is_incomplete = str(not pipeline.has_outputs(execution.name)).lower()
-        run.set_tags({stores.BACKFILLED: "true", INCOMPLETE: is_incomplete})
-        if kind == "train":
-            record.log_curve(run, subject, pipeline.outputs)
-        record.log_outputs(run, kind, subject, pipeline.outputs)
-        run.note("end", status="FINISHED")
-        uploaded = upload.Upload(store, journal)
-        uploaded.proceed()
-        _add_recorded(store, store.client.get_run(uploaded.run_id), execution)
+    at = journals.now()
+    start = {
+        "at": at,
+        "stage": kind,
+        "variant": None if is_data else subject or None,
+        "dataset": subject if is_data else (blocks.get(subject) or {}).get("dataset"),
+        "params": execution.params.get("params.yaml", {}),
+        "state": vars(target),
+        "command": str(execution.cmd),
+        "dvc_stage": execution.name,
+    }
+    is_incomplete = str(not pipeline.has_outputs(execution.name)).lower()
+    tags = {stores.BACKFILLED: "true", INCOMPLETE: is_incomplete}
+    # Named after the parent, not the state: a tree that is committed keeps its parent.
+    key = f"backfill-{parent}-{execution.hash}"
+    run_id = upload.find_or_create_run(store, key, start, tags).info.run_id
+    store.client.set_terminated(run_id, "FINISHED", at)
+    _add_recorded(store, store.client.get_run(run_id), execution, pipeline.outputs)
 
 
 def _attach_test_metrics(store: Store, parent: str) -> None:

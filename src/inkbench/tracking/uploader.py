@@ -2,8 +2,8 @@
 
 ``python -m inkbench.tracking.uploader``, started by a stage if none runs. It uploads a journal
 while the stage still writes it, so the curves in MLflow are live. It ends when no journal has come
-for a while; waiting for the next stage saves importing MLflow again. At the end it takes the stage
-hashes from ``dvc.lock``, which DVC writes after a stage has ended.
+for a while; waiting for the next stage saves importing MLflow again. When DVC has written
+``dvc.lock`` after a stage, it logs the recorded outputs and the stage hash.
 
 A store that is down, slow, full or broken costs the stage nothing: the uploader prints one warning
 and leaves the journal for `inkbench sync`. If it is killed, the next stage starts another one.
@@ -28,7 +28,8 @@ from inkbench.tracking.upload import Upload
 
 _POLL = 0.5  # seconds between two looks at the journals
 _IDLE = 10.0  # seconds to wait for another stage
-_DVC = 60_000  # milliseconds to wait for DVC to record the last stage
+_PAUSE = 20.0  # seconds between two readings of dvc.lock, which take a second of CPU time
+_DVC = 60_000  # milliseconds to wait for DVC to record a stage
 
 
 def main() -> None:
@@ -60,26 +61,25 @@ class _Uploader:
     def __init__(self) -> None:
         self._store: Store | None = None
         self._uploads: dict[Path, Upload] = {}
-        self._last: dict[Path, Upload] = {}  # the last one that ended, by working directory
+        self._ended: dict[Path, Upload] = {}  # the last one, by working directory
+        self._completed_at = 0.0
 
     def run(self) -> None:
         """Upload until no journal has come for a while, or the last stage is done."""
-        idle_since = time.monotonic()
-        while self._uploads or not self._is_over(idle_since):
+        idle_since, is_last = time.monotonic(), False
+        while self._uploads or self._ended or time.monotonic() - idle_since < _IDLE:
             for journal in _waiting():
                 self._proceed(journal)
                 idle_since = time.monotonic()
+            for folder, upload in list(self._ended.items()):
+                if self._is_due(folder, upload):
+                    self._complete(folder, upload)
+                    is_last = upload.wants_sync
+            if is_last and not self._uploads:
+                return
             time.sleep(_POLL)
             if self._store and stores.is_missing():  # deleted: MLflow would not create it again
                 os.execv(sys.executable, [sys.executable, "-m", "inkbench.tracking.uploader"])
-        for folder, upload in self._last.items():
-            self._complete(folder, upload)
-
-    def _is_over(self, idle_since: float) -> bool:
-        for folder, upload in self._last.items():
-            if upload.wants_sync:
-                return _is_recorded(folder, upload.ended_at)
-        return time.monotonic() - idle_since > _IDLE
 
     def _proceed(self, journal: Journal) -> None:
         try:
@@ -89,14 +89,26 @@ class _Uploader:
                 gc.enable()
             upload = self._uploads.setdefault(journal.folder, Upload(self._store, journal))
             if upload.proceed():
-                self._last[Path(upload.start["cwd"])] = self._uploads.pop(journal.folder)
+                del self._uploads[journal.folder]
                 journal.discard()
+                if upload.is_finished:
+                    self._ended[Path(upload.start["cwd"])] = upload
         except Exception as error:
             self._uploads.pop(journal.folder, None)
             journal.fail(_warn(error))
 
+    def _is_due(self, folder: Path, upload: Upload) -> bool:
+        """Whether DVC has written ``dvc.lock`` after the stage, or will probably never do it."""
+        if not upload.start["dvc_stage"] or not folder.is_dir():
+            return True
+        with contextlib.suppress(OSError):
+            if (folder / "dvc.lock").stat().st_mtime_ns > upload.ended_at * 1_000_000:
+                return upload.wants_sync or time.monotonic() > self._completed_at + _PAUSE
+        return now() > upload.ended_at + _DVC
+
     def _complete(self, folder: Path, upload: Upload) -> None:
         """Take what DVC has recorded about the stages that ran in a folder."""
+        del self._ended[folder]
         if not folder.is_dir() or self._store is None:  # an experiment's copy, deleted by DVC
             return
         try:
@@ -105,14 +117,7 @@ class _Uploader:
                 sync.complete_state(self._store, state, pipeline, only_known=not upload.wants_sync)
         except Exception as error:
             _warn(error)
-
-
-def _is_recorded(folder: Path, ended_at: int) -> bool:
-    """Whether DVC has written ``dvc.lock`` after a stage, or will probably never do it."""
-    with contextlib.suppress(OSError):
-        if (folder / "dvc.lock").stat().st_mtime_ns > ended_at * 1_000_000:
-            return True
-    return now() > ended_at + _DVC
+        self._completed_at = time.monotonic()
 
 
 def _warn(error: Exception) -> str:
