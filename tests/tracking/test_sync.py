@@ -7,7 +7,7 @@ from project import Project
 from server import Server
 
 from inkbench.errors import InkbenchError
-from inkbench.tracking import linking
+from inkbench.tracking import sync
 from inkbench.tracking.executions import Execution
 from inkbench.tracking.store import HASH, INCOMPLETE, LINK, Store
 
@@ -207,8 +207,8 @@ def test_find_source_takes_the_newest_complete_original(store: Store) -> None:
 
     execution = Execution("train@v", "python x.py", {}, {}, {})
     finish(**{INCOMPLETE: "true"})
-    assert linking.find_source(store, execution) is None
+    assert sync._find_source(store, execution) is None
     original = finish(**{INCOMPLETE: "false"})
     finish(**{LINK: original})
-    source = linking.find_source(store, execution)
+    source = sync._find_source(store, execution)
     assert source is not None and source.info.run_id == original

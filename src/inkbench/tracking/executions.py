@@ -40,10 +40,7 @@ class Execution:
 class Pipeline:
     """The pipeline in a working tree or at a git commit; close it after use.
 
-    Raises
-    ------
-    InkbenchError
-        If DVC cannot read the pipeline.
+    `InkbenchError` if DVC cannot read it.
     """
 
     def __init__(self, folder: Path, commit: str | None = None) -> None:

@@ -28,17 +28,6 @@ def log_model(
 
     It is a pyfunc with a loader of its own (`inkbench.serving`), which takes and returns plain
     arrays. So nothing here needs TensorFlow, and the model file keeps its bytes.
-
-    Parameters
-    ----------
-    store, run_id
-        Where to log it, and the training's run.
-    file, snapshots
-        ``model.keras``, and the ``.npz`` file whose ``inputs`` give the input example.
-    tags
-        ``model.md5`` (of the file), ``variant`` and ``data_source``.
-    card
-        ``train.json``.
     """
     import numpy as np
     from mlflow import pyfunc

@@ -18,16 +18,8 @@ if TYPE_CHECKING:
 def log_outputs(store: Store, run: "Run", subject: str, root: Path) -> None:
     """Log what a stage has written: metrics, data source, datasets, model and artifacts.
 
-    Files that do not exist are left out.
-
-    Parameters
-    ----------
-    store, run
-        The run of the stage, which has ended, with its tag ``stage``.
-    subject
-        What the stage worked on, for example ``mnist-vae``.
-    root
-        Folder that the paths of `layout` are relative to.
+    ``subject`` is what the stage worked on, for example ``mnist-vae``, and ``root`` the folder that
+    the paths of `layout` are relative to. Files that do not exist are left out.
     """
     from mlflow.entities import Metric
 

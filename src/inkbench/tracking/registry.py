@@ -94,14 +94,8 @@ def _promote(
             return
         previous = f"version {leader.version} ({tags.get('variant')}) had {tags.get('value')}"
     why = f"{rule['best']} {best['metric']} = {best['value']} on {best['data_source']} data; "
-    number = next(
-        (
-            number
-            for number, version in _versions(store, name).items()
-            if version.tags.get("model.md5") == best["model.md5"]
-        ),
-        None,
-    ) or _register(name, models[0])
+    registered = {v.tags.get("model.md5"): n for n, v in _versions(store, name).items()}
+    number = registered.get(best["model.md5"]) or _register(name, models[0])
     for key, text in {**best, "why": why + previous}.items():
         store.client.set_model_version_tag(name, number, key, text)
     store.client.set_registered_model_alias(name, CHAMPION, number)
@@ -137,19 +131,8 @@ def champion(store: Store, name: str) -> "ModelVersion | None":
 def roll_back(store: Store, name: str, number: str | None = None) -> str:
     """Give the alias to an earlier version and retire the later ones; returns a line about it.
 
-    Parameters
-    ----------
-    store
-        Open store.
-    name
-        Registered model, with or without ``inkbench-``.
-    number
-        The new champion; by default the newest version before the present one.
-
-    Raises
-    ------
-    InkbenchError
-        If there is no such model or version.
+    By default it is the newest version before the champion that is not retired. `InkbenchError` if
+    there is no such model or version.
     """
     name = PREFIX + name.removeprefix(PREFIX)
     versions = _versions(store, name)

@@ -91,10 +91,6 @@ class StageRun:
         values = {key: float(value) for key, value in metrics.items() if isinstance(value, Real)}
         self.note("metrics", values=values, step=step)
 
-    def set_tags(self, tags: Mapping[str, Any]) -> None:
-        """Set tags such as ``data_source``."""
-        self.note("tags", values={key: str(value) for key, value in tags.items()})
-
     def note(self, kind: str, **fields: Any) -> None:
         """Append an event."""
         with self.guard():

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 from inkbench import layout
 from inkbench.errors import InkbenchError
 from inkbench.tracking import journal as journals
-from inkbench.tracking import linking, parents, record, registry, state, upload
+from inkbench.tracking import parents, record, registry, state, upload
 from inkbench.tracking import store as stores
 from inkbench.tracking.executions import Execution, Pipeline
 from inkbench.tracking.journal import Journal
-from inkbench.tracking.logged_models import ATTACHED, attach_test_metrics
+from inkbench.tracking.logged_models import ATTACHED, attach, attach_test_metrics, models_of
 from inkbench.tracking.state import State
-from inkbench.tracking.store import HASH, INCOMPLETE, Store, public
+from inkbench.tracking.store import BACKFILLED, HASH, INCOMPLETE, LINK, Store, public
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -140,13 +140,11 @@ def complete_state(
         is_complete = own is not None and own.data.tags.get(INCOMPLETE) != "true"
         if is_complete or only_known or (own and not pipeline.has_outputs(execution.name)):
             continue
-        source = None if own else linking.find_source(store, execution)
+        source = None if own else _find_source(store, execution)
         echo(f"{'linked    ' if source else 'backfilled'} {execution.name}")
         added += 1
-        if source and not dry_run:
-            linking.link(store, source, parent, target)
-        elif not dry_run:
-            _backfill(store, execution, pipeline, parent, target)
+        if not dry_run:
+            _add_run(store, execution, pipeline, parent, target, source)
     if parent and not dry_run:
         _attach_test_metrics(store, parent)
         if not only_known:
@@ -156,31 +154,35 @@ def complete_state(
     echo(f"{target.title}: {count} stages, {added} {'to add' if dry_run else 'added'}")
 
 
-def _add_recorded(store: Store, run: "Run", execution: Execution, outputs: Path) -> None:
-    """Add what DVC has recorded: outputs, versions of the data read and written, and stage hash."""
-    run_id, tags = run.info.run_id, run.data.tags
-    link = parents.commit_link(
-        tags.get("git.commit", ""), tags.get("mlflow.source.git.repoURL", "")
-    )
-    lines = [f"From {link}; read:"]
-    for path, md5 in sorted(execution.deps.items()):
-        if not path.startswith(("src/", "stages/")):
-            lines.append(f"- `{path}` at DVC version `{md5}`")
-    for path, md5 in (execution.deps | execution.outs).items():
-        if path.startswith("data/") and not path.endswith(".json"):
-            record.log_dataset(store, run_id, tags["stage"], path.removeprefix("data/"), path, md5)
-    record.log_outputs(store, run, execution.name.partition("@")[2], outputs)
-    store.log(run_id, tags={"mlflow.note.content": "\n".join(lines), HASH: execution.hash})
+def _find_source(store: Store, execution: Execution) -> "Run | None":
+    """The newest finished and complete run of an execution, below any parent."""
+    finished = [
+        run
+        for run in store.tagged(HASH, execution.hash)
+        if run.info.status == "FINISHED" and run.data.tags.get(INCOMPLETE) != "true"
+    ]
+    originals = [run for run in finished if LINK not in run.data.tags]
+    runs = originals or finished
+    return store.client.get_run(runs[-1].info.run_id) if runs else None  # a search has no models
 
 
-def _backfill(
-    store: Store, execution: Execution, pipeline: Pipeline, parent: str, target: State
+def _add_run(
+    store: Store,
+    execution: Execution,
+    pipeline: Pipeline,
+    parent: str,
+    target: State,
+    source: "Run | None",
 ) -> None:
-    """Create the run that the stage itself would have had."""
+    """Add the run of an execution below a parent: a link to its source run, or a backfilled run.
+
+    An MLflow run has only one parent. So an execution that belongs to two states of the pipeline is
+    a run and a link to it, which has the same parameters and metrics but no artifacts.
+    """
     kind, _, subject = execution.name.partition("@")
     is_data = kind in {"download", "preprocess"}
     blocks = pipeline.params.get("published" if kind == "published" else "train") or {}
-    at = journals.now()
+    at = source.info.start_time if source else journals.now()
     start = {
         "at": at,
         "stage": kind,
@@ -191,13 +193,45 @@ def _backfill(
         "command": str(execution.cmd),
         "dvc_stage": execution.name,
     }
-    is_incomplete = str(not pipeline.has_outputs(execution.name)).lower()
-    tags = {stores.BACKFILLED: "true", INCOMPLETE: is_incomplete}
+    if source:
+        tags = {LINK: source.data.tags.get(LINK, source.info.run_id)}
+    else:
+        is_incomplete = str(not pipeline.has_outputs(execution.name)).lower()
+        tags = {BACKFILLED: "true", INCOMPLETE: is_incomplete}
     # Named after the parent, not the state: a tree that is committed keeps its parent.
-    key = f"backfill-{parent}-{execution.hash}"
+    key = f"{'link' if source else 'backfill'}-{parent}-{execution.hash}"
     run_id = upload.find_or_create_run(store, key, start, tags).info.run_id
-    store.client.set_terminated(run_id, "FINISHED", at)
-    _add_recorded(store, store.client.get_run(run_id), execution, pipeline.outputs)
+    store.client.set_terminated(run_id, "FINISHED", source.info.end_time if source else at)
+    run = store.client.get_run(run_id)
+    if source:
+        copied = {tag: source.data.tags.get(tag) for tag in ("data_source", "model.md5", ATTACHED)}
+        tags = {tag: value for tag, value in copied.items() if value}
+        store.log(run_id, metrics=store.history(source), tags=tags)
+        read, written = models_of(source)
+        attach(store, run, inputs=read, outputs=written)
+    _add_recorded(store, run, execution, None if source else pipeline.outputs)
+
+
+def _add_recorded(store: Store, run: "Run", execution: Execution, outputs: Path | None) -> None:
+    """Add what DVC has recorded: outputs, versions of the data read and written, and stage hash."""
+    run_id, tags = run.info.run_id, run.data.tags
+    lines = []
+    if LINK in tags:
+        url = f"#/experiments/{store.experiment_id}/runs/{tags[LINK]}"
+        lines += [f"DVC did not run this stage again: [its artifacts]({url}).\n"]
+    link = parents.commit_link(
+        tags.get("git.commit", ""), tags.get("mlflow.source.git.repoURL", "")
+    )
+    lines += [f"From {link}; read:"]
+    for path, md5 in sorted(execution.deps.items()):
+        if not path.startswith(("src/", "stages/")):
+            lines.append(f"- `{path}` at DVC version `{md5}`")
+    for path, md5 in (execution.deps | execution.outs).items():
+        if path.startswith("data/") and not path.endswith(".json"):
+            record.log_dataset(store, run_id, tags["stage"], path.removeprefix("data/"), path, md5)
+    if outputs:
+        record.log_outputs(store, run, execution.name.partition("@")[2], outputs)
+    store.log(run_id, tags={"mlflow.note.content": "\n".join(lines), HASH: execution.hash})
 
 
 def _attach_test_metrics(store: Store, parent: str) -> None:
