@@ -56,7 +56,9 @@ def assert_warned_once(project: Project) -> None:
 
 
 def assert_complete(project: Project, uri: str) -> None:
-    """The store has the training once, with everything, and nothing waits."""
+    """After a sync, the store has the training once, with everything, and nothing waits."""
+    project.kill_uploader()
+    project.sync(uri=uri)
     store = Seen(uri)
     (run,) = store.stages(dvc__stage=ADDRESS)
     assert run.info.status == "FINISHED"

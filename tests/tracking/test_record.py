@@ -195,8 +195,8 @@ def test_flat_params_leaves_the_subject_out() -> None:
     assert flat_params({"train": {"w": {"epochs": 3}}}, "w") == {"train.epochs": "3"}
 
 
-@pytest.mark.parametrize("length", [6000, 6001, 123_456])
-def test_flat_params_cuts_a_value_too_long_for_mlflow(length: int) -> None:
-    (value,) = flat_params({"key": "x" * length}).values()
-    assert len(value) <= 6000
-    assert value == "x" * length if length == 6000 else value.endswith(f"({length} chars)")
+def test_flat_params_may_be_too_long_for_mlflow(store: Store) -> None:
+    run_id = store.client.create_run(store.experiment_id).info.run_id
+    store.log(run_id, params=flat_params({"key": "x" * 123_456}))
+    (value,) = store.client.get_run(run_id).data.params.values()
+    assert value.startswith("xxx") and len(value) <= 6000

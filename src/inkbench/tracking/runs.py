@@ -1,7 +1,6 @@
 """`stage_run` and the `StageRun` that a stage reports to while it runs."""
 
 import contextlib
-import getpass
 import os
 import socket
 import subprocess
@@ -71,7 +70,7 @@ class StageRun:
                 "state": vars(state.of_folder(Path.cwd())),
                 "store": store.digest(),
                 "project_run": os.environ.get("MLFLOW_RUN_ID"),  # set by `mlflow run`
-                "user": _user(),
+                "user": os.environ.get("USER"),
                 "pid": os.getpid(),
                 "host": socket.gethostname(),
                 "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
@@ -113,20 +112,11 @@ class StageRun:
         try:
             yield
         except Exception as error:
-            reason = " ".join(str(error).split()) or type(error).__name__
             if not self._has_warned:
-                print(
-                    f"inkbench: warning: this stage is not tracked completely ({reason}); fix the "
-                    "cause and run `inkbench sync`",
-                    file=sys.stderr,
-                )
+                reason = f"{type(error).__name__}: {store.public(error)}"
+                remedy = "fix the cause and run `inkbench sync`"
+                print(f"inkbench: warning: tracking failed: {reason}; {remedy}", file=sys.stderr)
             self._has_warned = True
-
-
-def _user() -> str:
-    with contextlib.suppress(KeyError, OSError):  # a container's user without a name
-        return getpass.getuser()
-    return ""
 
 
 def _start_uploader() -> None:

@@ -46,7 +46,6 @@ _DEFAULTS = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
 }
 
-_MAX_PARAM = 6000  # characters of a value that MLflow keeps
 _SQLITE = re.compile(r"sqlite(?:\+pysqlite)?:///([^?]*)(.*)")
 
 
@@ -156,10 +155,9 @@ class Store:
         self.client.log_batch(run_id, list(metrics), texts, labels)
 
     def history(self, run: "Run") -> "list[Metric]":
-        """All points of a run's metrics, except those of the system."""
-        names = [name for name in run.data.metrics if not name.startswith("system/")]
+        """All points of a run's metrics."""
         get = self.client.get_metric_history
-        return [point for name in names for point in get(run.info.run_id, name)]
+        return [point for name in run.data.metrics for point in get(run.info.run_id, name)]
 
     def models(self, md5: str) -> list[Any]:
         """Complete LoggedModels with a file of this md5, newest first."""
@@ -224,7 +222,7 @@ def _reason(error: Exception) -> str:
 
 
 def flat_params(tree: Mapping[str, Any], subject: str = "", prefix: str = "") -> dict[str, str]:
-    """Flatten nested parameters to dotted keys, with values as MLflow keeps them.
+    """Flatten nested parameters to dotted keys.
 
     The subject's own name is left out: ``train.mnist-vae.epochs`` becomes ``train.epochs``, so that
     two variants have the same keys and the UI shows them side by side.
@@ -235,8 +233,6 @@ def flat_params(tree: Mapping[str, Any], subject: str = "", prefix: str = "") ->
         if isinstance(value, Mapping):
             flat |= flat_params(value, subject, f"{name}.")
             continue
-        text = value if isinstance(value, str) else json.dumps(value, default=str)
-        if len(text) > _MAX_PARAM:
-            text = text[: _MAX_PARAM - 20] + f"… ({len(text)} chars)"
-        flat[name.replace(f".{subject}.", ".", 1) if subject else name] = text
+        name = name.replace(f".{subject}.", ".", 1) if subject else name
+        flat[name] = value if isinstance(value, str) else json.dumps(value, default=str)
     return flat

@@ -122,17 +122,11 @@ class _Uploader:
 
 def _warn(error: Exception) -> str:
     """Print a warning; returns the reason without secrets."""
-    reason = public(error) or type(error).__name__
-    where = public(os.environ.get("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db")
-    if where not in reason:
-        reason = f"{where}: {reason}"
+    reason, where = public(error) or type(error).__name__, public(stores.uri())
+    reason = reason if where in reason else f"{where}: {reason}"
+    remedy = "the stage goes on; run `inkbench sync` when the store is back"
     with contextlib.suppress(OSError):  # the terminal may be closed
-        print(
-            f"inkbench: warning: MLflow: {reason}; the stage goes on and its journal is kept: run "
-            "`inkbench sync` when the store is back",
-            file=sys.stderr,
-            flush=True,
-        )
+        print(f"inkbench: warning: MLflow: {reason}; {remedy}", file=sys.stderr, flush=True)
     return reason
 
 
