@@ -80,9 +80,7 @@ def registered(monkeypatch: pytest.MonkeyPatch, folder: Path):
     return put
 
 
-def test_model_takes_a_given_file_anywhere(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_model_takes_a_given_file_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(storage, "load", Loaded)
     monkeypatch.chdir(tmp_path)
     model, source = chosen.model("documents", "restoration", Path("mine.keras"))
@@ -94,7 +92,9 @@ def test_model_refuses_a_model_for_another_task(folder: Path) -> None:
         chosen.model("notmnist", "classification", Path("mine.keras"))
 
 
-def test_model_refuses_an_autoencoder_as_classifier(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_model_refuses_an_autoencoder_as_classifier(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(Loaded, "input_shape", (None, 28, 28))
     monkeypatch.setattr(Loaded, "output_shape", (None, 28, 28))
     with pytest.raises(InkbenchError, match=r"not a model for classification.*28, 28"):

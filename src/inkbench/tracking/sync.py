@@ -238,7 +238,7 @@ def _attach_test_metrics(store: Store, parent: str) -> None:
     """Attach the test metrics of evaluations that have ended to the models they evaluated."""
     for run in store.tagged(stores.PARENT, parent):
         tags = run.data.tags
-        if tags["stage"] == "evaluate" and ATTACHED not in tags and run.info.end_time:
+        if tags.get("stage") == "evaluate" and ATTACHED not in tags and run.info.end_time:
             attach_test_metrics(store, run.info.run_id)
 
 
