@@ -31,14 +31,13 @@ def restorer(store: Store, tmp_path: Path) -> Path:
     """Model file of an untrained restorer that is champion."""
     import mlflow
 
-    path = tmp_path / "files" / "trained" / "model.keras"
-    path.parent.mkdir(parents=True)
+    path, snapshots = tmp_path / "trained.keras", tmp_path / "snapshots.npz"
     storage.save(models.build("unet", (None, None, 2), 0, {"width": 8}), path)
-    np.save(path.parents[1] / "example.npy", np.full((1, 32, 32, 2), 255, np.uint8))
+    np.savez(snapshots, inputs=np.full((1, 32, 32, 2), 255, np.uint8))
     run = store.client.create_run(store.experiment_id)
-    block = {"dataset": "documents", "task": "restoration", "family": "unet"}
+    card = {"variant": {"dataset": "documents", "task": "restoration", "family": "unet"}}
     tags = {"model.md5": "md5", "variant": "documents-unet", "data_source": "synthetic"}
-    model = log_model(store, run.info.run_id, path.parents[1], tags, block)
+    model = log_model(store, run.info.run_id, path, snapshots, tags, card)
     mlflow.register_model(f"models:/{model}", NAME)
     store.client.set_registered_model_alias(NAME, "champion", "1")
     return path
