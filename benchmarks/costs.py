@@ -2,9 +2,9 @@
 
     python benchmarks/costs.py
 
-Times differ from run to run, so no DVC output may hold them; they are metrics of the training's
-MLflow run. This takes, for every variant, the newest finished training with the settings that
-params.yaml holds now. The report reads the table; run `dvc repro report` after it.
+Times differ from run to run, so they are no DVC output but metrics of the training's MLflow run.
+For every variant, this script takes the newest finished training with the present settings of
+params.yaml. The report reads the table; run `dvc repro report` afterwards.
 """
 
 import argparse
@@ -38,7 +38,7 @@ def rows(variants: dict[str, Variant]) -> list[dict[str, Any]]:
     Raises
     ------
     InkbenchError
-        When the store does not answer, or a variant has no such run.
+        If the store does not answer, or a variant has no such run.
     """
     from tqdm import tqdm
 
@@ -52,26 +52,25 @@ def rows(variants: dict[str, Variant]) -> list[dict[str, Any]]:
 
 
 def costs(store: "Store", name: str, variant: Variant) -> dict[str, Any]:
-    """What the newest finished training of a variant with these settings cost.
+    """Costs of the newest finished training of a variant with these settings.
 
     Raises
     ------
     InkbenchError
-        When there is none.
+        If there is none.
     """
-    from inkbench.tracking.linking import LINK
-    from inkbench.tracking.store import public, uri
+    from inkbench.tracking.store import LINK, public, uri
 
     settings = variant.model_dump(mode="json")
     runs = store.search(
         f"tags.stage = 'train' AND tags.variant = '{name}' AND attributes.status = 'FINISHED' "
-        "AND metrics.images_per_second > 0"  # a run made afterwards by `inkbench sync` has none
+        "AND metrics.images_per_second > 0"  # a backfilled run has none
     )
     for run in reversed([run for run in runs if LINK not in run.data.tags]):
         facts = _facts(run.info.run_id)
         if facts.get("variant") == settings:
             measured = {key: run.data.metrics[key] for key in COST_COLUMNS}
-            # A training that was killed and went on has timed only its last part.
+            # A training that was resumed has timed only its last part.
             speed = measured["images_per_second"]
             measured["seconds"] = facts["epochs"] * facts["n_train"] / speed
             return {
@@ -87,7 +86,7 @@ def costs(store: "Store", name: str, variant: Variant) -> dict[str, Any]:
 
 
 def _facts(run_id: str) -> dict[str, Any]:
-    """``train.json`` as the run logged it; empty if it is gone."""
+    """``train.json`` as the run logged it; empty if it is missing."""
     import mlflow
 
     try:
@@ -102,7 +101,7 @@ def write(table: list[dict[str, Any]]) -> None:
         writer = csv.DictWriter(file, ["variant", *COST_COLUMNS, *_MACHINE], lineterminator="\n")
         writer.writeheader()
         writer.writerows(table)
-    print(f"{COSTS}: {len(table)} variants, {sum(row['seconds'] for row in table):,.0f} s in all")
+    print(f"{COSTS}: {len(table)} variants, {sum(row['seconds'] for row in table):,.0f} s in total")
 
 
 if __name__ == "__main__":

@@ -1,13 +1,14 @@
 """Where the wall time of a full run goes.
 
     python benchmarks/overhead.py                # after `dvc repro`; takes about a minute
-    python benchmarks/overhead.py --no-costs     # only what the store tells
+    python benchmarks/overhead.py --no-costs     # only what the store knows
 
-Reads the MLflow store: the longest row of stages that ran one after another. A training tells its
-own seconds; what its stage took beyond them is start-up (TensorFlow), set-up and saving. The time
-between two stages is DVC's (hashing, caching, dvc.lock) and Python's start. Then measures, as CPU
-seconds that hardly depend on what else the machine does, what start-up, one rewriting of dvc.lock
-and one stage's tracking cost. Tracking runs beside the next stage: no wall time of its own.
+Reads from the MLflow store the longest series of stages that ran one after another. A training logs
+the seconds of its loop; the rest of its stage is start-up (TensorFlow), set-up and saving. The time
+between two stages goes to DVC (hashing, caching, dvc.lock) and to the start of Python. The script
+then measures the CPU seconds of a start-up, of writing dvc.lock and of the tracking of one stage.
+CPU seconds hardly depend on the load of the machine. Tracking runs beside the next stage, so it
+takes no wall time of its own.
 """
 
 import argparse
@@ -28,24 +29,24 @@ from pathlib import Path
 from inkbench.errors import InkbenchError, one_line_errors
 
 BAR = 0.15  # of the run, for everything that is not training or evaluation
-PAUSE = 30.0  # seconds between two stages that are not of one run
+PAUSE = 30.0  # seconds between two stages of different runs
 STAGES = Path(__file__).resolve().parents[1] / "stages"
 WORK = ("training", "evaluation")
 
 START_TENSORFLOW = "from inkbench.training import runtime; runtime.set_up('float32', 0)"
 SUBREAPER = 36  # of Linux's prctl
 
-ONE_NOTE = "from inkbench import tracking\nwith tracking.stage_run('plot', variant='x'): pass"
+EMPTY_STAGE = "from inkbench import tracking\nwith tracking.stage_run('plot', variant='x'): pass"
 
 
 @dataclass(frozen=True)
-class Ran:
-    """One execution of a stage: times in seconds since 1970, those of `fit` alone where known."""
+class StageTimes:
+    """One execution of a stage; times are seconds since 1970."""
 
     kind: str
     start: float
     end: float
-    fitting: float
+    training: float  # seconds of the training loop alone; 0 for other stages
 
 
 def main() -> None:
@@ -56,22 +57,20 @@ def main() -> None:
     options = parser.parse_args()
     with one_line_errors():
         run = longest(executions())
-        # The CPU time of an import, which is done by one thread, is its wall time when idle.
-        _, start_up = seconds_of([sys.executable, "-c", START_TENSORFLOW])
+        # An import runs on one thread, so its CPU time is its wall time on an idle machine.
+        _, start_up = measure([sys.executable, "-c", START_TENSORFLOW])
         report(run, start_up)
         if not options.no_costs:
             costs(start_up)
 
 
-def executions() -> list[Ran]:
-    """Finished stages of the store that really ran, oldest first."""
-    from inkbench.tracking.backfill import BACKFILLED
-    from inkbench.tracking.linking import LINK
-    from inkbench.tracking.store import PARENT, Store, public, uri
+def executions() -> list[StageTimes]:
+    """Finished stages of the store, without links and backfilled runs, oldest first."""
+    from inkbench.tracking.store import BACKFILLED, LINK, PARENT, Store, public, uri
 
     runs = Store.open(create=False).search("attributes.status = 'FINISHED'")
-    found = [
-        Ran(
+    stages = [
+        StageTimes(
             run.data.tags["stage"],
             run.info.start_time / 1000,
             run.info.end_time / 1000,
@@ -80,23 +79,23 @@ def executions() -> list[Ran]:
         for run in runs
         if PARENT in run.data.tags and not {LINK, BACKFILLED} & run.data.tags.keys()
     ]
-    if not any(ran.kind == "train" for ran in found):
+    if not any(stage.kind == "train" for stage in stages):
         raise InkbenchError(f"{public(uri())}: no finished training; run `dvc repro`")
-    return found
+    return stages
 
 
-def longest(ran: list[Ran]) -> list[Ran]:
-    """Stages in a row, without a pause, with the most trainings; the newest row if tied."""
-    rows = [[ran[0]]]
-    for one in ran[1:]:
-        if one.start - rows[-1][-1].end > PAUSE:
-            rows.append([])
-        rows[-1].append(one)
-    return max(reversed(rows), key=lambda row: sum(one.kind == "train" for one in row))
+def longest(stages: list[StageTimes]) -> list[StageTimes]:
+    """The series of stages without a pause that has the most trainings; the newest if tied."""
+    series = [[stages[0]]]
+    for stage in stages[1:]:
+        if stage.start - series[-1][-1].end > PAUSE:
+            series.append([])
+        series[-1].append(stage)
+    return max(reversed(series), key=lambda run: sum(stage.kind == "train" for stage in run))
 
 
-def shares(run: list[Ran], start_up: float) -> Counter[str]:
-    """Wall seconds of a run by what they went into.
+def shares(run: list[StageTimes], start_up: float) -> Counter[str]:
+    """Wall seconds of a run, by what took them.
 
     Parameters
     ----------
@@ -106,22 +105,22 @@ def shares(run: list[Ran], start_up: float) -> Counter[str]:
         Seconds that a process takes until TensorFlow is ready.
     """
     spent: Counter[str] = Counter()
-    for one in run:
-        took = one.end - one.start
-        if one.kind == "train":
-            spent["training"] += one.fitting
-            spent["trainings: start-up, set-up, saving"] += took - one.fitting
-        elif one.kind in {"evaluate", "published", "submission"}:
-            spent["evaluation"] += max(0, took - start_up)
-            spent["evaluations: start-up"] += min(took, start_up)
+    for stage in run:
+        seconds = stage.end - stage.start
+        if stage.kind == "train":
+            spent["training"] += stage.training
+            spent["trainings: start-up, set-up, saving"] += seconds - stage.training
+        elif stage.kind in {"evaluate", "published", "submission"}:
+            spent["evaluation"] += max(0, seconds - start_up)
+            spent["evaluations: start-up"] += min(seconds, start_up)
         else:
-            spent[{"plot": "plotting", "report": "report"}.get(one.kind, "data")] += took
+            spent[{"plot": "plotting", "report": "report"}.get(stage.kind, "data")] += seconds
     for before, after in itertools.pairwise(run):
         spent["between stages: DVC, start of Python"] += max(0, after.start - before.end)
     return spent
 
 
-def report(run: list[Ran], start_up: float) -> None:
+def report(run: list[StageTimes], start_up: float) -> None:
     """Print the shares and whether the bar is met."""
     spent = shares(run, start_up)
     total = sum(spent.values())
@@ -133,40 +132,40 @@ def report(run: list[Ran], start_up: float) -> None:
 
 
 def costs(start_up: float) -> None:
-    """Print the CPU seconds of what every stage pays."""
+    """Print the CPU seconds of what every stage needs."""
     python = [sys.executable]
-    print("CPU seconds, each time:")
+    print("CPU seconds:")
     print(f"  TensorFlow ready{start_up:29.1f}")
-    print(f"  a stage's start without it{seconds_of([*python, STAGES / 'plot.py', '-h'])[1]:19.1f}")
+    print(f"  a stage's start without it{measure([*python, STAGES / 'plot.py', '-h'])[1]:19.1f}")
     with tempfile.TemporaryDirectory() as folder:
-        seconds_of(["git", "clone", "--quiet", ".", folder])
-        note = [*python, "-c", ONE_NOTE]
-        new, one, three = (seconds_of(note, folder, times)[1] for times in (1, 1, 3))
-    further = (three - one) / 2
+        measure(["git", "clone", "--quiet", ".", folder])
+        stage = [*python, "-c", EMPTY_STAGE]
+        new, once, thrice = (measure(stage, folder, times)[1] for times in (1, 1, 3))
+    further = (thrice - once) / 2
     print(f"  tracking, beside the next stage{further:14.1f}")
-    print(f"  tracking, once a run{one - further:25.1f} (into a new store {new - further:.1f})")
+    print(f"  tracking, once a run{once - further:25.1f} (into a new store {new - further:.1f})")
     lock = Path("dvc.lock")
     if lock.exists():
         lines = lock.read_text(encoding="utf-8").count("\n")
-        print(f"  dvc.lock of {lines:,} lines rewritten{rewriting(lock):13.1f}")
+        print(f"  dvc.lock of {lines:,} lines written{rewriting(lock):15.1f}")
 
 
 def verdict(met: bool) -> str:
-    """What became of a bar."""
+    """Whether a bar is met, as text."""
     return "met" if met else "MISSED"
 
 
-def seconds_of(
+def measure(
     command: list[str | Path], folder: str | Path | None = None, times: int = 1, **more: str
 ) -> tuple[float, float]:
-    """Wall seconds of a command so many times; CPU seconds also of all that it leaves behind."""
-    own = {k: v for k, v in os.environ.items() if not k.startswith(("DVC_", "MLFLOW_"))} | more
-    ctypes.CDLL(None).prctl(SUBREAPER, 1, 0, 0, 0)  # orphans become ours
+    """Wall seconds of a command repeated so many times; CPU seconds also of its orphans."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("DVC_", "MLFLOW_"))}
+    ctypes.CDLL(None).prctl(SUBREAPER, 1, 0, 0, 0)  # orphans become our children
     before, started = _of_children(), time.perf_counter()
     for _ in range(times):
-        subprocess.run(command, cwd=folder, env=own, stdout=subprocess.DEVNULL, check=True)
+        subprocess.run(command, cwd=folder, env=kept | more, stdout=subprocess.DEVNULL, check=True)
     wall = time.perf_counter() - started
-    with contextlib.suppress(ChildProcessError):  # that none is left
+    with contextlib.suppress(ChildProcessError):  # none is left
         while True:
             os.wait()
     return wall, _of_children() - before
@@ -178,7 +177,7 @@ def _of_children() -> float:
 
 
 def rewriting(lock: Path) -> float:
-    """CPU time of what DVC does after every stage: read dvc.lock with its layout and write it."""
+    """CPU seconds of what DVC does after every stage: parse dvc.lock and write it."""
     from ruamel.yaml import YAML
 
     text = lock.read_text(encoding="utf-8")

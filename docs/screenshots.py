@@ -1,8 +1,8 @@
-"""Take the pictures of docs/tracking.md again.
+"""Take the screenshots of docs/tracking.md.
 
     python docs/screenshots.py [mlflow.db]      # after `dvc repro`; takes a minute or two
 
-Serves a copy of the store on loopback and looks at it with headless Chromium or Chrome.
+Serves a copy of the store on loopback and opens it in headless Chromium or Chrome.
 """
 
 import argparse
@@ -27,22 +27,22 @@ from inkbench.errors import InkbenchError, one_line_errors
 
 DOCS = Path(__file__).parent
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-PATIENCE = 120.0  # seconds for a page to show what is wanted of it
+TIMEOUT = 120.0  # seconds for a page to show the expected content
 WIDTH = 1280
-PAIR = ("notmnist-dense-ae", "notmnist-conv-ae")  # the two variants that are compared
+PAIR = ("notmnist-dense-ae", "notmnist-conv-ae")  # the variants to compare
 
 FLAGS = (
     "--headless --no-sandbox --disable-gpu --no-first-run --hide-scrollbars --disable-sync "
     "--disable-background-networking --disable-component-update --remote-debugging-pipe"
 )
-# What the UI keeps in the browser: no assistant, the side of MLflow that is about models.
+# Settings of the UI in the browser: no assistant, and the views for model training.
 STORED = {
     "mlflow.assistant.panelOpen_v1": "false",
     "mlflow.assistant.fab.autoOpenedOnFirstLoad_v1": "true",
     "mlflow.workflowType_v1": '"machine_learning"',
 }
 RUNS_TABLE = 'MLflowLocalStorage-1.1-ExperimentPage-["{experiment}"]-ReactComponentState'
-# Columns of the runs table, and those that the models table is better read without.
+# Columns that the runs table shows, and those that the models table hides.
 COLUMNS = [
     "attributes.`Models`",
     "metrics.`test_bce`",
@@ -70,7 +70,7 @@ class Browser:
     def __init__(self, folder: Path) -> None:
         name = next(filter(None, map(shutil.which, BROWSERS)), None)
         if name is None:
-            raise InkbenchError(f"none of {', '.join(BROWSERS)} is installed; install one")
+            raise InkbenchError(f"none of {', '.join(BROWSERS)} is installed; install one of them")
         read, self._to = os.pipe()
         self._from, write = os.pipe()
         command = f'exec "$0" {FLAGS} "--user-data-dir=$1" about:blank 3<&{read} 4>&{write}'
@@ -101,35 +101,35 @@ class Browser:
         while b"\0" not in self._unread:
             chunk = os.read(self._from, 1 << 16)
             if not chunk:
-                raise InkbenchError("the browser ended; start it by hand to see why")
+                raise InkbenchError("the browser exited; start it by hand to see the reason")
             self._unread += chunk
         message, self._unread = self._unread.split(b"\0", 1)
         return json.loads(message)
 
     def run(self, script: str) -> Any:
-        """The value of an expression in the page."""
-        found = self("Runtime.evaluate", expression=script, returnByValue=True)
-        return found["result"].get("value")
+        """Evaluate a JavaScript expression in the page."""
+        answer = self("Runtime.evaluate", expression=script, returnByValue=True)
+        return answer["result"].get("value")
 
     def wait_for(self, condition: str) -> None:
-        """Wait until an expression is true, and for the page to settle."""
-        deadline = time.monotonic() + PATIENCE
+        """Wait until an expression is true, then 3 s for the page to settle."""
+        deadline = time.monotonic() + TIMEOUT
         while not self.run(condition):
             if time.monotonic() > deadline:
-                raise InkbenchError(f"MLflow's UI did not show {condition} in {PATIENCE:.0f} s")
+                raise InkbenchError(f"MLflow's UI did not show {condition} in {TIMEOUT:.0f} s")
             time.sleep(0.5)
         time.sleep(3)
 
     def open(self, url: str, text: str, height: int = 720) -> None:
         """Open a page and wait until it shows a text."""
-        self("Page.navigate", url="about:blank")  # else a new #/place loads nothing
+        self("Page.navigate", url="about:blank")  # otherwise a new fragment loads nothing
         metrics = {"width": WIDTH, "height": height, "deviceScaleFactor": 1, "mobile": False}
         self("Emulation.setDeviceMetricsOverride", **metrics)
         self("Page.navigate", url=url)
         self.wait_for(f"document.body?.innerText.includes({json.dumps(text)})")
 
     def click(self, text: str) -> None:
-        """Click, as a mouse does, on what has just this text."""
+        """Click the last element whose whole text is this."""
         x, y = self.run(f"({PLACE_OF})({json.dumps(text)})")
         where = {"x": x, "y": y, "button": "left", "clickCount": 1}
         for kind in ("mousePressed", "mouseReleased"):
@@ -137,7 +137,7 @@ class Browser:
         time.sleep(1)
 
     def save(self, name: str) -> None:
-        """Save what is seen as docs/NAME.png, in few colours."""
+        """Save a screenshot as docs/NAME.png with 256 colours."""
         from PIL import Image
 
         taken = base64.b64decode(self("Page.captureScreenshot", format="png")["data"])
@@ -156,7 +156,7 @@ class Browser:
 
 @contextmanager
 def serving(store: Path, folder: Path) -> Iterator[str]:
-    """Serve a copy of a SQLite store; yields the UI's address."""
+    """Serve a copy of a SQLite store; yields the URL of the UI."""
     copy = folder / "mlflow.db"
     shutil.copyfile(store, copy)
     with socket.socket() as probe:
@@ -168,7 +168,7 @@ def serving(store: Path, folder: Path) -> Iterator[str]:
     with (folder / "server.log").open("wb") as log:
         server = subprocess.Popen(command, env=os.environ | quiet, stdout=log, stderr=log)
     try:
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT
         while not _answers(f"http://127.0.0.1:{port}/health"):
             if server.poll() is not None or time.monotonic() > deadline:
                 raise InkbenchError(f"{store}: {(folder / 'server.log').read_text()[-300:]}")
@@ -199,7 +199,7 @@ def runs(browser: Browser, ui: str, experiment: str, parent: Any, _: list[Any]) 
 
 
 def compared(browser: Browser, ui: str, experiment: str, _: Any, pair: list[Any]) -> None:
-    """Two variants side by side: parameters and metrics."""
+    """Parameters and metrics of two variants side by side."""
     ids = json.dumps([run.info.run_id for run in pair])
     place = f'{ui}/compare-runs?runs={ids}&experiments=["{experiment}"]'
     browser.open(place, "train.epochs", height=1210)
@@ -209,7 +209,7 @@ def compared(browser: Browser, ui: str, experiment: str, _: Any, pair: list[Any]
 
 
 def curves(browser: Browser, ui: str, experiment: str, _: Any, pair: list[Any]) -> None:
-    """Their curves in one picture."""
+    """Curves of both variants in one chart."""
     ids = json.dumps([run.info.run_id for run in pair])
     what = 'metric="val_loss"&plot_metric_keys=["val_loss"]&x_axis=step&show_point=true'
     place = f'{ui}/metric?runs={ids}&experiments=["{experiment}"]&{what}'
@@ -218,7 +218,7 @@ def curves(browser: Browser, ui: str, experiment: str, _: Any, pair: list[Any]) 
 
 
 def models(browser: Browser, ui: str, experiment: str, *_: Any) -> None:
-    """One row a trained model, with parameters and test metrics."""
+    """The models table, with parameters and test metrics."""
     browser.open(f"{ui}/experiments/{experiment}/models", PAIR[0], height=860)
     browser.click("Columns")
     box, switch = "tree-checkbox", "tree-switcher"
@@ -244,17 +244,17 @@ def main() -> None:
     with one_line_errors(), tempfile.TemporaryDirectory() as temporary:
         store = parser.parse_args().store
         if not store.is_file():
-            raise InkbenchError(f"{store} is not there; run `dvc repro`")
+            raise InkbenchError(f"{store} not found; run `dvc repro`")
         with (
             serving(store.resolve(), Path(temporary)) as ui,
             Browser(Path(temporary) / "profile") as browser,
         ):
-            found = _runs(f"sqlite:///{temporary}/mlflow.db")
+            experiment = _runs(f"sqlite:///{temporary}/mlflow.db")
             browser.open(ui, "MLflow")
             for key, value in STORED.items():
                 browser.run(f"localStorage.setItem({json.dumps(key)}, {json.dumps(value)})")
             for take in PICTURES:
-                take(browser, ui, *found)
+                take(browser, ui, *experiment)
 
 
 def _runs(uri: str) -> tuple[str, Any, list[Any]]:
@@ -263,12 +263,12 @@ def _runs(uri: str) -> tuple[str, Any, list[Any]]:
 
     client = MlflowClient(uri)
     experiment = client.get_experiment_by_name("inkbench").experiment_id
-    found = client.search_runs([experiment], max_results=10_000)  # newest first
-    complete = (run for run in found if "stages" in run.data.tags)
+    runs = client.search_runs([experiment], max_results=10_000)  # newest first
+    complete = (run for run in runs if "stages" in run.data.tags)
     parent = next(run for run in complete if "dvc.exp_name" not in run.data.tags)
     trained = {
         run.data.tags["variant"]: run
-        for run in found
+        for run in runs
         if run.data.tags.get("mlflow.parentRunId") == parent.info.run_id
         and run.data.tags["stage"] == "train"
     }

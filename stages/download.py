@@ -5,7 +5,7 @@ params.yaml allows it (data.<dataset>.source: auto), synthetic data is generated
 warning.
 """
 
-from inkbench import data_source, layout, params
+from inkbench import params
 from inkbench.errors import run_stage
 
 
@@ -17,13 +17,8 @@ def download(dataset: str) -> None:
     from inkbench.datasets.fetching import fetch
 
     block = {"data": {dataset: settings.model_dump(mode="json", include={"source", "subset"})}}
-    with tracking.stage_run("download", dataset=dataset, params=block) as run:
-        provenance = fetch.fetch(dataset, settings)
-        run.set_tags({"data_source": data_source.of(provenance)})
-        for file in provenance["files"]:
-            run.log_dataset(file["name"], file["url"], file["sha256"][:32])
-        run.log_metrics({"raw_bytes": sum(file["bytes"] for file in provenance["files"])})
-        run.log_artifact(layout.provenance(dataset))
+    with tracking.stage_run("download", dataset=dataset, params=block):
+        fetch.fetch(dataset, settings)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ def evaluate(variant: str) -> None:
     from inkbench.training import runtime
 
     settings, card = suite.load_training_card(variant)
-    with tracking.stage_run("evaluate", variant=variant, dataset=settings.dataset) as run:
+    with tracking.stage_run("evaluate", variant=variant, dataset=settings.dataset):
         runtime.set_up("float32", seed=0)  # float32 whatever the training used
         model = Predictor.load(layout.model(variant))
         steps = {
@@ -24,10 +24,6 @@ def evaluate(variant: str) -> None:
         }
         results = suite.evaluate(settings, card, model, steps)
         results.write(variant)
-        run.set_tags({"data_source": card["data_source"]})
-        run.log_metrics(results.numbers)
-        for path in (layout.metrics(variant), *sorted(layout.evaluation(variant).glob("*.csv"))):
-            run.log_artifact(path)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 Archives are read in place. All copies of an image stay in one part of the split.
 """
 
-from inkbench import layout, params
+from inkbench import params
 from inkbench.errors import run_stage
 
 
@@ -14,13 +14,8 @@ def preprocess(dataset: str) -> None:
     from inkbench import datasets, tracking
 
     block = {"data": {dataset: settings.model_dump(mode="json", exclude_unset=True)}}
-    with tracking.stage_run("preprocess", dataset=dataset, params=block) as run:
-        card = datasets.module(dataset).preprocess(settings)
-        run.set_tags({"data_source": card["data_source"]})
-        run.log_dataset(dataset, str(layout.processed(dataset)), card["content_digest"][:32])
-        run.log_metrics({f"n_{part}": count["total"] for part, count in card["counts"].items()})
-        run.log_metrics({"n_skipped": len(card["skipped"])})
-        run.log_artifact(layout.dataset_card(dataset))
+    with tracking.stage_run("preprocess", dataset=dataset, params=block):
+        datasets.module(dataset).preprocess(settings)
 
 
 if __name__ == "__main__":

@@ -15,16 +15,8 @@ def published(claim: str) -> None:
     from inkbench.published.reproduce import reproduce
 
     block = {"published": {claim: settings.model_dump(mode="json", exclude_unset=True)}}
-    with tracking.stage_run(
-        "published", variant=claim, dataset=settings.dataset, params=block
-    ) as run:
-        results = reproduce(claim, settings)
-        name = layout.claim(claim)
-        results.write(name)
-        run.set_tags({"data_source": results.metrics["data_source"]})
-        run.log_metrics(results.numbers)
-        for path in (layout.metrics(name), *sorted(layout.evaluation(name).glob("*.csv"))):
-            run.log_artifact(path)
+    with tracking.stage_run("published", variant=claim, dataset=settings.dataset, params=block):
+        reproduce(claim, settings).write(layout.claim(claim))
 
 
 if __name__ == "__main__":

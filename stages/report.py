@@ -12,7 +12,6 @@ def report() -> None:
     with tracking.stage_run("report") as run:
         with disk.new_version(layout.REPORTS) as scratch:
             pages = site.render(scratch)
-        run.log_artifact(layout.REPORTS)
         run.sync()
     print(f"{layout.REPORTS / 'index.html'}: {len(pages)} pages")
 

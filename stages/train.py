@@ -3,7 +3,7 @@
 A stopped training resumes after its last epoch; checkpoints are in .checkpoints/.
 """
 
-from inkbench import layout, params
+from inkbench import params
 from inkbench.errors import run_stage
 
 
@@ -19,11 +19,7 @@ def train(variant: str) -> None:
         "train", variant=variant, dataset=settings.dataset, params=block
     ) as run:
         trained = loop.train(variant, settings, on_epoch=run.log_metrics)
-        run.set_tags({"data_source": trained.facts["data_source"]})
-        run.log_metrics({"parameters": trained.facts["parameters"], **trained.costs})
-        run.log_model(trained.example)
-        for path in (layout.history(variant), layout.training_card(variant)):
-            run.log_artifact(path)
+        run.log_metrics(trained.costs)
 
 
 if __name__ == "__main__":

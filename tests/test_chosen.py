@@ -1,4 +1,4 @@
-"""Which model a command takes, and that it says so."""
+"""The model that a command uses, and the line that names it."""
 
 import hashlib
 import json
@@ -25,7 +25,7 @@ train:
 
 
 class Loaded:
-    """Stands for a model; knows its file."""
+    """A fake model that knows its file."""
 
     input_shape = (None, None, None, 2)
     output_shape = (None, None, None, 1)
@@ -49,7 +49,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(storage, "load", Loaded)
     for name in ("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "MLFLOW_HTTP_REQUEST_TIMEOUT"):
         monkeypatch.setenv(name, "")
-        monkeypatch.delenv(name)  # set first, so that it is undone what `chosen` sets
+        monkeypatch.delenv(name)  # set first, so that monkeypatch restores it
     Path("params.yaml").write_text(PARAMS)
     Path("dvc.yaml").touch()
     Path("metrics").mkdir()
@@ -80,33 +80,33 @@ def registered(monkeypatch: pytest.MonkeyPatch, folder: Path):
     return put
 
 
-def test_a_given_file_is_taken_wherever_we_are(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_model_takes_a_given_file_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(storage, "load", Loaded)
     monkeypatch.chdir(tmp_path)
-    model, whence = chosen.model("documents", "restoration", Path("mine.keras"))
-    assert model.path == Path("mine.keras") and whence == "model: mine.keras"
+    model, source = chosen.model("documents", "restoration", Path("mine.keras"))
+    assert model.path == Path("mine.keras") and source == "model: mine.keras"
 
 
-def test_a_model_for_something_else_is_refused(folder: Path) -> None:
-    with pytest.raises(InkbenchError, match="not for classification"):
+def test_model_refuses_a_model_for_another_task(folder: Path) -> None:
+    with pytest.raises(InkbenchError, match="not a model for classification"):
         chosen.model("notmnist", "classification", Path("mine.keras"))
 
 
-def test_an_autoencoder_is_no_classifier(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_model_refuses_an_autoencoder_as_classifier(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(Loaded, "input_shape", (None, 28, 28))
     monkeypatch.setattr(Loaded, "output_shape", (None, 28, 28))
-    with pytest.raises(InkbenchError, match=r"gives .None, 28, 28., so it is not for classif"):
+    with pytest.raises(InkbenchError, match=r"not a model for classification.*28, 28"):
         chosen.model("notmnist", "classification", Path("mine.keras"))
 
 
-def test_where_more_is_better(folder: Path) -> None:
+def test_model_takes_the_highest_metric_where_the_rule_says_max(folder: Path) -> None:
     Path("params.yaml").write_text(PARAMS.replace("best: min", "best: max"))
     assert chosen.model("documents", "restoration")[0].path == Path("models/good/model.keras")
 
 
-def test_a_block_that_is_being_written_does_no_harm(folder: Path) -> None:
+def test_model_ignores_an_unfinished_block(folder: Path) -> None:
     Path("params.yaml").write_text(PARAMS + "  mine:\n")
     assert chosen.model("documents", "restoration")[0].path == Path("models/better/model.keras")
     Path("params.yaml").write_text("registry:\ntrain:\n")
@@ -114,30 +114,30 @@ def test_a_block_that_is_being_written_does_no_harm(folder: Path) -> None:
         chosen.model("documents", "restoration")
 
 
-def test_without_a_store_the_pipelines_best_is_taken(folder: Path) -> None:
-    model, whence = chosen.model("documents", "restoration")
+def test_model_takes_the_best_built_without_a_store(folder: Path) -> None:
+    model, source = chosen.model("documents", "restoration")
     assert model.path == Path("models/better/model.keras")
-    assert whence == "model: models/better/model.keras, as the pipeline built it"
+    assert source == "model: models/better/model.keras, as the pipeline built it"
 
 
-def test_it_is_found_from_a_folder_within(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_model_is_found_from_a_subfolder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / "models/good/deep").mkdir()
     monkeypatch.chdir(folder / "models/good/deep")
     assert chosen.model("documents", "restoration")[0].path == Path("models/better/model.keras")
     assert Path.cwd() == folder / "models/good/deep"
 
 
-def test_the_champion_comes_first_and_from_here_if_it_is_here(registered) -> None:
+def test_model_prefers_the_champion_and_its_local_file(registered) -> None:
     md5 = hashlib.md5(b"good").hexdigest()
     registered(Version(variant="good", **{"model.md5": md5}))
-    model, whence = chosen.model("documents", "restoration")
+    model, source = chosen.model("documents", "restoration")
     assert model.path == Path("models/good/model.keras")
-    assert whence == (
+    assert source == (
         "model: inkbench-documents-restorer@champion, version 7 (good, test_rmse 0.02, real data)"
     )
 
 
-def test_a_champion_that_is_no_longer_here_is_fetched(
+def test_model_downloads_a_champion_that_is_not_local(
     registered, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def download(uri: str, dst_path: str) -> None:
@@ -153,14 +153,14 @@ def test_a_champion_that_is_no_longer_here_is_fetched(
     assert model.path.parts[-2:] == ("data", "model.keras")
 
 
-def test_a_registry_that_fails_costs_a_word_not_the_page(registered) -> None:
+def test_model_falls_back_if_the_registry_fails(registered) -> None:
     registered(InkbenchError("http://example.org does not answer"))
-    model, whence = chosen.model("documents", "restoration")
+    model, source = chosen.model("documents", "restoration")
     assert model.path == Path("models/better/model.keras")
-    assert whence.endswith("(not the champion: http://example.org does not answer)")
+    assert source.endswith("(not the champion: http://example.org does not answer)")
 
 
-def test_what_is_not_trained_says_how_to_train_it(folder: Path) -> None:
+def test_model_names_the_command_that_trains_it(folder: Path) -> None:
     for name in ("good", "better"):
         Path("models", name, "model.keras").unlink()
     with pytest.raises(InkbenchError, match="dvc repro train@untrained"):

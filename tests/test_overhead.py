@@ -1,4 +1,4 @@
-"""`benchmarks/overhead.py` accounts for every second of a run, once."""
+"""`benchmarks/overhead.py` accounts for every second of a run once."""
 
 from pathlib import Path
 
@@ -13,12 +13,12 @@ def overhead(root: Path, monkeypatch: pytest.MonkeyPatch):
     return overhead
 
 
-def test_every_second_of_a_run_is_accounted_for(overhead):
+def test_shares_account_for_every_second(overhead):
     run = [
-        overhead.Ran("preprocess", 100, 104, 0),
-        overhead.Ran("train", 106, 136, 22),
-        overhead.Ran("evaluate", 139, 150, 0),
-        overhead.Ran("plot", 151, 155, 0),
+        overhead.StageTimes("preprocess", 100, 104, 0),
+        overhead.StageTimes("train", 106, 136, 22),
+        overhead.StageTimes("evaluate", 139, 150, 0),
+        overhead.StageTimes("plot", 151, 155, 0),
     ]
     spent = overhead.shares(run, start_up=5)
     assert spent == {
@@ -33,7 +33,7 @@ def test_every_second_of_a_run_is_accounted_for(overhead):
     assert sum(spent.values()) == 155 - 100
 
 
-def test_the_row_with_most_trainings_is_the_run(overhead):
-    whole = [overhead.Ran("train", start, start + 5, 4) for start in (100, 110, 120)]
-    later = [overhead.Ran("train", 500, 505, 4), overhead.Ran("report", 506, 510, 0)]
+def test_longest_is_the_series_with_most_trainings(overhead):
+    whole = [overhead.StageTimes("train", start, start + 5, 4) for start in (100, 110, 120)]
+    later = [overhead.StageTimes("train", 500, 505, 4), overhead.StageTimes("report", 506, 510, 0)]
     assert overhead.longest([*whole, *later]) == whole

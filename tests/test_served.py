@@ -1,4 +1,4 @@
-"""A served model answers as the model itself."""
+"""A served model returns what the model itself returns."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ IMAGES = np.random.default_rng(0).integers(0, 256, (2, 28, 28), np.uint8)
         ("reconstruction", "dense_autoencoder", {"hidden": [8], "code": 4}),
     ],
 )
-def test_images_in_answers_out(task: str, family: str, options: dict) -> None:
+def test_predict_equals_the_model(task: str, family: str, options: dict) -> None:
     model = models.build(family, (28, 28), 10, options)
     answers = Served(model, task).predict(IMAGES.tolist())
     assert answers.dtype == np.float32

@@ -51,10 +51,10 @@ def ui(options: argparse.Namespace) -> None:
 
 def sync(options: argparse.Namespace) -> None:
     """Upload runs that the MLflow store lacks."""
-    from inkbench.tracking import syncing
+    from inkbench.tracking import sync
 
     _go_to_root()
-    syncing.sync(options.rev, dry_run=options.dry_run)
+    sync.sync(options.rev, dry_run=options.dry_run)
 
 
 def rollback(options: argparse.Namespace) -> None:

@@ -1,7 +1,7 @@
-"""Loader of logged models: MLflow calls it, `mlflow models serve` answers with it.
+"""Loader of logged models, which MLflow calls, for example in `mlflow models serve`.
 
-Plain arrays go in and come out: uint8 images or pages ``[n, h, w]``, float32 probabilities
-``[n, classes]``, reconstructions or restored pages ``[n, h, w]`` in [0, 1].
+Inputs are images or pages, uint8 ``[n, h, w]``. Outputs are float32: probabilities
+``[n, classes]``, or reconstructions and restored pages ``[n, h, w]`` in [0, 1].
 """
 
 import json
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Served:
-    """A trained model as MLflow uses it.
+    """A trained model with the interface that MLflow expects.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ class Served:
         Returns
         -------
         numpy.ndarray
-            float32, see the module.
+            float32 as described above.
         """
         images = np.asarray(model_input, np.uint8)
         if self._task != "restoration":

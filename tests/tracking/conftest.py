@@ -1,10 +1,11 @@
-"""One miniature pipeline run for all tests of tracking, and servers to try it against."""
+"""One miniature pipeline that all tests of tracking copy, and servers to test against."""
 
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import server as servers
 from project import Project, Seen, mlflow_uri
 from server import Server
 
@@ -14,7 +15,7 @@ from inkbench.tracking.store import Store
 @pytest.fixture(scope="session")
 def template(tables: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A project whose whole pipeline has run once, untracked; do not change it."""
-    project = Project(tmp_path_factory.mktemp("template")).build()
+    project = Project(tmp_path_factory.mktemp("template") / "project").build()
     project.run("dvc", "repro", "-q", INKBENCH_TRACKING="off")
     project.commit("results")
     shutil.copy(tables, project.folder)
@@ -22,22 +23,16 @@ def template(tables: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 
 @pytest.fixture
-def project(template: Project, tmp_path: Path) -> Project:
-    """A project of one's own: every stage has run, nothing is in its store."""
-    return template.copy(tmp_path / "project")
-
-
-@pytest.fixture
-def fresh(tmp_path: Path) -> Project:
-    """A project that has not run yet."""
-    folder = tmp_path / "fresh"
-    folder.mkdir()
-    return Project(folder).build()
+def project(template: Project, tmp_path: Path) -> Iterator[Project]:
+    """A copy of the template: every stage has run, and its store is empty."""
+    copy = template.copy(tmp_path / "project")
+    yield copy
+    copy.kill_uploader()
 
 
 @pytest.fixture(scope="session")
 def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A SQLite file with MLflow's tables and nothing in them: making them takes seconds."""
+    """A SQLite file with MLflow's tables and no rows; creating the tables takes seconds."""
     folder = tmp_path_factory.mktemp("tables")
     Seen(mlflow_uri(folder))
     return folder / "mlflow.db"
@@ -45,7 +40,7 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def store(tables: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
-    """An open store with nothing in it, in a folder that becomes the current one."""
+    """An open empty store, in a folder that becomes the current one."""
     shutil.copy(tables, tmp_path)
     monkeypatch.chdir(tmp_path)
     for name in ("DVC_ROOT", "MLFLOW_TRACKING_URI"):
@@ -53,9 +48,28 @@ def store(tables: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stor
     return Store.open()
 
 
-@pytest.fixture
-def server(tables: Path, tmp_path: Path) -> Iterator[Server]:
-    """A real MLflow server on loopback, running."""
-    with Server(tmp_path / "server", tables) as running:
-        running.start()
+@pytest.fixture(scope="session")
+def sqlite_server(tables: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """An MLflow server on SQLite and a folder."""
+    with servers.on_sqlite(tmp_path_factory.mktemp("server"), tables) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """An MLflow server on PostgreSQL and S3, with passwords."""
+    with servers.on_postgresql(tmp_path_factory.mktemp("server")) as running:
+        yield running
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def server(
+    request: pytest.FixtureRequest, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> Server:
+    """A running MLflow server with an empty store, of each kind; the project may log in."""
+    running: Server = request.getfixturevalue(f"{request.param}_server")
+    for name, value in running.credentials.items():
+        monkeypatch.setenv(name, value)
+    project.environment |= running.credentials
+    running.empty()
+    return running

@@ -1,20 +1,21 @@
 """A miniature of the pipeline: the same stages and tracking calls, no data, no TensorFlow.
 
-``fake_stage.py`` stands for all six stages; it sleeps where told, so that tests can meet it
-halfway.
+``fake_stage.py`` is the script of all stages. It pauses where a test asks for it.
 """
 
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 
-from inkbench.tracking import syncing
+from inkbench.tracking import store, sync
 
 HERE = Path(__file__).parent
 SCRIPTS = Path(sys.executable).parent
@@ -99,6 +100,7 @@ class Project:
 
     def build(self) -> "Project":
         """Write the files and commit them."""
+        self.folder.mkdir(parents=True, exist_ok=True)
         self.write("params.yaml", PARAMS)
         self.write("dvc.yaml", DVC_YAML)
         self.write(".gitignore", IGNORED)
@@ -140,32 +142,66 @@ class Project:
     def run(
         self, *command: str, check: bool = True, timeout: float = 300, **environment: str
     ) -> "subprocess.CompletedProcess[str]":
-        """Run a command in the repository, and whatever it leaves behind, to the end."""
-        done = subprocess.run(
-            command,
-            cwd=self.folder,
-            env=self.environment | environment,
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-        )
+        """Run a command in the repository; the uploader that it leaves behind may go on."""
+        with tempfile.TemporaryFile("w+") as out, self.errors.open("w") as errors:
+            process = subprocess.run(
+                command,
+                cwd=self.folder,
+                env=self.environment | environment,
+                stdout=out,
+                stderr=errors,
+                timeout=timeout,
+            )
+            out.seek(0)
+            done = subprocess.CompletedProcess(
+                command, process.returncode, out.read(), self.errors.read_text()
+            )
         assert not check or done.returncode == 0, done.stdout + done.stderr
         return done
 
-    def start(self, *command: str, **environment: str) -> "subprocess.Popen[str]":
+    def start(self, *command: str, **environment: str) -> "subprocess.Popen[bytes]":
         """Start a command in the background."""
-        return subprocess.Popen(
-            command,
-            cwd=self.folder,
-            env=self.environment | environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        with self.errors.open("w") as errors:
+            return subprocess.Popen(
+                command,
+                cwd=self.folder,
+                env=self.environment | environment,
+                stdout=subprocess.DEVNULL,
+                stderr=errors,
+            )
+
+    @property
+    def errors(self) -> Path:
+        """File with what the last command, and its uploader, have written to stderr."""
+        return self.folder.with_name(f"{self.folder.name}-stderr.log")
+
+    def journals(self) -> list[Path]:
+        """Journals that are not uploaded."""
+        return [path.parent for path in self.folder.glob(".tracking/*/events.jsonl")]
+
+    def wait_uploaded(self) -> None:
+        """Wait until every journal is uploaded or has failed."""
+        self.wait_for(lambda: all((j / "failure.txt").exists() for j in self.journals()))
+
+    def uploaders(self) -> list[psutil.Process]:
+        """Uploaders of this repository that run."""
+        return [
+            process
+            for process in psutil.process_iter(["cmdline", "cwd", "status"])
+            if "inkbench.tracking.uploader" in (process.info["cmdline"] or ())
+            and process.info["cwd"] == str(self.folder)
+            and process.info["status"] != psutil.STATUS_ZOMBIE
+        ]
+
+    def kill_uploader(self) -> None:
+        """Kill the uploader, if it runs."""
+        for process in self.uploaders():
+            process.kill()
+        self.wait_for(lambda: not self.uploaders())
 
     @staticmethod
-    def wait_for(condition: Callable[[], object], seconds: float = 300) -> None:
-        """Wait until something is so; fail when it takes too long."""
+    def wait_for(condition: Callable[[], object], seconds: float = 120) -> None:
+        """Wait until a condition holds; fail when it takes too long."""
         deadline = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < deadline, f"not within {seconds} s"
@@ -176,16 +212,16 @@ class Project:
         return Seen(self.uri)
 
     def sync(self, revision: str | None = None, *, dry_run: bool = False, uri: str = "") -> str:
-        """What `inkbench sync` does, without its start-up time; returns what it says."""
-        said: list[str] = []
+        """What `inkbench sync` does, without its start-up time; returns its output."""
+        lines: list[str] = []
         with pytest.MonkeyPatch.context() as patch:
             patch.chdir(self.folder)
             for name in ("DVC_ROOT", "DVC_EXP_NAME", "MLFLOW_TRACKING_URI"):
                 patch.delenv(name, raising=False)
             if uri or self.uri != mlflow_uri(self.folder):
                 patch.setenv("MLFLOW_TRACKING_URI", uri or self.uri)
-            syncing.sync(revision, dry_run=dry_run, say=said.append)
-        return "\n".join(said)
+            sync.sync(revision, dry_run=dry_run, echo=lines.append)
+        return "\n".join(lines)
 
 
 class Seen:
@@ -237,4 +273,7 @@ class Seen:
 
 def mlflow_uri(folder: Path) -> str:
     """The default store of a repository."""
-    return f"sqlite:///{folder}/mlflow.db"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DVC_ROOT", str(folder))
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        return store.uri()

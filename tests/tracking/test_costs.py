@@ -1,4 +1,4 @@
-"""The committed table of costs is taken from the right runs."""
+"""The committed table of costs comes from the right runs."""
 
 import csv
 import sys
@@ -11,8 +11,7 @@ import yaml
 
 from inkbench import params
 from inkbench.errors import InkbenchError
-from inkbench.tracking.linking import LINK
-from inkbench.tracking.store import Store
+from inkbench.tracking.store import LINK, Store
 
 NAME = "notmnist-cnn"
 
@@ -53,13 +52,13 @@ def trained(
     store.client.set_terminated(run_id, status)
 
 
-def test_the_newest_training_with_these_settings_counts(store: Store, costs: ModuleType):
+def test_rows_take_the_newest_training_with_these_settings(store: Store, costs: ModuleType):
     trained(store, 100)
     trained(store, 200)
     trained(store, 300, epochs=1)  # an experiment
-    trained(store, 400, tags={LINK: "another run"})  # stands for an older one
+    trained(store, 400, tags={LINK: "another run"})  # a link
     trained(store, 500, status="FAILED")
-    trained(store, None)  # made afterwards: nothing was timed
+    trained(store, None)  # backfilled: nothing was timed
     costs.write(costs.rows(params.load().train))
     with Path("benchmarks/costs.csv").open() as file:
         assert list(csv.DictReader(file)) == [
@@ -75,7 +74,7 @@ def test_the_newest_training_with_these_settings_counts(store: Store, costs: Mod
         ]
 
 
-def test_a_variant_without_a_run_is_one_line(store: Store, costs: ModuleType):
+def test_rows_refuse_a_variant_without_a_run(store: Store, costs: ModuleType):
     trained(store, epochs=1)
     with pytest.raises(InkbenchError, match=rf"no finished training of {NAME} .*dvc repro") as said:
         costs.rows(params.load().train)

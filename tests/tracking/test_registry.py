@@ -1,21 +1,22 @@
-"""The best model of a task is its champion, and stays so until a better one comes."""
+"""The best model of a task is its champion until a better one comes."""
 
 import hashlib
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from inkbench.errors import InkbenchError
 from inkbench.tracking import registry
-from inkbench.tracking.pipeline import Execution, Files
 from inkbench.tracking.store import Store
 
 NAME = "inkbench-mnist-autoencoder"
+RULE = {"dataset": "mnist", "task": "reconstruction", "metric": "test_bce", "best": "min"}
 
 
 class Lineage:
-    """Variants that are trained and evaluated, one after the other.
+    """Variants that are trained and evaluated one after the other.
 
     Parameters
     ----------
@@ -28,48 +29,45 @@ class Lineage:
     def __init__(self, folder: Path, store: Store) -> None:
         self._folder = folder
         self._store = store
-        self._blocks: dict[str, str] = {}
-        self._executions: dict[str, Execution] = {}
-        self.said: list[str] = []
+        self.rule = dict(RULE)
+        self._blocks: dict[str, dict] = {}
+        self.lines: list[str] = []
 
     def evaluated(
-        self, value: float, *, model: str, source: str = "real", variant: str = "v", more: str = ""
+        self, value: float, *, model: str, source: str = "real", variant: str = "v", **block: object
     ) -> None:
-        """A variant gets a new model and a new figure; then comes a sync."""
+        """A variant gets a new model and a new metric; then comes a sync."""
+        self._blocks[variant] = {"dataset": "mnist", "task": "reconstruction", **block}
+        facts = json.dumps({"test_bce": value, "data_source": source})
+        for path, text in (
+            (f"metrics/{variant}.json", facts),
+            (f"models/{variant}/model.keras", model),
+        ):
+            (self._folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (self._folder / path).write_text(text)
         md5 = hashlib.md5(model.encode()).hexdigest()
-        self._blocks[variant] = f"{{dataset: mnist, task: reconstruction, {more}}}"
-        blocks = ", ".join(f"{name}: {block}" for name, block in self._blocks.items())
-        rule = "{dataset: mnist, task: reconstruction, metric: test_bce, best: min}"
-        (self._folder / "params.yaml").write_text(
-            f"train: {{{blocks}}}\nregistry: {{mnist-autoencoder: {rule}}}"
-        )
-        facts = json.dumps({"test_bce": value, "test_mse": -value, "data_source": source})
-        path = f"metrics/{variant}.json"
-        (self._folder / "metrics").mkdir(exist_ok=True)
-        (self._folder / path).write_text(facts)
-        outs = {path: hashlib.md5(facts.encode()).hexdigest()}
-        made = {f"models/{variant}/model.keras": md5}
-        for address, out in (("train", made), ("evaluate", outs)):
-            name = f"{address}@{variant}"
-            self._executions[name] = Execution(name, "", {}, out, {})
-        if self._store.model(md5) is None:
+        if not self._store.models(md5):
             client = self._store.client
             logged = client.create_logged_model(
                 self._store.experiment_id, name=model, tags={"model.md5": md5}
             )
             client.finalize_logged_model(logged.model_id, "READY")
-        self.sync(*self._executions.values())
+        self.sync()
 
-    def sync(self, *executions: Execution) -> None:
-        """Crown whoever deserves it."""
-        lock = {execution.name: execution for execution in executions}
-        registry.crown(self._store, lock, executions, Files(self._folder), self.said.append)
+    def sync(self) -> None:
+        """Promote the best."""
+        pipeline = SimpleNamespace(
+            params={"train": self._blocks, "registry": {"mnist-autoencoder": self.rule}},
+            current={f"evaluate@{variant}": None for variant in self._blocks},
+            outputs=self._folder,
+        )
+        registry.promote_best(self._store, pipeline, self.lines.append)
 
     @property
     def champion(self) -> tuple[str, float]:
-        """Version and figure of the champion."""
-        found = self._store.client.get_model_version_by_alias(NAME, registry.CHAMPION)
-        return str(found.version), float(found.tags["value"])
+        """Version and metric of the champion."""
+        version = self._store.client.get_model_version_by_alias(NAME, registry.CHAMPION)
+        return str(version.version), float(version.tags["value"])
 
 
 @pytest.fixture
@@ -78,34 +76,34 @@ def lineage(store: Store, tmp_path: Path) -> Lineage:
     return Lineage(tmp_path, store)
 
 
-def test_the_first_model_is_champion_and_says_why(lineage: Lineage) -> None:
+def test_promote_best_registers_the_first_model_with_a_reason(lineage: Lineage) -> None:
     lineage.evaluated(0.5, model="a")
     assert lineage.champion == ("1", 0.5)
-    (said,) = lineage.said
-    assert "min test_bce = 0.5 on real data; the first" in said
+    (line,) = lineage.lines
+    assert "min test_bce = 0.5 on real data; the first" in line
 
 
-def test_a_better_model_takes_the_alias(lineage: Lineage) -> None:
+def test_promote_best_gives_the_alias_to_a_better_model(lineage: Lineage) -> None:
     lineage.evaluated(0.5, model="a")
     lineage.evaluated(0.4, model="b")
     assert lineage.champion == ("2", 0.4)
 
 
 @pytest.mark.parametrize("value", [0.5, 0.6])
-def test_a_model_that_is_not_better_is_not_even_registered(lineage: Lineage, value: float) -> None:
+def test_promote_best_ignores_a_model_that_is_not_better(lineage: Lineage, value: float) -> None:
     lineage.evaluated(0.5, model="a")
     lineage.evaluated(value, model="b")
     assert lineage.champion == ("1", 0.5)
-    assert len(lineage.said) == 1
+    assert len(lineage.lines) == 1
 
 
-def test_a_second_sync_makes_no_second_version(lineage: Lineage) -> None:
+def test_promote_best_makes_no_second_version(lineage: Lineage) -> None:
     lineage.evaluated(0.5, model="a")
     lineage.evaluated(0.5, model="a")
     assert lineage.champion == ("1", 0.5)
 
 
-def test_no_figure_on_stand_in_data_beats_one_on_real_data(lineage: Lineage) -> None:
+def test_promote_best_prefers_real_data(lineage: Lineage) -> None:
     lineage.evaluated(0.5, model="a", source="synthetic")
     lineage.evaluated(0.9, model="b", source="real")
     assert lineage.champion == ("2", 0.9)
@@ -113,16 +111,18 @@ def test_no_figure_on_stand_in_data_beats_one_on_real_data(lineage: Lineage) -> 
     assert lineage.champion == ("2", 0.9)
 
 
-@pytest.mark.parametrize("more", ["split: mlebench", "binarise: true", "noise: {gaussian: 0.5}"])
-def test_a_figure_on_another_split_or_other_pixels_is_not_compared(
-    lineage: Lineage, more: str
+@pytest.mark.parametrize(
+    "block", [{"split": "mlebench"}, {"binarise": True}, {"noise": {"gaussian": 0.5}}]
+)
+def test_promote_best_compares_only_the_same_split_and_pixels(
+    lineage: Lineage, block: dict
 ) -> None:
     lineage.evaluated(0.5, model="a")
-    lineage.evaluated(0.1, model="b", more=more)
+    lineage.evaluated(0.1, model="b", **block)
     assert lineage.champion == ("1", 0.5)
 
 
-def test_what_was_rolled_back_does_not_return_by_itself(lineage: Lineage, store: Store) -> None:
+def test_roll_back_is_for_good(lineage: Lineage, store: Store) -> None:
     lineage.evaluated(0.5, model="a")
     lineage.evaluated(0.4, model="b")
     assert "champion is version 1" in registry.roll_back(store, "mnist-autoencoder")
@@ -132,7 +132,7 @@ def test_what_was_rolled_back_does_not_return_by_itself(lineage: Lineage, store:
     assert lineage.champion == ("3", 0.3)
 
 
-def test_what_was_rolled_back_stands_in_nobodys_way(lineage: Lineage, store: Store) -> None:
+def test_roll_back_does_not_block_a_later_variant(lineage: Lineage, store: Store) -> None:
     lineage.evaluated(0.5, model="a", variant="a")
     lineage.evaluated(0.4, model="b", variant="b")
     registry.roll_back(store, NAME)
@@ -140,7 +140,7 @@ def test_what_was_rolled_back_stands_in_nobodys_way(lineage: Lineage, store: Sto
     assert lineage.champion == ("3", 0.45)
 
 
-def test_a_rollback_can_be_taken_back(lineage: Lineage, store: Store) -> None:
+def test_roll_back_can_be_undone(lineage: Lineage, store: Store) -> None:
     lineage.evaluated(0.5, model="a")
     lineage.evaluated(0.4, model="b")
     registry.roll_back(store, NAME)
@@ -148,59 +148,40 @@ def test_a_rollback_can_be_taken_back(lineage: Lineage, store: Store) -> None:
     assert lineage.champion == ("2", 0.4)
 
 
-def test_a_rollback_goes_one_step(lineage: Lineage, store: Store) -> None:
+def test_roll_back_goes_one_step(lineage: Lineage, store: Store) -> None:
     for value, name in ((0.5, "a"), (0.4, "b"), (0.3, "c")):
         lineage.evaluated(value, model=name)
     assert "champion is version 2" in registry.roll_back(store, NAME)
 
 
-@pytest.mark.parametrize(("best", "stray", "winner"), [("min", 0.1, "b"), ("max", 0.9, "c")])
-def test_the_best_by_the_rule_of_all_variants_of_its_data(
-    store: Store, tmp_path: Path, best: str, stray: float, winner: str
+@pytest.mark.parametrize(("best", "stray", "winner"), [("min", 0.1, 0.2), ("max", 0.9, 0.4)])
+def test_promote_best_takes_the_best_by_the_rule_of_all_variants_of_its_data(
+    lineage: Lineage, best: str, stray: float, winner: float
 ) -> None:
-    found = {"a": ("mnist", 0.3), "b": ("mnist", 0.2), "c": ("mnist", 0.4), "x": ("other", stray)}
-    task = {"task": "reconstruction"}
-    rule = task | {"dataset": "mnist", "metric": "test_bce", "best": best}
-    train = {name: task | {"dataset": dataset} for name, (dataset, _) in found.items()}
-    (tmp_path / "params.yaml").write_text(
-        json.dumps({"train": train, "registry": {"mnist-autoencoder": rule}})
-    )
-    (tmp_path / "metrics").mkdir()
-    lock = []
-    for name, (_, value) in found.items():
-        facts = json.dumps({"test_bce": value, "data_source": "real"}).encode()
-        (tmp_path / f"metrics/{name}.json").write_bytes(facts)
-        md5 = hashlib.md5(name.encode()).hexdigest()
-        made = store.client.create_logged_model(
-            store.experiment_id, name=name, tags={"model.md5": md5}
-        )
-        store.client.finalize_logged_model(made.model_id, "READY")
-        outs = {f"metrics/{name}.json": hashlib.md5(facts).hexdigest()}
-        lock.append(Execution(f"evaluate@{name}", "", {}, outs, {}))
-        lock.append(Execution(f"train@{name}", "", {}, {f"models/{name}/model.keras": md5}, {}))
-    by_name = {execution.name: execution for execution in lock}
-    registry.crown(store, by_name, lock, Files(tmp_path), lambda _: None)
-    champion = registry.champion(store, NAME)
-    assert champion is not None and champion.tags["variant"] == winner
+    lineage.rule["best"] = best
+    lineage.evaluated(stray, model="x", variant="x", dataset="other")
+    for name, value in {"a": 0.3, "b": 0.2, "c": 0.4}.items():
+        lineage.evaluated(value, model=name, variant=name)
+    assert lineage.champion[1] == winner
 
 
-def test_a_file_without_rules_crowns_nobody(store: Store, tmp_path: Path) -> None:
-    (tmp_path / "params.yaml").write_text("train:\nregistry:\n")
-    registry.crown(store, {}, [], Files(tmp_path), lambda _: None)
+def test_promote_best_does_nothing_without_rules(store: Store, tmp_path: Path) -> None:
+    pipeline = SimpleNamespace(params={"train": None, "registry": None})
+    registry.promote_best(store, pipeline, print)
     assert registry.champion(store, NAME) is None
 
 
 @pytest.mark.parametrize(
-    ("name", "version", "said"),
+    ("name", "version", "message"),
     [
         ("nothing", None, "inkbench-nothing is not registered; there are: " + NAME),
         ("mnist-autoencoder", "7", "has no version 7; there are: 1"),
         ("mnist-autoencoder", None, "has no version before its champion to go back to"),
     ],
 )
-def test_an_impossible_rollback_says_what_there_is(
-    lineage: Lineage, store: Store, name: str, version: str | None, said: str
+def test_roll_back_names_what_there_is(
+    lineage: Lineage, store: Store, name: str, version: str | None, message: str
 ) -> None:
     lineage.evaluated(0.5, model="a")
-    with pytest.raises(InkbenchError, match=said):
+    with pytest.raises(InkbenchError, match=message):
         registry.roll_back(store, name, version)

@@ -1,4 +1,4 @@
-"""What a stage writes down, and that it never suffers for it."""
+"""What a stage writes into its journal, and that tracking never harms the stage."""
 
 import time
 from pathlib import Path
@@ -9,82 +9,69 @@ import pytest
 
 from inkbench import tracking
 from inkbench.tracking import runs
-from inkbench.tracking.journal import Journal, session
+from inkbench.tracking.journal import Journal
 
 
 @pytest.fixture(autouse=True)
 def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No store, no courier: only the journal, in a folder of its own."""
+    """No store and no uploader: only the journal, in a folder of its own."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DVC_ROOT", raising=False)
-    monkeypatch.setattr(runs, "_start_courier", lambda journal: None)
+    monkeypatch.setenv("DVC_STAGE", "a stage")  # whose end does not wait for the upload
+    monkeypatch.setattr(runs, "_start_uploader", lambda: None)
+    monkeypatch.setattr(runs, "_WAIT_LAST_STAGE", 0)
 
 
-def written() -> list[dict[str, Any]]:
+def events() -> list[dict[str, Any]]:
     (journal,) = Journal.waiting()
     return journal.read()[0]
 
 
-def test_a_run_is_written_down_in_order() -> None:
+def test_stage_run_writes_events_in_order() -> None:
     with tracking.stage_run("train", variant="v", dataset="d", params={"a": {"b": 1}}) as run:
         run.log_metrics({"loss": 0.5}, step=1)
-        run.set_tags({"data_source": "real"})
-    kinds = [event["do"] for event in written()]
-    assert kinds == ["start", "metrics", "tags", "end"]
-    assert written()[0]["params"] == {"a": {"b": 1}}
-    assert written()[-1]["status"] == "FINISHED"
+        run.sync()
+    assert [event["do"] for event in events()] == ["start", "metrics", "sync", "end"]
+    assert events()[0]["params"] == {"a": {"b": 1}}
+    assert events()[0]["state"]["key"].startswith("tree:")
+    assert events()[-1]["status"] == "FINISHED"
 
 
-def test_numpy_numbers_are_metrics_and_texts_are_not() -> None:
+def test_log_metrics_takes_numpy_numbers_and_skips_the_rest() -> None:
     with tracking.stage_run("evaluate") as run:
         run.log_metrics({"a": np.float32(0.5), "b": np.int64(3), "c": "text", "d": None})
-    assert written()[1]["values"] == {"a": 0.5, "b": 3.0}
+    assert events()[1]["values"] == {"a": 0.5, "b": 3.0}
 
 
 @pytest.mark.parametrize(
     ("error", "status"),
     [(ValueError(), "FAILED"), (KeyboardInterrupt(), "KILLED"), (SystemExit(2), "FAILED")],
 )
-def test_an_error_of_the_stage_is_noted_and_goes_through(error: BaseException, status: str) -> None:
+def test_stage_run_records_an_error_and_passes_it_on(error: BaseException, status: str) -> None:
     with pytest.raises(type(error)), tracking.stage_run("train"):
         raise error
-    assert written()[-1]["status"] == status
+    assert events()[-1]["status"] == status
 
 
-def test_an_artifact_is_kept_as_it_was_when_it_was_logged(tmp_path: Path) -> None:
-    (tmp_path / "a.txt").write_text("then")
-    with tracking.stage_run("plot") as run:
-        run.log_artifact("a.txt")
-        (tmp_path / "a.txt").write_text("now")
-    (journal,) = Journal.waiting()
-    assert (journal.folder / written()[1]["file"]).read_text() == "then"
-
-
-def test_an_artifact_that_is_missing_is_one_warning(capsys: pytest.CaptureFixture[str]) -> None:
-    with tracking.stage_run("plot") as run:
-        run.log_artifact("nowhere.png")
-        run.log_artifact("nowhere.png")
-    assert capsys.readouterr().err.count("inkbench: warning") == 1
-
-
-def test_a_disk_where_nothing_can_be_written_is_one_warning(
+def test_stage_run_warns_once_if_nothing_can_be_written(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / ".tracking").write_text("in the way")
+    (tmp_path / ".tracking").write_text("a file instead of the folder")
     with tracking.stage_run("train") as run:
         run.log_metrics({"loss": 1})
-        run.log_model(np.zeros((1, 2, 2)))
     assert capsys.readouterr().err.count("inkbench: warning") == 1
 
 
-def test_tracking_can_be_switched_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stage_run_writes_nothing_if_tracking_is_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("INKBENCH_TRACKING", "off")
     with tracking.stage_run("train") as run:
         run.log_metrics({"loss": 1})
     assert list(tmp_path.iterdir()) == []
 
 
-def test_experiments_in_temporary_copies_write_to_the_main_repository(
+def test_stage_run_of_a_temporary_copy_writes_to_the_main_repository(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     copy = tmp_path / "copy"
@@ -96,16 +83,7 @@ def test_experiments_in_temporary_copies_write_to_the_main_repository(
     assert list((tmp_path / ".tracking").glob("*/events.jsonl"))
 
 
-@pytest.mark.parametrize(("name", "shared"), [("DVC_STAGE", True), ("MLFLOW_TRACKING_URI", False)])
-def test_stages_of_one_store_share_a_session(
-    monkeypatch: pytest.MonkeyPatch, name: str, shared: bool
-) -> None:
-    before = session()
-    monkeypatch.setenv(name, "other")
-    assert (session() == before) == shared
-
-
-def test_a_line_that_a_full_disk_cut_is_not_read(tmp_path: Path) -> None:
+def test_journal_skips_a_line_that_is_cut(tmp_path: Path) -> None:
     with tracking.stage_run("train"):
         pass
     (journal,) = Journal.waiting()
@@ -114,7 +92,7 @@ def test_a_line_that_a_full_disk_cut_is_not_read(tmp_path: Path) -> None:
     assert [event["do"] for event in journal.read()[0]] == ["start", "end"]
 
 
-def test_noting_costs_milliseconds_at_most() -> None:
+def test_log_metrics_costs_milliseconds() -> None:
     with tracking.stage_run("train") as run:
         started = time.process_time()
         for step in range(200):

@@ -31,21 +31,13 @@ def restorer(store: Store, tmp_path: Path) -> Path:
     """Model file of an untrained restorer that is champion."""
     import mlflow
 
-    path = tmp_path / "files" / "model.keras"
-    path.parent.mkdir()
+    path, snapshots = tmp_path / "trained.keras", tmp_path / "snapshots.npz"
     storage.save(models.build("unet", (None, None, 2), 0, {"width": 8}), path)
-    np.save(path.with_name("example.npy"), np.full((1, 32, 32, 2), 255, np.uint8))
+    np.savez(snapshots, inputs=np.full((1, 32, 32, 2), 255, np.uint8))
     run = store.client.create_run(store.experiment_id)
-    block = {"dataset": "documents", "task": "restoration", "family": "unet"}
-    model = log_model(
-        store,
-        run.info.run_id,
-        files=path.parent,
-        md5="md5",
-        variant="documents-unet",
-        block=block,
-        data_source="synthetic",
-    )
+    card = {"variant": {"dataset": "documents", "task": "restoration", "family": "unet"}}
+    tags = {"model.md5": "md5", "variant": "documents-unet", "data_source": "synthetic"}
+    model = log_model(store, run.info.run_id, path, snapshots, tags, card)
     mlflow.register_model(f"models:/{model}", NAME)
     store.client.set_registered_model_alias(NAME, "champion", "1")
     return path
@@ -78,7 +70,7 @@ def address(restorer: Path, tmp_path: Path) -> Iterator[str]:
         process.wait(timeout=20)
 
 
-def ask(address: str, pages: np.ndarray) -> np.ndarray:
+def invoke(address: str, pages: np.ndarray) -> np.ndarray:
     """Restored pages, over HTTP."""
     body = json.dumps({"inputs": pages.tolist()}).encode()
     request = urllib.request.Request(address, body, {"Content-Type": "application/json"})
@@ -86,15 +78,13 @@ def ask(address: str, pages: np.ndarray) -> np.ndarray:
         return np.array(json.load(answer)["predictions"])
 
 
-def test_a_served_restorer_answers_with_pages_of_the_size_it_was_given(
-    address: str, restorer: Path
-) -> None:
+def test_serve_returns_pages_of_the_size_they_had(address: str, restorer: Path) -> None:
     from inkbench.restore import restore
 
     random = np.random.default_rng(0)
     for size in [(40, 56), (33, 19)]:
         pages = random.integers(0, 256, (2, *size), np.uint8)
-        restored = ask(address, pages)
+        restored = invoke(address, pages)
         assert restored.shape == (2, *size)
         expected = restore(storage.load(restorer), pages[1])
         assert np.allclose(restored[1], expected, atol=1e-4)
@@ -104,11 +94,12 @@ def test_a_served_restorer_answers_with_pages_of_the_size_it_was_given(
         assert np.shape(json.loads(answer)["predictions"]) == (1, 2, 3)
 
 
-def test_a_stage_through_mlflow_run_is_a_run_of_its_own(project: Project, root: Path) -> None:
+def test_mlflow_run_gives_a_stage_a_run_of_its_own(project: Project, root: Path) -> None:
     shutil.copy(root / "MLproject", project.folder)
     project.replace("params.yaml", "epochs: 3", "epochs: 4")
     command = ["mlflow", "run", ".", "--env-manager", "local", "-e", "train"]
     project.run(*command, "-P", "variant=mnist-a")
+    project.wait_uploaded()
     store = project.seen()
     (run,) = store.stages(stage="train")
     assert run.data.tags["dvc.stage"] == "train@mnist-a"

@@ -1,4 +1,4 @@
-"""Which pipeline state a working tree is."""
+"""The pipeline state of a working tree or revision."""
 
 import subprocess
 from pathlib import Path
@@ -31,11 +31,11 @@ def key(repository: Path, **environment: str) -> str:
     return state.of_folder(repository, environment).key
 
 
-def test_a_clean_tree_is_its_commit(repository: Path) -> None:
+def test_of_folder_is_the_commit_of_a_clean_tree(repository: Path) -> None:
     assert key(repository) == "commit:" + git(repository, "rev-parse", "HEAD").strip()
 
 
-def test_results_and_readme_do_not_make_a_tree_dirty(repository: Path) -> None:
+def test_of_folder_ignores_results_and_readme(repository: Path) -> None:
     clean = key(repository)
     (repository / "README.md").write_text("new")
     (repository / "dvc.lock").write_text("new")
@@ -43,9 +43,7 @@ def test_results_and_readme_do_not_make_a_tree_dirty(repository: Path) -> None:
 
 
 @pytest.mark.parametrize("path", ["params.yaml", "src/code.py", "src/new.py"])
-def test_a_changed_input_is_another_state_until_it_is_changed_back(
-    repository: Path, path: str
-) -> None:
+def test_of_folder_follows_a_changed_input_and_back(repository: Path, path: str) -> None:
     clean = key(repository)
     file = repository / path
     before = file.read_text() if file.exists() else None
@@ -55,19 +53,19 @@ def test_a_changed_input_is_another_state_until_it_is_changed_back(
     assert key(repository) == clean
 
 
-def test_two_different_changes_are_two_states(repository: Path) -> None:
+def test_of_folder_tells_two_changes_apart(repository: Path) -> None:
     (repository / "params.yaml").write_text("a: 2")
     one = key(repository)
     (repository / "params.yaml").write_text("a: 3")
     assert key(repository) != one
 
 
-def test_an_experiment_is_named_by_dvc(repository: Path) -> None:
+def test_of_folder_takes_the_experiment_from_dvc(repository: Path) -> None:
     named = key(repository, DVC_EXP_NAME="puffy-daks", DVC_EXP_BASELINE_REV="a" * 40)
     assert named == "exp:aaaaaaaaaaaa:puffy-daks"
 
 
-def test_without_git_the_content_decides(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_folder_works_without_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "params.yaml").write_text("a: 1")
     monkeypatch.setenv("PATH", "/nowhere")
     one = state.of_folder(tmp_path, {})
@@ -85,26 +83,25 @@ def test_without_git_the_content_decides(tmp_path: Path, monkeypatch: pytest.Mon
         ("/home/me/secret", ""),
     ],
 )
-def test_a_remote_is_shown_by_its_page_without_credentials(
+def test_of_folder_shows_the_remote_without_credentials(
     repository: Path, remote: str, shown: str
 ) -> None:
     git(repository, "remote", "add", "origin", remote)
     assert state.of_folder(repository, {}).repository == shown
 
 
-def test_a_commit_is_linked_to_its_page(repository: Path) -> None:
-    assert parents.commit_link(state.of_folder(repository, {})).startswith("commit `")
-    git(repository, "remote", "add", "origin", "git@example.org:a/b.git")
-    here = state.of_folder(repository, {})
-    assert parents.commit_link(here) == (
-        f"[commit `{here.commit[:12]}`](https://example.org/a/b/commit/{here.commit})"
+def test_commit_link_leads_to_the_web_page() -> None:
+    commit = "0123456789abcdef"
+    assert parents.commit_link(commit, "") == "commit `0123456789ab`"
+    assert parents.commit_link(commit, "https://example.org/a/b.git") == (
+        f"[commit `0123456789ab`](https://example.org/a/b/commit/{commit})"
     )
 
 
-def test_a_revision_has_the_inputs_of_its_clean_tree(repository: Path) -> None:
+def test_of_revision_equals_the_clean_tree(repository: Path) -> None:
     here = state.of_folder(repository, {})
     assert state.of_revision(repository, "main") == (here, here.commit)
 
 
-def test_an_unknown_revision_is_none(repository: Path) -> None:
+def test_of_revision_is_none_for_an_unknown_one(repository: Path) -> None:
     assert state.of_revision(repository, "nowhere") is None

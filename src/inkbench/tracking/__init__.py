@@ -1,10 +1,8 @@
-"""What every stage tells MLflow, and what `inkbench sync` mends afterwards.
+"""What each stage reports to MLflow, and `inkbench sync`, which completes the store.
 
-A stage never talks to MLflow itself: it writes what happens into a journal on disk (`runs`,
-`journal`). A small process of its own (`courier`) looks after the journal, and one process for the
-whole pipeline (`resident`) brings all of them to the store (`delivery`). So a stage pays
-milliseconds, sees no exception of a tracking server, and loses nothing when there is none: the
-journal waits in ``.tracking/`` for the next `inkbench sync` (`syncing`), which also links or
+A stage never talks to MLflow. It appends events to a journal on disk (`runs`, `journal`), which a
+detached process uploads (`uploader`, `upload`). A stage therefore pays milliseconds, and no
+tracking server can make it fail. `sync` uploads later what a dead server has refused, and links or
 backfills the runs of stages that DVC skipped.
 """
 

@@ -1,85 +1,62 @@
-"""Journals: everything one execution of a stage wants recorded, on disk.
+"""Journals: what one execution of a stage reports while it runs, as files.
 
-A journal is a folder ``.tracking/<id>/`` with ``events.jsonl`` (one event a line, in order),
-``files/`` (copies of the artifacts, which a later stage may overwrite), once the courier has looked
-``context.json``, and ``failure.txt`` where it could not be delivered. Its courier, or an
-`inkbench sync`, holds its ``lock``; whoever has delivered it deletes it.
+A journal is a folder ``.tracking/<id>/`` with ``events.jsonl``, one event per line. It names the
+pipeline state and the stage, so it can be moved to another machine and uploaded there. Whoever
+uploads it deletes it, or leaves the reason in ``failure.txt``.
 """
 
 import contextlib
 import fcntl
-import hashlib
 import json
 import os
 import shutil
+import socket
 import time
 import uuid
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any
-
-from inkbench import disk
-
-OUTBOX = ".tracking"
 
 Event = dict[str, Any]
 
 
 def root() -> Path:
-    """Where the store and the journals are: DVC's root, also for an experiment's temporary copy."""
+    """Folder of the store and the journals: DVC's root, also for an experiment's temporary copy."""
     return Path(os.environ.get("DVC_ROOT") or os.getcwd()).resolve()
 
 
-def session() -> str:
-    """Digest of all that couriers must share to share a resident: folder and environment.
-
-    So the store, its credentials and the DVC experiment are the same.
-    """
-    own = {"DVC_STAGE", "OLDPWD", "PWD", "SHLVL", "_"}  # of a single stage or shell
-    shared = sorted(item for item in os.environ.items() if item[0] not in own)
-    return hashlib.sha256(repr((os.getcwd(), shared)).encode()).hexdigest()[:16]
-
-
-def session_lock(session: str) -> Path:
-    """File that the resident of a session holds locked."""
-    return root() / OUTBOX / f"resident-{session}.lock"
+def outbox() -> Path:
+    """Folder ``.tracking/``, which holds the journals and the locks."""
+    folder = root() / ".tracking"
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 def now() -> int:
-    """The time in milliseconds since 1970, as MLflow counts."""
+    """Current time in milliseconds since 1970, MLflow's unit."""
     return time.time_ns() // 1_000_000
 
 
 class Journal:
-    """One journal, to write or to read.
-
-    Parameters
-    ----------
-    folder
-        Its folder; made by `create`.
-    """
+    """One journal, to write or to read. The name of its folder is its id."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.id = folder.name
         self._events = folder / "events.jsonl"
-        self._context = folder / "context.json"
-        self._failure = folder / "failure.txt"
-        self._attached = 0
 
     @classmethod
     def create(cls) -> "Journal":
-        """Start an empty journal."""
-        stamp = time.strftime("%Y%m%dT%H%M%S")
-        folder = root() / OUTBOX / f"{stamp}-{uuid.uuid4().hex[:12]}"
-        (folder / "files").mkdir(parents=True)
+        """Start an empty journal in ``.tracking/``."""
+        folder = outbox() / f"{time.strftime('%Y%m%dT%H%M%S')}-{uuid.uuid4().hex[:12]}"
+        folder.mkdir()
         return cls(folder)
 
     @classmethod
     def waiting(cls) -> "list[Journal]":
-        """All journals that are not delivered yet, oldest first."""
-        outbox = root() / OUTBOX
-        return [cls(path.parent) for path in sorted(outbox.glob("*/events.jsonl"))]
+        """All journals that are not uploaded yet, oldest first."""
+        journals = [cls(path.parent) for path in sorted(outbox().glob("*/events.jsonl"))]
+        return [journal for journal in journals if journal.start.get("do") == "start"]
 
     def append(self, kind: str, **fields: Any) -> None:
         """Write one event, stamped with the time in milliseconds."""
@@ -87,26 +64,10 @@ class Journal:
         with self._events.open("a", encoding="utf-8") as file:
             file.write(line + "\n")
 
-    def attach(self, path: Path) -> str:
-        """Copy a file or folder into the journal; returns its place there."""
-        self._attached += 1
-        place = Path("files") / str(self._attached) / path.name
-        target = self.folder / place
-        target.parent.mkdir(parents=True)
-        if path.is_dir():
-            shutil.copytree(path, target)
-        else:
-            shutil.copyfile(path, target)
-        return str(place)
-
     def read(self, offset: int = 0) -> tuple[list[Event], int]:
-        """Whole events from a byte offset on, and the offset after them; none if it is gone."""
+        """Complete events from a byte offset on, and the offset after them."""
         events: list[Event] = []
-        try:
-            file = self._events.open("rb")
-        except FileNotFoundError:
-            return events, offset
-        with file:
+        with contextlib.suppress(FileNotFoundError), self._events.open("rb") as file:
             file.seek(offset)
             for line in file:
                 if not line.endswith(b"\n"):
@@ -116,77 +77,57 @@ class Journal:
                     events.append(json.loads(line))
         return events, offset
 
-    @property
-    def context(self) -> dict[str, Any] | None:
-        """What the courier found out when the stage started; None before, and once delivered."""
-        try:
-            return json.loads(self._context.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return None
-
-    @context.setter
-    def context(self, found: dict[str, Any]) -> None:
-        disk.write_text(self._context, json.dumps(found))
-
-    @property
-    def failure(self) -> str | None:
-        """Why it could not be delivered, without secrets; None if that is still to be seen."""
-        try:
-            return self._failure.read_text(encoding="utf-8")
-        except OSError:
-            return None
-
-    @failure.setter
-    def failure(self, reason: str) -> None:
-        disk.write_text(self._failure, reason)
-
-    @property
-    def ended(self) -> bool:
-        """The stage is over; also so for a journal that is delivered."""
+    @cached_property
+    def start(self) -> Event:
+        """The first event; empty if there is none yet."""
         events, _ = self.read()
-        return not events or any(event["do"] == "end" for event in events)
+        return events[0] if events else {}
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the stage that writes this journal still runs on this machine."""
+        import psutil
+
+        events, _ = self.read()
+        if not events or events[-1]["do"] == "end" or events[0]["host"] != socket.gethostname():
+            return False
+        with contextlib.suppress(psutil.Error):
+            started = psutil.Process(events[0]["pid"]).create_time() * 1000
+            return started <= events[0]["at"]
+        return False
+
+    def fail(self, reason: str) -> None:
+        """Note why the upload failed; from then on only `inkbench sync` tries again."""
+        with contextlib.suppress(OSError):  # the disk may be full
+            (self.folder / "failure.txt").write_text(reason, encoding="utf-8")
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether an upload has failed."""
+        return (self.folder / "failure.txt").exists()
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the upload has succeeded or failed."""
+        return self.has_failed or not self._events.exists()
 
     def discard(self) -> None:
-        """Delete the journal: it is delivered."""
+        """Delete the journal after its upload."""
         shutil.rmtree(self.folder, ignore_errors=True)
-
-    def locked(self, patience: float = 0) -> "contextlib.AbstractContextManager[bool]":
-        """Hold the journal's lock; gives False when another process keeps it for too long.
-
-        Parameters
-        ----------
-        patience
-            Seconds to wait for it.
-        """
-        return locked(self.folder / "lock", patience)
-
-    def is_held(self) -> bool:
-        """Whether it is there, and some process holds its lock."""
-        with self.locked() as free:
-            return not free and self._events.exists()
 
 
 @contextlib.contextmanager
-def locked(path: Path, patience: float = 0) -> Iterator[bool]:
-    """Hold a file lock between processes of this machine; it dies with its process."""
-    try:
-        file = path.open("w")
-    except OSError:  # the journal was delivered and deleted meanwhile, or the disk is full
-        yield False
-        return
-    with file:
-        yield (
-            _acquire(file.fileno(), time.monotonic() + patience)
-            and os.fstat(file.fileno()).st_nlink > 0  # its last holder has not deleted it
-        )
-
-
-def _acquire(descriptor: int, deadline: float) -> bool:
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return True
-        except OSError:
-            if time.monotonic() >= deadline:
-                return False
+def locked(path: Path, timeout: float = 0) -> Iterator[bool]:
+    """Hold a file lock, waiting for it up to ``timeout`` seconds; yields whether it is held."""
+    deadline = time.monotonic() + timeout
+    with path.open("w") as file:
+        while not (acquired := _acquire(file.fileno())) and time.monotonic() < deadline:
             time.sleep(0.05)
+        yield acquired
+
+
+def _acquire(descriptor: int) -> bool:
+    with contextlib.suppress(OSError):
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
+    return False

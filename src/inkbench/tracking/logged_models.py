@@ -1,99 +1,84 @@
-"""LoggedModels: one for every training, and the test metrics of whatever evaluates it."""
+"""LoggedModels: one per training, with the test metrics of its evaluations."""
 
 import importlib.metadata
-import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from inkbench import records
-from inkbench.tracking.params import flat
-from inkbench.tracking.store import Store
+from inkbench import datasets, records
+from inkbench.tracking.store import Store, flat_params
 
 if TYPE_CHECKING:
-    from mlflow.entities import Metric, Run
+    from mlflow.entities import Run
 
 _SHIPPED = ("tensorflow", "keras", "numpy", "scipy", "scikit-image", "pillow", "pydantic", "mlflow")
-TIED = "model.id"  # tag of an evaluation whose metrics are attached to that model
+ATTACHED = "model.id"  # tag of an evaluation: the model that has its metrics
 
 
 def log_model(
     store: Store,
     run_id: str,
-    *,
-    files: Path,
-    md5: str,
-    variant: str,
-    block: Mapping[str, Any],
-    data_source: str,
-    begun: Any = None,
+    file: Path,
+    snapshots: Path,
+    tags: Mapping[str, str],
+    card: Mapping[str, Any],
 ) -> str:
-    """Make a LoggedModel of ``model.keras`` and ``example.npy``, without loading it.
+    """Log a model file as a LoggedModel, without loading it; returns the LoggedModel's id.
 
-    With ``begun``, a LoggedModel that was created and never completed, that one is completed.
-
-    It is a pyfunc with our own loader (`inkbench.serving`), which takes and gives plain arrays, so
-    that nothing here needs TensorFlow and the model file stays the very bytes that were trained.
+    It is a pyfunc with a loader of its own (`inkbench.serving`), which takes and returns plain
+    arrays. So nothing here needs TensorFlow, and the model file keeps its bytes.
     """
     import numpy as np
     from mlflow import pyfunc
     from mlflow.models import Model
 
-    example = np.load(files / "example.npy")
-    task = str(block.get("task", ""))
-    logged = begun or store.client.create_logged_model(
+    for model in store.models(tags["model.md5"]):
+        if model.source_run_id == run_id:
+            return str(model.model_id)
+    block, task = card["variant"], card["variant"]["task"]
+    with np.load(snapshots) as arrays:
+        example = arrays["inputs"][:1]
+    model = store.client.create_logged_model(
         store.experiment_id,
-        name=variant,
+        name=tags["variant"],
         source_run_id=run_id,
-        tags={
-            "model.md5": md5,
-            "variant": variant,
-            "dataset": str(block.get("dataset", "")),
-            "task": task,
-            "data_source": data_source,
-        },
-        params=flat(block),
+        tags={**tags, "dataset": block["dataset"], "task": task},
+        params=flat_params(block),
         model_type=task,
     )
     with tempfile.TemporaryDirectory() as temporary:
-        data = Path(temporary) / "trained"
+        data = Path(temporary, "trained")
         data.mkdir()
-        shutil.copyfile(files / "model.keras", data / "model.keras")
-        card = {"variant": variant, **block}
-        records.write_json(data / "variant.json", card)
-        folder = Path(temporary) / "model"
+        (data / "model.keras").symlink_to(file.resolve())
+        records.write_json(data / "variant.json", {"variant": tags["variant"], **block})
         pyfunc.save_model(
-            folder,
+            f"{temporary}/model",
             loader_module="inkbench.serving",
-            data_path=data,
+            data_path=str(data),
             code_paths=[str(Path(__file__).parents[1])],
-            mlflow_model=Model(
-                artifact_path=logged.artifact_location,
-                run_id=run_id,
-                model_uuid=logged.model_id,
-                model_id=logged.model_id,
-            ),
-            signature=signature(task),
-            # the pyfunc takes a page alone: a restorer's second channel, the background, is its own
+            mlflow_model=Model(model.artifact_location, run_id, model_id=model.model_id),
+            signature=_signature(task, block["dataset"]),
+            # A restorer computes its second channel, the background, from the page.
             input_example=example[..., 0] if example.ndim == 4 else example,
-            pip_requirements=[f"{one}=={importlib.metadata.version(one)}" for one in _SHIPPED],
-            metadata={"variant": variant, "task": task},
+            pip_requirements=[f"{name}=={importlib.metadata.version(name)}" for name in _SHIPPED],
+            metadata={"variant": tags["variant"], "task": task},
         )
-        store.client.log_model_artifacts(logged.model_id, str(folder))
-    attach(store, run_id, outputs=[logged.model_id])
-    store.client.finalize_logged_model(logged.model_id, "READY")
-    return logged.model_id
+        store.client.log_model_artifacts(model.model_id, f"{temporary}/model")
+    attach(store, store.client.get_run(run_id), outputs=[model.model_id])
+    store.client.finalize_logged_model(model.model_id, "READY")
+    return str(model.model_id)
 
 
-def signature(task: str) -> Any:
-    """What a model of this task takes and gives: uint8 images in, float32 out."""
+def _signature(task: str, dataset: str) -> Any:
+    """Signature of a task's models for a dataset: uint8 images in, float32 out."""
     import numpy as np
     from mlflow.models import ModelSignature
     from mlflow.types import Schema, TensorSpec
 
-    size = (-1, -1) if task == "restoration" else (28, 28)
-    out = (10,) if task == "classification" else size
+    spec = datasets.spec(dataset)
+    size = spec.image_shape or (-1, -1)  # pages of any size
+    out = (len(spec.classes),) if task == "classification" else size
     return ModelSignature(
         inputs=Schema([TensorSpec(np.dtype("uint8"), (-1, *size))]),
         outputs=Schema([TensorSpec(np.dtype("float32"), (-1, *out))]),
@@ -101,45 +86,51 @@ def signature(task: str) -> Any:
 
 
 def attach(
-    store: Store, run_id: str, *, inputs: Sequence[str] = (), outputs: Sequence[str] = ()
+    store: Store, run: "Run", *, inputs: Sequence[str] = (), outputs: Sequence[str] = ()
 ) -> None:
-    """Say which models a run read and made; MLflow refuses to be told twice."""
+    """Log which models a run read and wrote. MLflow refuses one that is logged already."""
     from mlflow.entities import LoggedModelInput, LoggedModelOutput
 
-    run = store.client.get_run(run_id)
-    read = {given.model_id for given in run.inputs.model_inputs} if run.inputs else set()
-    made = {given.model_id for given in run.outputs.model_outputs} if run.outputs else set()
+    read, written = models_of(run)
     new_inputs = [LoggedModelInput(model) for model in inputs if model not in read]
-    new_outputs = [LoggedModelOutput(model, step=0) for model in outputs if model not in made]
+    new_outputs = [LoggedModelOutput(model, step=0) for model in outputs if model not in written]
     if new_inputs:
-        store.client.log_inputs(run_id, models=new_inputs)
+        store.client.log_inputs(run.info.run_id, models=new_inputs)
     if new_outputs:
-        store.client.log_outputs(run_id, new_outputs)
+        store.client.log_outputs(run.info.run_id, new_outputs)
 
 
-def tie(store: Store, run: "Run", md5: str, metrics: "list[Metric]") -> None:
-    """Attach an evaluation's metrics to the model with this md5, if the store has it.
+def models_of(run: "Run") -> tuple[list[str], list[str]]:
+    """Ids of the models that a run read and wrote."""
+    read = run.inputs.model_inputs if run.inputs else []
+    written = run.outputs.model_outputs if run.outputs else []
+    return [model.model_id for model in read], [model.model_id for model in written]
 
-    The run that trained the model gets them too: that is the row that people compare, with its
-    parameters and curves.
+
+def attach_test_metrics(store: Store, run_id: str) -> None:
+    """Attach an evaluation's metrics to the model that it evaluated, if the store has that model.
+
+    The run that trained the model gets them too, because that is the row that people compare.
     """
     from mlflow.entities import Metric
 
-    model = store.model(md5)
-    if model is None:
+    run = store.client.get_run(run_id)
+    models = store.models(run.data.tags.get("model.md5", ""))
+    if not models:
         return
-    run_id, inputs = run.info.run_id, run.inputs.dataset_inputs if run.inputs else []
-    dataset = (inputs[0].dataset.name, inputs[0].dataset.digest) if inputs else (None, None)
-    own, plain = [], []
-    for metric in metrics:
-        point = (metric.key, metric.value, metric.timestamp, metric.step)
-        own.append(Metric(*point, model.model_id, *dataset))
-        plain.append(Metric(*point))
-    attach(store, run_id, inputs=[model.model_id])
-    store.log(run_id, metrics=own)
-    trained = store.run(model.source_run_id)
-    if trained:
-        known = trained.data.metrics
-        new = [metric for metric in plain if known.get(metric.key) != metric.value]
-        store.log(trained.info.run_id, metrics=new)
-    store.client.set_tag(run_id, TIED, model.model_id)
+    model = models[0]
+    datasets = run.inputs.dataset_inputs if run.inputs else []
+    dataset = (datasets[0].dataset.name, datasets[0].dataset.digest) if datasets else (None, None)
+    points = store.history(run)
+    attach(store, run, inputs=[model.model_id])
+    store.log(
+        run_id,
+        metrics=[
+            Metric(p.key, p.value, p.timestamp, p.step, model.model_id, *dataset) for p in points
+        ],
+    )
+    for training in store.search(f"attributes.run_id = '{model.source_run_id}'"):
+        known = training.data.metrics
+        changed = [point for point in points if known.get(point.key) != point.value]
+        store.log(training.info.run_id, metrics=changed)
+    store.client.set_tag(run_id, ATTACHED, model.model_id)

@@ -1,13 +1,15 @@
-"""The MLflow store: where it is, how to open it, how parents are found. Imports MLflow."""
+"""The MLflow store: its URI, how to open it, and look-ups in it."""
 
 import contextlib
+import hashlib
+import json
 import os
 import re
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import quote, unquote, urlsplit
 
 from inkbench.errors import InkbenchError
 from inkbench.tracking import journal
@@ -18,17 +20,19 @@ if TYPE_CHECKING:
 
 EXPERIMENT = "inkbench"
 
-# Tags that our look-ups rest on.
+# Tags that look-ups use.
 HASH = "dvc.stage_hash"
 JOURNAL = "inkbench.journal"
 PARENT = "mlflow.parentRunId"
+LINK = "linked_to"
+BACKFILLED = "backfilled"
+INCOMPLETE = "backfill.incomplete"  # "true": DVC's outputs were not in the cache
 
-_EXPERIMENT_TAGS = {
-    "mlflow.experimentKind": "custom_model_development",  # the UI then shows Models, not agents
-    "mlflow.note.content": "One parent run for every state of the pipeline (a commit, a changed "
-    "tree, a DVC experiment), one run below it for every stage. Training runs also have the test "
-    "metrics: tick two of them and press Compare.",
-}
+_DESCRIPTION = (
+    "Every state of the pipeline (a commit, a changed tree, a DVC experiment) is a parent run, and "
+    "every stage is a run below it. Training runs also have the test metrics: select two of them "
+    "and press Compare."
+)
 
 _DEFAULTS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -36,33 +40,58 @@ _DEFAULTS = {
     "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
     "MLFLOW_LOGGING_LEVEL": "CRITICAL",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    # A server that is down is given up within seconds, not after MLflow's 7 retries of 120 s.
+    # Give up on a dead server within seconds, not after MLflow's 7 retries of 120 s.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
 }
 
+_SQLITE = re.compile(r"sqlite(?:\+pysqlite)?:///([^?]*)(.*)")
+
 
 def uri() -> str:
     """Tracking URI: ``MLFLOW_TRACKING_URI``, or the repository's own SQLite file.
 
-    A relative SQLite file is meant from the repository, wherever a stage runs.
+    A relative SQLite path is relative to the repository, wherever a stage runs. `InkbenchError` if
+    the URI names a folder.
     """
     chosen = os.environ.get("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db"
-    path = chosen.removeprefix("sqlite:///")
-    return chosen if path == chosen else f"sqlite:///{journal.root() / path}"
+    sqlite = _SQLITE.fullmatch(chosen)
+    scheme = urlsplit(chosen).scheme
+    if scheme == "file" or (not scheme and not chosen.startswith("databricks")):
+        raise InkbenchError(
+            f"MLFLOW_TRACKING_URI: {chosen}: MLflow has no file store any more; unset it, or set "
+            "it to sqlite:///mlflow.db or the address of a server"
+        )
+    if sqlite is None or sqlite[1].startswith("/"):
+        return chosen
+    root = str(journal.root())
+    quoted = re.sub("[%?]", lambda match: quote(match[0]), root)
+    # For `sqlite:///`, MLflow creates the parent folder, and would create the quoted name.
+    scheme = "sqlite" if quoted == root else "sqlite+pysqlite"
+    return f"{scheme}:///{quoted}/{sqlite[1]}{sqlite[2]}"
+
+
+def digest() -> str:
+    """Short hash of the tracking URI, which identifies a store without telling a password."""
+    return hashlib.sha256(uri().encode()).hexdigest()[:12]
+
+
+def uploader_lock() -> Path:
+    """File that the uploader of this repository and store holds locked."""
+    return journal.outbox() / f"uploader-{digest()}.lock"
 
 
 def set_environment() -> None:
-    """Set what MLflow reads when it is imported, where the user has not."""
+    """Set the variables that MLflow reads when it is imported, unless the user has set them."""
     for key, value in _DEFAULTS.items():
         os.environ.setdefault(key, value)
-    # `mlflow run` exports its own run's id, which would collapse all stages into that run.
+    # `mlflow run` exports the id of its own run; MLflow would log all stages into that run.
     os.environ.pop("MLFLOW_RUN_ID", None)
 
 
 def public(text: object) -> str:
-    """One line of a message, without credentials."""
+    """A message in one line, without credentials."""
     line = " ".join(str(text).split())
     for name in ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN", "AWS_SECRET_ACCESS_KEY"):
         secret = os.environ.get(name)
@@ -79,17 +108,9 @@ class Store:
 
     @classmethod
     def open(cls, create: bool = True) -> "Store":
-        """Open the store and create the experiment, whichever process does it first.
+        """Open the store and the experiment; with ``create``, create what does not exist.
 
-        Parameters
-        ----------
-        create
-            Create what does not exist yet; otherwise the store is then simply empty.
-
-        Raises
-        ------
-        InkbenchError
-            When the store does not answer or was written by another version of MLflow.
+        `InkbenchError` if it does not answer or was written by another version of MLflow.
         """
         set_environment()
         try:
@@ -97,16 +118,12 @@ class Store:
 
             set_tracking_uri(uri())
             if not create and is_missing():
-                return cls(cast(MlflowClient, None), "")  # its mere construction makes the file
-            # Two processes that make the tables of a new SQLite file get in each other's way.
-            with locked("open"):
-                client = _client()
-                if create:
-                    return cls(client, _experiment(client))
-                found = client.get_experiment_by_name(EXPERIMENT)
-                if found is None or found.lifecycle_stage == "deleted":
-                    return cls(client, "")
-                return cls(client, found.experiment_id)
+                return cls(cast(MlflowClient, None), "")  # a client would create the file
+            with locked("open"):  # two processes must not create tables or experiment twice
+                client = MlflowClient(uri())
+                return cls(client, _experiment(client, create))
+        except InkbenchError:
+            raise
         except Exception as error:
             raise InkbenchError(_reason(error)) from error
 
@@ -114,21 +131,13 @@ class Store:
         """Active runs of the experiment, oldest first."""
         if not self.experiment_id:
             return []
-        found = self.client.search_runs([self.experiment_id], condition, max_results=50_000)
-        return sorted(found, key=lambda run: (run.info.start_time, run.info.run_id))
+        runs = self.client.search_runs([self.experiment_id], condition, max_results=50_000)
+        return sorted(runs, key=lambda run: (run.info.start_time, run.info.run_id))
 
     def tagged(self, tag: str, value: str) -> "list[Run]":
         """Active runs with this tag, oldest first."""
-        return self.search(f"tags.`{tag}` = '{_quoted(value)}'")
-
-    def children(self, parent: str) -> "list[Run]":
-        """Stage runs of a parent, oldest first."""
-        return self.tagged(PARENT, parent)
-
-    def run(self, run_id: str | None) -> "Run | None":
-        """A run by its id; None if it does not exist or was deleted."""
-        found = self.search(f"attributes.run_id = '{run_id}'") if run_id else []
-        return found[0] if found else None
+        quoted = value.replace("'", "")
+        return self.search(f"tags.`{tag}` = '{quoted}'")
 
     def log(
         self,
@@ -138,102 +147,92 @@ class Store:
         metrics: "Sequence[Metric]" = (),
         tags: Mapping[str, str] | None = None,
     ) -> None:
-        """Log any number of parameters, metrics and tags; MLflow makes batches of them."""
+        """Log any number of parameters, metrics and tags."""
         from mlflow.entities import Param, RunTag
 
         texts = [Param(key, value) for key, value in (params or {}).items()]
         labels = [RunTag(key, value) for key, value in (tags or {}).items()]
         self.client.log_batch(run_id, list(metrics), texts, labels)
 
-    def model(self, md5: str) -> Any:
-        """The newest LoggedModel with a file of this md5, or None."""
-        ready = [model for model in self.models(md5) if model.status == "READY"]
-        return ready[0] if ready else None
+    def history(self, run: "Run") -> "list[Metric]":
+        """All points of a run's metrics."""
+        get = self.client.get_metric_history
+        return [point for name in run.data.metrics for point in get(run.info.run_id, name)]
 
     def models(self, md5: str) -> list[Any]:
-        """LoggedModels with a file of this md5, newest first, also those begun and not done."""
-        if not md5:
-            return []
-        return list(
-            self.client.search_logged_models(
-                [self.experiment_id],
-                filter_string=f"tags.`model.md5` = '{_quoted(md5)}'",
-                order_by=[{"field_name": "creation_timestamp", "ascending": False}],
-            )
+        """Complete LoggedModels with a file of this md5, newest first."""
+        models = self.client.search_logged_models(
+            [self.experiment_id],
+            f"tags.`model.md5` = '{md5}'",
+            order_by=[{"field_name": "creation_timestamp", "ascending": False}],
         )
+        return [model for model in models if model.status == "READY"]
 
 
-def locked(what: str) -> "contextlib.AbstractContextManager[bool]":
-    """Take turns with the other processes of this machine; after 2 min go on all the same."""
+def locked(name: str) -> "contextlib.AbstractContextManager[bool]":
+    """Exclude the other processes of this machine; after 2 minutes go on without the lock."""
     file = sqlite_file()
-    outbox = journal.root() / journal.OUTBOX
-    outbox.mkdir(exist_ok=True)
-    place = file.with_name(f"{file.name}.{what}.lock") if file else outbox / f"{what}.lock"
-    return journal.locked(place, patience=120)
+    path = file.with_name(f"{file.name}.{name}.lock") if file else journal.outbox() / f"{name}.lock"
+    return journal.locked(path, timeout=120)
 
 
-def _quoted(value: str) -> str:
-    return value.replace("'", "")
-
-
-def _client() -> "MlflowClient":
-    from mlflow import MlflowClient
-
-    try:
-        return MlflowClient(uri())
-    except Exception:
-        # Someone without our lock (an `mlflow ui`) may be making the tables: look once more.
-        if sqlite_file() is None:
-            raise
-        time.sleep(2)
-        return MlflowClient(uri())
-
-
-def _experiment(client: "MlflowClient") -> str:
-    from mlflow.exceptions import MlflowException
-
-    found = client.get_experiment_by_name(EXPERIMENT)
-    if found is None:
-        try:
+def _experiment(client: "MlflowClient", create: bool) -> str:
+    """Id of the experiment, created or restored if need be; empty if it does not exist."""
+    experiment = client.get_experiment_by_name(EXPERIMENT)
+    if experiment is None or experiment.lifecycle_stage == "deleted":
+        if not create:
+            return ""
+        if experiment is None:
             folder = artifact_folder()
-            return client.create_experiment(
-                EXPERIMENT, folder.as_uri() if folder else None, _EXPERIMENT_TAGS
-            )
-        except MlflowException:
-            found = client.get_experiment_by_name(EXPERIMENT)  # another process was faster
-            if found is None:
-                raise
-    if found.lifecycle_stage == "deleted":
-        client.restore_experiment(found.experiment_id)
-    for key in _EXPERIMENT_TAGS.keys() - found.tags.keys():  # older than these tags
-        client.set_experiment_tag(found.experiment_id, key, _EXPERIMENT_TAGS[key])
-    return found.experiment_id
+            tags = {
+                "mlflow.experimentKind": "custom_model_development",  # for the UI's Models tab
+                "mlflow.note.content": _DESCRIPTION,
+            }
+            return client.create_experiment(EXPERIMENT, folder.as_uri() if folder else None, tags)
+        client.restore_experiment(experiment.experiment_id)
+    return experiment.experiment_id
 
 
 def sqlite_file() -> Path | None:
     """File of a SQLite store; None for a server."""
-    path = uri().removeprefix("sqlite:///")
-    return Path(path).resolve() if path != uri() else None
+    sqlite = _SQLITE.fullmatch(uri())
+    return Path(unquote(sqlite[1])).resolve() if sqlite else None
 
 
 def artifact_folder() -> Path | None:
-    """Folder for artifacts beside a SQLite file; a server chooses its own."""
+    """Folder for artifacts beside a SQLite file; None for a server, which chooses its own."""
     file = sqlite_file()
     return file.parent / "mlartifacts" if file else None
 
 
 def is_missing() -> bool:
-    """No process has made the SQLite file yet."""
+    """Whether the store is a SQLite file that does not exist yet."""
     file = sqlite_file()
     return file is not None and not file.exists()
 
 
 def _reason(error: Exception) -> str:
-    text = public(error)
+    text, where = public(error), public(uri())
     if "out-of-date database schema" in text or "Can't locate revision" in text:
         return (
-            f"{public(uri())} was written by another version of MLflow; run "
-            f"`mlflow db upgrade {public(uri())}` (after a backup) or install the version that "
-            "wrote it"
+            f"{where} was written by another version of MLflow; run `mlflow db upgrade {where}` "
+            "(after a backup) or install the version that wrote it"
         )
-    return f"{public(uri())} does not answer ({text[:160]})"
+    return f"{where} does not answer ({text[:160]})"
+
+
+def flat_params(tree: Mapping[str, Any], subject: str = "", prefix: str = "") -> dict[str, str]:
+    """Flatten nested parameters to dotted keys.
+
+    The subject's own name is left out: ``train.mnist-vae.epochs`` becomes ``train.epochs``, so that
+    two variants have the same keys and the UI shows them side by side.
+    """
+    flat: dict[str, str] = {}
+    for key, value in tree.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, Mapping):
+            flat |= flat_params(value, subject, f"{name}.")
+            continue
+        name = name.replace(f".{subject}.", ".", 1) if subject else name
+        flat[name] = value if isinstance(value, str) else json.dumps(value, default=str)
+    return flat

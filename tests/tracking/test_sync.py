@@ -1,0 +1,214 @@
+"""A complete parent run for every state of the pipeline, whatever DVC skipped."""
+
+import json
+
+import pytest
+from project import Project
+from server import Server
+
+from inkbench.errors import InkbenchError
+from inkbench.tracking import sync
+from inkbench.tracking.executions import Execution
+from inkbench.tracking.store import HASH, INCOMPLETE, LINK, Store
+
+pytestmark = pytest.mark.slow
+
+ALL = [
+    "evaluate@mnist-a",
+    "evaluate@mnist-b",
+    "plot@mnist-a",
+    "plot@mnist-b",
+    "preprocess@mnist",
+    "report",
+    "train@mnist-a",
+    "train@mnist-b",
+]
+OF_A = ["evaluate@mnist-a", "plot@mnist-a", "preprocess@mnist", "train@mnist-a"]
+UNTRACKED = {"INKBENCH_TRACKING": "off"}
+
+
+def test_sync_backfills_once_and_links_what_did_not_change(
+    project: Project, server: Server
+) -> None:
+    project.uri = server.uri
+    output = project.sync()
+    assert "8 stages, 8 added" in output and "champion" in output
+    store = project.seen()
+    (parent,) = store.parents
+    assert store.names(parent, backfilled="true") == ALL
+    assert parent.data.metrics == {
+        "leaderboard/mnist-a test_bce": 0.08,
+        "leaderboard/mnist-b test_bce": 0.09,
+    }
+    (training,) = store.stages(dvc__stage="train@mnist-a")
+    assert training.data.params == {
+        "train.dataset": "mnist",
+        "train.epochs": "3",
+        "train.model.code": "8",
+        "train.rate": "1e-05",
+        "train.task": "reconstruction",
+    }
+    assert store.curve(training, "loss") == [(1, 1.0), (2, 0.5), (3, 1 / 3)]
+    assert training.data.metrics["test_bce"] == 0.08
+    artifacts = [file.path for file in store.client.list_artifacts(training.info.run_id)]
+    assert artifacts == ["history.csv", "train.json"]
+    (model,) = [model for model in store.models() if model.name == "mnist-a"]
+    assert model.source_run_id == training.info.run_id
+    assert {metric.key: metric.value for metric in model.metrics} == {
+        "test_bce": 0.08,
+        "n_test": 10,
+    }
+
+    assert "8 stages, 0 added" in project.sync()
+    assert [run.to_dictionary() for run in project.seen().runs] == [
+        run.to_dictionary() for run in store.runs
+    ]
+
+    project.replace("params.yaml", "epochs: 2", "epochs: 4")
+    project.run("dvc", "repro", "-q", **UNTRACKED)
+    project.sync()
+    store = project.seen()
+    first, second = store.parents
+    assert store.names(first) == store.names(second) == ALL
+    links = [run for run in store.stages(second) if LINK in run.data.tags]
+    assert sorted(run.data.tags["dvc.stage"] for run in links) == OF_A
+    (link,) = [run for run in links if run.data.tags["stage"] == "train"]
+    assert link.data.tags[LINK] == training.info.run_id
+    assert link.data.params == training.data.params
+    assert store.curve(link, "loss") == store.curve(training, "loss")
+
+
+def test_sync_has_nothing_to_add_after_a_tracked_pipeline(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.run("dvc", "repro", "-q", "--force")
+    project.wait_for(lambda: not project.uploaders())
+    assert "warning" not in project.errors.read_text()
+    store = project.seen()
+    (parent,) = store.parents
+    assert store.names(parent) == ALL
+    assert all(HASH in run.data.tags for run in store.stages())
+    assert not store.stages(backfilled="true")
+    assert {run.info.status for run in store.runs} == {"FINISHED"}
+    assert len(store.models()) == 2
+    (evaluation,) = store.stages(dvc__stage="evaluate@mnist-a")
+    assert "model.id" in evaluation.data.tags
+    assert "0 added" in project.sync()
+
+
+def test_sync_keeps_the_parent_of_a_tree_that_is_committed(project: Project) -> None:
+    project.replace("params.yaml", "epochs: 2", "epochs: 4")
+    project.sync()
+    (dirty,) = project.seen().parents
+    commit = project.commit("longer")
+    project.sync()
+    (parent,) = project.seen().parents
+    assert parent.info.run_id == dirty.info.run_id
+    assert parent.data.tags["git.commit"] == commit
+    assert parent.data.tags["pipeline.key"] == f"commit:{commit}"
+
+
+def test_sync_names_stale_stages_and_leaves_them_out(project: Project) -> None:
+    project.replace("params.yaml", "epochs: 2", "epochs: 4")
+    output = project.sync()
+    store = project.seen()
+    assert store.names(store.parents[0]) == OF_A
+    assert "stale      train@mnist-b" in output
+
+
+def test_sync_of_another_revision(project: Project) -> None:
+    first = project.run("git", "rev-parse", "HEAD").stdout.strip()
+    project.replace("params.yaml", "epochs: 2", "epochs: 4")
+    project.run("dvc", "repro", "-q", **UNTRACKED)
+    project.commit("longer")
+    project.sync(first)
+    store = project.seen()
+    (parent,) = store.parents
+    assert parent.data.tags["git.commit"] == first
+    assert store.names(parent) == ALL
+    (run,) = store.stages(parent, dvc__stage="train@mnist-b")
+    assert run.data.params["train.epochs"] == "2"
+    assert [step for step, _ in store.curve(run, "loss")] == [1, 2]
+
+
+def test_sync_dry_run_changes_nothing(project: Project) -> None:
+    (project.folder / "mlflow.db").unlink()
+    output = project.sync(dry_run=True)
+    assert "backfilled train@mnist-a" in output
+    assert not (project.folder / "mlflow.db").exists()
+
+
+def test_sync_uploads_a_journal_of_another_machine(project: Project) -> None:
+    start = {"do": "start", "at": 1, "stage": "train", "variant": "mnist-a", "dataset": "mnist"}
+    start |= {"params": {}, "pid": 0, "host": "elsewhere", "command": "", "cwd": "/nowhere"}
+    start |= {"state": {"key": "commit:a", "title": "a", "inputs": "b"}, "store": "other"}
+    loss = {"do": "metrics", "at": 2, "values": {"loss": 0.5}, "step": 1}
+    lines = [json.dumps(event) for event in (start, loss)]
+    project.write(".tracking/1/events.jsonl", "\n".join([*lines, ""]))
+    assert "uploaded   train" in project.sync(dry_run=True)
+    assert "uploaded   train" in project.sync()
+    (run,) = [run for run in project.seen().stages() if run.info.status == "KILLED"]
+    assert project.seen().curve(run, "loss") == [(1, 0.5)]
+    assert project.journals() == []
+
+
+def test_sync_completes_a_clone_after_dvc_pull(
+    project: Project, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    remote = tmp_path_factory.mktemp("remote")
+    project.run("dvc", "remote", "add", "-d", "remote", str(remote))
+    project.commit("remote")
+    project.run("dvc", "push", "-q")
+    clone = Project(tmp_path_factory.mktemp("clones") / "clone")
+    project.run("git", "clone", "-q", ".", str(clone.folder))
+    clone.write("src/note.py", "")  # no dependency of a stage
+    clone.sync()
+    (run,) = clone.seen().stages(dvc__stage="train@mnist-a")
+    assert "loss" not in run.data.metrics
+    clone.commit("a note")
+    clone.run("dvc", "pull", "-q")
+    clone.sync()
+    store = clone.seen()
+    assert store.names() == ALL
+    (run,) = store.stages(dvc__stage="train@mnist-a")
+    assert [step for step, _ in store.curve(run, "loss")] == [1, 2, 3]
+    assert "0 added" in clone.sync()
+
+
+@pytest.mark.parametrize("how", ["--queue", "workspace"])  # a queue works in a copy of its own
+def test_sync_gives_an_experiment_its_own_parent(project: Project, how: str) -> None:
+    change = ["-S", "train.mnist-b.epochs=5", "-n", "longer"]
+    project.run("dvc", "exp", "run", "-q", *([how] if how != "workspace" else []), *change)
+    if how == "--queue":
+        project.run("dvc", "queue", "start", "-q", timeout=300)
+        project.wait_for(lambda: "Success" in project.run("dvc", "queue", "status").stdout)
+    project.wait_uploaded()
+    project.kill_uploader()
+    project.sync()
+    store = project.seen()
+    (parent,) = [run for run in store.parents if run.data.tags.get("dvc.exp_name") == "longer"]
+    assert store.names(parent) == ALL
+    ran = [run for run in store.stages(parent) if "backfilled" not in run.data.tags]
+    assert sorted(run.data.tags["dvc.stage"] for run in ran) == sorted({*ALL} - {*OF_A})
+    assert len(store.parents) == (1 if how == "workspace" else 2)
+
+
+def test_sync_refuses_an_unknown_revision(project: Project) -> None:
+    with pytest.raises(InkbenchError, match=r"^--rev nowhere: no such git revision"):
+        project.sync("nowhere")
+
+
+def test_find_source_takes_the_newest_complete_original(store: Store) -> None:
+    def finish(**tags: str) -> str:
+        labels = {HASH: execution.hash, **tags}
+        run_id = store.client.create_run(store.experiment_id, 1, labels).info.run_id
+        store.client.set_terminated(run_id, "FINISHED")
+        return run_id
+
+    execution = Execution("train@v", "python x.py", {}, {}, {})
+    finish(**{INCOMPLETE: "true"})
+    assert sync._find_source(store, execution) is None
+    original = finish(**{INCOMPLETE: "false"})
+    finish(**{LINK: original})
+    source = sync._find_source(store, execution)
+    assert source is not None and source.info.run_id == original

@@ -1,0 +1,228 @@
+"""Whatever happens to store and processes: no stage fails, and nothing is lost or doubled."""
+
+import http.server
+import json
+import shutil
+import socket
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import pytest
+from halfway import ADDRESS, TRAIN, Halfway, assert_complete, assert_warned_once
+from project import Project, Seen, mlflow_uri
+from server import Server, free_port
+
+from inkbench.errors import InkbenchError
+
+pytestmark = pytest.mark.slow
+
+
+def train(project: Project, **environment: str) -> None:
+    """Run the stage as DVC would, and wait for its upload."""
+    process = project.start(*TRAIN, **{"DVC_STAGE": ADDRESS} | environment)
+    assert process.wait(timeout=300) == 0
+    facts = json.loads((project.folder / "models/mnist-a/train.json").read_text())
+    assert facts["data_source"] == "synthetic", "the stage's own output is right"
+    project.wait_uploaded()
+
+
+def test_uploader_survives_a_server_that_dies(project: Project, server: Server) -> None:
+    training = Halfway(project, server.uri)
+    training.wait_until_seen()
+    (run,) = Seen(server.uri).stages()
+    assert run.info.status == "RUNNING"
+    server.kill()
+    training.finish()
+    assert_warned_once(project)
+    server.start()
+    assert_complete(project, server.uri)
+    assert "0 added" in project.sync(uri=server.uri)
+
+
+@contextmanager
+def down() -> Iterator[int]:
+    """Port of no server."""
+    yield free_port()
+
+
+@contextmanager
+def silent() -> Iterator[int]:
+    """Port of a server that accepts and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield listening.getsockname()[1]
+
+
+class _Broken(http.server.BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_error(500, "broken")
+
+    do_POST = do_GET
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextmanager
+def broken() -> Iterator[int]:
+    """Port of a server that answers everything with 500."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Broken) as answering:
+        threading.Thread(target=answering.serve_forever, daemon=True).start()
+        yield answering.server_port
+        answering.shutdown()
+
+
+@pytest.mark.parametrize("useless", [down, silent, broken])
+def test_uploader_keeps_the_journal_if_the_server_is_useless(
+    project: Project, useless: Callable[[], AbstractContextManager[int]]
+) -> None:
+    with useless() as port:
+        uri = f"http://127.0.0.1:{port}"
+        train(project, MLFLOW_TRACKING_URI=uri, MLFLOW_HTTP_REQUEST_TIMEOUT="2")
+        assert_warned_once(project)
+    assert_complete(project, mlflow_uri(project.folder))
+
+
+def test_uploader_keeps_the_journal_if_the_disk_is_full(project: Project) -> None:
+    size = (project.folder / "mlflow.db").stat().st_size
+    limited = f"ulimit -f {size // 1024 // 2}; exec {' '.join(TRAIN)}"  # in blocks of 1024 bytes
+    assert project.start("bash", "-c", limited, DVC_STAGE=ADDRESS).wait(timeout=300) == 0
+    project.wait_for(lambda: "warning" in project.errors.read_text())
+    assert_warned_once(project)
+    assert_complete(project, mlflow_uri(project.folder))
+
+
+def test_uploader_keeps_the_journal_if_sqlite_is_locked(project: Project) -> None:
+    other = sqlite3.connect(project.folder / "mlflow.db", isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    train(project, MLFLOW_TRACKING_URI="sqlite:///mlflow.db?timeout=3")
+    assert_warned_once(project)
+    other.close()
+    assert_complete(project, mlflow_uri(project.folder))
+
+
+def test_uploader_names_a_store_of_another_mlflow_version(project: Project) -> None:
+    with sqlite3.connect(project.folder / "mlflow.db") as database:
+        database.execute("UPDATE alembic_version SET version_num = 'fedcba987654'")
+    train(project)
+    assert_warned_once(project)
+    assert "another version of MLflow" in project.errors.read_text()
+    with pytest.raises(InkbenchError, match="mlflow db upgrade") as refused:
+        project.sync()
+    assert "\n" not in str(refused.value)
+
+
+def test_uploader_warns_of_a_folder_as_store(project: Project) -> None:
+    done = project.run(*TRAIN, DVC_STAGE=ADDRESS, MLFLOW_TRACKING_URI="file:./mlruns")
+    assert_warned_once(project)
+    assert "sqlite:///mlflow.db" in done.stderr
+    with pytest.raises(InkbenchError, match=r"file:\./mlruns.*sqlite:///mlflow\.db") as refused:
+        project.sync(uri="file:./mlruns")
+    assert "\n" not in str(refused.value)
+
+
+def test_uploader_ends_the_run_of_a_killed_stage(project: Project) -> None:
+    uri = mlflow_uri(project.folder)
+    training = Halfway(project, uri)
+    training.wait_until_seen()
+    training.process.kill()
+    training.process.wait()
+    project.wait_uploaded()
+    (run,) = Seen(uri).stages()
+    assert run.info.status == "KILLED"
+
+
+def test_uploader_records_a_failed_stage(project: Project) -> None:
+    process = project.start(*TRAIN, DVC_STAGE=ADDRESS, FAKE_FAIL="mnist-a")
+    assert process.wait(timeout=300) == 1
+    project.wait_uploaded()
+    store = project.seen()
+    (run,) = store.stages()
+    assert (run.info.status, store.parents[0].info.status) == ("FAILED", "FAILED")
+    assert store.curve(run, "loss")[0] == (1, 1.0)
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_uploader_is_one_process_for_all_stages(project: Project, killed: bool) -> None:
+    uri = mlflow_uri(project.folder)
+    training = Halfway(project, uri)
+    training.wait_until_seen()
+    (uploader,) = project.uploaders()
+    if killed:
+        project.kill_uploader()
+    training.plot()
+    Project.wait_for(lambda: "plot@mnist-a" in Seen(uri).names())
+    assert (project.uploaders() == [uploader]) == (not killed)
+    assert project.uploaders()[0].nice() > 0
+    training.finish()
+    assert Seen(uri).names() == ["plot@mnist-a", ADDRESS]
+    assert_complete(project, uri)
+
+
+def test_uploader_goes_on_after_a_journal_that_fails(project: Project) -> None:
+    uri = mlflow_uri(project.folder)
+    training = Halfway(project, uri)
+    training.wait_until_seen()
+    (journal,) = project.journals()
+    events = journal / "events.jsonl"
+    wrong = '{"do": "metrics", "at": 0, "values": {"loss": "text"}, "step": 0}\n'
+    with events.open("a") as file:
+        file.write(wrong)
+    project.wait_for((journal / "failure.txt").exists)
+    training.plot()
+    training.finish()
+    project.kill_uploader()
+    output = project.sync()
+    assert f"kept       {journal}" in output
+    assert "8 stages, 7 added" in output, "the plot has its run, the others are backfilled"
+    events.write_text(events.read_text().replace(wrong, ""))
+    project.sync()
+    runs = Seen(uri).stages(dvc__stage=ADDRESS)
+    (own,) = [run for run in runs if "backfilled" not in run.data.tags]
+    assert own.info.status == "FINISHED"
+    assert not events.exists()
+
+
+def test_uploader_starts_over_if_the_store_is_deleted(project: Project, tables: Path) -> None:
+    train(project)
+    (project.folder / "mlflow.db").unlink()
+    project.wait_for(lambda: not project.uploaders())
+    shutil.copy(tables, project.folder)
+    train(project)
+    assert_complete(project, mlflow_uri(project.folder))
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "server"])
+def test_uploaders_of_two_pipelines_share_a_store(
+    project: Project, tmp_path: Path, tables: Path, kind: str, request: pytest.FixtureRequest
+) -> None:
+    uri = mlflow_uri(tmp_path)
+    if kind == "server":
+        server = request.getfixturevalue("sqlite_server")
+        server.empty()
+        uri = server.uri
+    other = Project(tmp_path / "other")
+    project.run("git", "clone", "-q", ".", str(other.folder))
+    other.replace("params.yaml", "epochs: 3", "epochs: 4")
+    (other.folder / "data/processed/mnist").mkdir(parents=True)
+    stages = [
+        where.start("python", f"stages/{stage}.py", "mnist-a", DVC_STAGE=f"{stage}@mnist-a", **env)
+        for where in (project, other)
+        for stage in ("train", "plot")
+        for env in [{"MLFLOW_TRACKING_URI": uri}]
+    ]
+    assert [stage.wait(timeout=300) for stage in stages] == [0] * 4
+    for where in (project, other):
+        where.wait_uploaded()
+        assert where.errors.read_text() == ""
+    other.kill_uploader()
+    store = Seen(uri)
+    assert [e.name for e in store.client.search_experiments()].count("inkbench") == 1
+    assert len(store.parents) == 2
+    for parent in store.parents:
+        assert store.names(parent) == ["plot@mnist-a", "train@mnist-a"]
+        (run,) = store.stages(parent, stage="train")
+        epochs = int(run.data.params["train.epochs"])
+        assert [step for step, _ in store.curve(run, "loss")] == list(range(1, epochs + 1))
