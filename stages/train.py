@@ -18,8 +18,8 @@ def train(variant: str) -> None:
     with tracking.stage_run(
         "train", variant=variant, dataset=settings.dataset, params=block
     ) as run:
-        trained = loop.train(variant, settings, on_epoch=run.log_metrics)
-        run.log_metrics(trained.costs)
+        costs = loop.train(variant, settings, on_epoch=run.log_metrics)
+        run.log_metrics(costs)
 
 
 if __name__ == "__main__":

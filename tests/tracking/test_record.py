@@ -173,6 +173,15 @@ def test_log_outputs_adds_the_curve_of_a_backfilled_run(store: Store, outputs: P
     }
 
 
+def test_log_outputs_logs_a_classifier_which_has_no_snapshots(store: Store, outputs: Path) -> None:
+    (outputs / "models/v/snapshots.npz").unlink()
+    card = {"data_source": "real", "variant": BLOCK | {"task": "classification"}}
+    (outputs / "models/v/train.json").write_text(json.dumps(card))
+    run = logged(store, outputs, "train", "v")
+    (output,) = run.outputs.model_outputs
+    assert store.client.get_logged_model(output.model_id).model_type == "classification"
+
+
 def test_log_outputs_skips_what_is_missing(store: Store, tmp_path: Path) -> None:
     for stage in ("download", "preprocess", "train", "evaluate", "plot", "report"):
         run = logged(store, tmp_path, stage, "v")

@@ -61,7 +61,7 @@ def _train(variant: str, killed_after: int = 0) -> subprocess.CompletedProcess:
     )
 
 
-def _train_here(variant: str) -> loop.Trained:
+def _train_here(variant: str) -> dict[str, float]:
     return loop.train(variant, params.load().variant(variant), on_epoch=lambda *_: None)
 
 

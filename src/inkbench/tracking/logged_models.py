@@ -37,8 +37,11 @@ def log_model(
         if model.source_run_id == run_id:
             return str(model.model_id)
     block, task = card["variant"], card["variant"]["task"]
-    with np.load(snapshots) as arrays:
-        example = arrays["inputs"][:1]
+    if snapshots.is_file():
+        with np.load(snapshots) as arrays:
+            example = arrays["inputs"][:1]
+    else:  # a classifier without pretraining has no snapshots
+        example = np.zeros((1, *datasets.spec(block["dataset"]).image_shape), np.uint8)
     model = store.client.create_logged_model(
         store.experiment_id,
         name=tags["variant"],

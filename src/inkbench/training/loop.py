@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -47,25 +47,7 @@ class Objective:
     trainable: "Callable[[keras.layers.Layer], bool]" = lambda layer: True
 
 
-class Trained(NamedTuple):
-    """A finished training.
-
-    Attributes
-    ----------
-    facts
-        Content of ``train.json``: the same in every clone.
-    costs
-        ``seconds``, ``images_per_second``, ``peak_memory_mb``: they differ from run to run.
-    example
-        uint8 array with one input.
-    """
-
-    facts: dict[str, Any]
-    costs: dict[str, float]
-    example: np.ndarray
-
-
-def train(name: str, variant: Variant, on_epoch: Callable[[Row, int], None]) -> Trained:
+def train(name: str, variant: Variant, on_epoch: Callable[[Row, int], None]) -> dict[str, float]:
     """Train a variant and write ``models/<name>``.
 
     A killed training resumes after its last complete epoch and ends with the same bytes. It starts
@@ -79,6 +61,11 @@ def train(name: str, variant: Variant, on_epoch: Callable[[Row, int], None]) -> 
         Its block of ``params.yaml``.
     on_epoch
         Called after every epoch with its row of ``history.csv`` and its number, from 1.
+
+    Returns
+    -------
+    dict
+        Costs, which differ from run to run: ``seconds``, ``images_per_second``, ``peak_memory_mb``.
 
     Raises
     ------
@@ -131,7 +118,7 @@ def train(name: str, variant: Variant, on_epoch: Callable[[Row, int], None]) -> 
     }
     _write(name, build, state, facts)
     checkpoint.clear()
-    return Trained(facts, costs, data.valid("image")[0][:1])
+    return costs
 
 
 def _objectives(variant: Variant, model: "keras.Model") -> list[Objective]:
