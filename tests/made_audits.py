@@ -5,80 +5,23 @@ from pathlib import Path
 
 import numpy as np
 
+from helpers import ROOT
+from inkbench.records import write_csv
 from made_images import DIGITS, LETTERS, glyphs
-from made_results import write_csv
 
 METRICS = {
-    "notmnist-basic": {
-        "dataset": "notmnist",
-        "epochs": 2,
-        "test_bce": 0.16771,
-        "test_binary_accuracy": 0.95,
-        "keras_accuracy": 0.6,
-        "bce_untrained": 0.69,
-        "bce_of_a_perfect_copy": 0.11,
-        "copies_in_training": 0.03,
-    },
-    "notmnist-multilayer": {
-        "dataset": "notmnist",
-        "epochs": 2,
-        "test_bce": 0.31,
-        "bce_of_a_perfect_copy": 0.25,
-        "letters_bce": 0.3,
-        "mended_bce": 0.2,
-        "letters_bce_of_a_perfect_copy": 0.11,
-        "softmax_lowest_output": 1.0,
-        "softmax_largest_weight_change": 0.0,
-        "published_epochs": 10,
-        "n_train": 5400,
-    },
-    "notmnist-80-images": {
-        "dataset": "notmnist",
-        "epochs": 20,
-        "accuracy_of_80": 0.7625,
-        "draws_low": 0.65,
-        "draws_high": 0.8375,
-        "validation_accuracy": 0.75,
-        "validation_in_training": 0.8,
-        "test_accuracy": 0.74,
-        "mended_accuracy": 0.8,
-        "n_validation": 3400,
-    },
-    "mnist-logits": {
-        "dataset": "mnist",
-        "epochs": 1,
-        "test_bce": 0.4,
-        "test_binary_accuracy": 0.9,
-        "mended_bce": 0.2,
-        "mended_binary_accuracy": 0.93,
-        "outputs_without_gradient": 0.3,
-        "outputs_without_gradient_untrained": 0.4,
-        "published_epochs": 100,
-        "published_n_train": 60_000,
-        "n_train": 20_000,
-    },
-    "mnist-sparse-pair": {
-        "dataset": "mnist",
-        "epochs": 1,
-        "largest_weight_difference": 0.0,
-        "largest_weight_difference_when_on": 0.02,
-        "base_bce": 0.5,
-        "on_bce": 0.6,
-        "weights_base": "88d346f8550801df",
-        "weights_sparse": "88d346f8550801df",
-        "n_train": 10_000,
-    },
+    path.stem: json.loads(path.read_text())
+    for path in sorted((ROOT / "metrics/published").glob("*.json"))
 }
 
 
 def write(root: Path, data_source: str) -> None:
     """Write ``metrics/published`` and ``evaluations/published``."""
     folder = root / "evaluations/published"
-    shared = {"data_source": data_source, "n_test": 3745, "parameters": 435_536}
     for name, metrics in METRICS.items():
         path = root / f"metrics/published/{name}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(shared | metrics, sort_keys=True, indent=2))
+        path.write_text(json.dumps(metrics | {"data_source": data_source}))
         (folder / name).mkdir(parents=True)
     rng = np.random.default_rng(5)
     letters, digits = (glyphs(classes, 1, rng) for classes in (LETTERS, DIGITS))

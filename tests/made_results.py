@@ -4,7 +4,6 @@ It has a variant of every kind and small files in the documented forms.
 """
 
 import contextlib
-import csv
 import io
 import json
 import zipfile
@@ -15,7 +14,7 @@ import numpy as np
 
 from fake_models import FakeModel, probabilities
 from helpers import ROOT
-from inkbench import layout, params
+from inkbench import layout, params, records
 from inkbench.datasets.common import store
 from inkbench.evaluation import suite
 from inkbench.params import Variant
@@ -50,14 +49,8 @@ def write(root: Path, data_source: str) -> Path:
             [name, 30.5 * (i + 1), 812, 1904, "cpu", "float32", 2]
             for i, name in enumerate(VARIANTS)
         ]
-        write_csv(layout.COSTS, columns.split(","), costs)
+        records.write_csv(layout.COSTS, columns.split(","), costs)
     return root
-
-
-def write_csv(path: Path, columns: list[str], rows: list) -> None:
-    """Write a table."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file, lineterminator="\n").writerows([columns, *rows])
 
 
 def _dataset(folder: Path, dataset: str, classes: list[str], data_source: str) -> None:
@@ -173,4 +166,4 @@ def _history(path: Path, variant: Variant, rng: np.random.Generator) -> None:
         loss, accuracy = level * (1 + decay), 0.97 - 0.2 * decay
         row = [pretrained + epoch + 1, loss, accuracy, loss * gap, accuracy / gap]
         rows.append(row + ["", ""] * bool(pretrained))
-    write_csv(path, columns, rows)
+    records.write_csv(path, columns, rows)

@@ -4,7 +4,7 @@ import contextlib
 import csv
 import json
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +100,12 @@ def record(path: Path, rerun: str) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise corrupt(path, ValueError("not a JSON object"), rerun)
     return content
+
+
+def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Iterable[Any]]) -> None:
+    """Write a table, the same bytes on every platform."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file, lineterminator="\n").writerows([columns, *rows])
 
 
 def write_json(path: Path, tree: Mapping[str, Any]) -> None:

@@ -1,9 +1,7 @@
 """The results of an evaluation, and how they are written: completely or not at all."""
 
-import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -54,13 +52,8 @@ class Results:
             for file, arrays in self.arrays.items():
                 np.savez(folder / file, **arrays)  # type: ignore[arg-type]
             for file, table in self.tables.items():
-                _write_csv(folder / file, table)
-
-
-def _write_csv(path: Path, table: Table) -> None:
-    with path.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerows([table.columns, *(map(_six_digits, row) for row in table.rows)])
+                rows = (map(_six_digits, row) for row in table.rows)
+                records.write_csv(folder / file, table.columns, rows)
 
 
 def rounded(metrics: Mapping[str, Metric]) -> dict[str, Metric]:

@@ -1,10 +1,10 @@
 """CSV tables behind the figures, also for `dvc plots` (see ``plots:`` in ``dvc.yaml``)."""
 
-import csv
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+from inkbench import records
 from inkbench.figures.outputs import open_variant
 from inkbench.reporting.collect import Result
 
@@ -38,8 +38,6 @@ def _write_curve(result: Result, metric: str, path: Path) -> bool:
     if not set(columns) <= result.history.keys():
         return False
     rows = zip(*(result.history[column][result.final_phase] for column in columns), strict=True)
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["epoch", "training", "validation"])
-        writer.writerows([int(epoch), *values] for epoch, *values in rows)
+    table = ([int(epoch), *values] for epoch, *values in rows)
+    records.write_csv(path, ("epoch", "training", "validation"), table)
     return True

@@ -4,7 +4,6 @@ Read top to bottom: `train` loads the data, builds the model, fits it epoch by e
 `inkbench.training.batches` makes the arrays of an epoch, `inkbench.training.checkpoints` resumes.
 """
 
-import csv
 import functools
 import math
 import resource
@@ -12,7 +11,6 @@ import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -250,15 +248,9 @@ def _write(
             storage.save(model, steps / "logistic_regression.keras")
         model.set_weights(state.weights["trained"])
         storage.save(model, folder / layout.model(name).name)
-        _write_history(folder / layout.history(name).name, state.history)
+        columns = list(dict.fromkeys(key for row in state.history for key in row))
+        rows = ([row.get(column, "") for column in columns] for row in state.history)
+        records.write_csv(folder / layout.history(name).name, columns, rows)
         if state.arrays:
             np.savez(folder / layout.snapshots(name).name, **state.arrays)  # type: ignore[arg-type]
         records.write_json(folder / layout.training_card(name).name, facts)
-
-
-def _write_history(path: Path, rows: list[Row]) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        columns = list(dict.fromkeys(key for row in rows for key in row))
-        writer = csv.DictWriter(file, columns, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
