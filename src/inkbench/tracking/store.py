@@ -178,17 +178,21 @@ def locked(name: str) -> "contextlib.AbstractContextManager[bool]":
 
 def _experiment(client: "MlflowClient", create: bool) -> str:
     """Id of the experiment, created or restored if need be; empty if it does not exist."""
+    from mlflow.exceptions import MlflowException
+
     experiment = client.get_experiment_by_name(EXPERIMENT)
-    if experiment is None or experiment.lifecycle_stage == "deleted":
-        if not create:
-            return ""
-        if experiment is None:
-            folder = artifact_folder()
-            tags = {
-                "mlflow.experimentKind": "custom_model_development",  # for the UI's Models tab
-                "mlflow.note.content": _DESCRIPTION,
-            }
-            return client.create_experiment(EXPERIMENT, folder.as_uri() if folder else None, tags)
+    if experiment is None and create:
+        folder = artifact_folder()
+        tags = {
+            "mlflow.experimentKind": "custom_model_development",  # for the UI's Models tab
+            "mlflow.note.content": _DESCRIPTION,
+        }
+        with contextlib.suppress(MlflowException):  # another machine may have been faster
+            client.create_experiment(EXPERIMENT, folder.as_uri() if folder else None, tags)
+        experiment = client.get_experiment_by_name(EXPERIMENT)
+    if experiment is None or (experiment.lifecycle_stage == "deleted" and not create):
+        return ""
+    if experiment.lifecycle_stage == "deleted":
         client.restore_experiment(experiment.experiment_id)
     return experiment.experiment_id
 
