@@ -17,19 +17,7 @@ if TYPE_CHECKING:
 
 
 def model(dataset: str, task: str, given: Path | None = None) -> tuple["keras.Model", str]:
-    """Load the model for a task.
-
-    Parameters
-    ----------
-    dataset, task
-        As in ``params.yaml``.
-    given
-        A model file; it takes precedence.
-
-    Returns
-    -------
-    model, source
-        The model, and a line that names it.
+    """Load the model for a task, and a line that names it; a ``given`` file takes precedence.
 
     Raises
     ------

@@ -33,14 +33,7 @@ def stage_run(
     fails, one warning is printed and the stage goes on. An exception of the body marks the run as
     failed and propagates.
 
-    Parameters
-    ----------
-    stage
-        Kind of stage, for example ``"train"``.
-    dataset, variant
-        What the stage works on.
-    params
-        Exactly the parameters that the stage depends on, nested as in ``params.yaml``.
+    ``params`` are the parameters that the stage depends on, nested as in ``params.yaml``.
     """
     run = StageRun()
     if os.environ.get("INKBENCH_TRACKING", "on").lower() not in {"off", "0", "false", "no"}:

@@ -35,22 +35,10 @@ _HEADLINE = {  # the metric on the parent run by which two states of the pipelin
 
 
 def sync(revision: str | None = None, *, dry_run: bool = False, echo: Echo = print) -> None:
-    """Complete the store.
+    """Complete the store for a git revision or a DVC experiment.
 
-    Parameters
-    ----------
-    revision
-        A git revision or the name of a DVC experiment; by default the working tree and the
-        experiments of its commit.
-    dry_run
-        Only print what would be done.
-    echo
-        Called with every line of output.
-
-    Raises
-    ------
-    InkbenchError
-        If the store cannot be used or the revision does not exist.
+    By default, for the working tree and the experiments of its commit. ``dry_run`` only prints what
+    would be done. `InkbenchError` if the store cannot be used or the revision does not exist.
     """
     stores.set_environment()  # before MLflow is imported
     from mlflow.exceptions import MlflowException
