@@ -100,9 +100,7 @@ class Checkpoint:
     def state(self) -> TrainingState:
         """Read how far the training had come; a new state if there is no usable checkpoint.
 
-        Raises
-        ------
-        DamagedCheckpoint
+        Raises `DamagedCheckpoint`.
         """
         try:
             index = json.loads(self._index.read_text(encoding="utf-8"))
@@ -123,12 +121,7 @@ class Checkpoint:
         return state
 
     def load(self, model: "keras.Model", state: TrainingState) -> None:
-        """Restore weights and optimiser state into a compiled model.
-
-        Raises
-        ------
-        DamagedCheckpoint
-        """
+        """Restore weights and optimiser state, or raise `DamagedCheckpoint`."""
         try:
             model.optimizer.build(model.trainable_variables)  # Keras only fills existing variables
             model.load_weights(self._folder / f"epoch-{len(state.history)}.weights.h5")

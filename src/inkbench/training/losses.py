@@ -24,12 +24,9 @@ def loss(name: str) -> keras.losses.Loss:
 
 
 def metric(target: str) -> keras.metrics.Metric:
-    """Metric of the training curves; by class, because Keras guesses from the name "accuracy".
+    """Metric of the training curves: ``accuracy`` of a label, ``binary_accuracy`` of an image.
 
-    Parameters
-    ----------
-    target
-        ``label`` gives ``accuracy``, ``image`` gives ``binary_accuracy``.
+    Given as an object, because Keras guesses what the name "accuracy" means.
     """
     if target == "label":
         return keras.metrics.SparseCategoricalAccuracy(name="accuracy")
