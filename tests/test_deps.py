@@ -8,8 +8,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
+import yaml
 
 from helpers import ROOT
+from inkbench import datasets
 
 PACKAGE = "src/inkbench"
 
@@ -87,11 +89,21 @@ def needed(stage: str, deps: Iterable[str]) -> set[str]:
     """Files whose changes can change a stage's outputs."""
     kind, _, key = stage.partition("@")
     files = reached(ROOT / f"stages/{kind}.py", *loaded_by_name(stage, deps))
-    if kind == "download":  # reads the SPEC and calls no function of the dataset's module
-        dataset = ROOT / PACKAGE / f"datasets/{key}.py"
-        files |= reached(*imported_files(dataset, in_functions=False))
-        files.add(dataset.relative_to(ROOT).as_posix())
+    if any(reads_spec(file) for file in files):  # and calls no function of the dataset's module
+        variants = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))["train"]
+        dataset = variants[key]["dataset"] if key in variants else key
+        for name in [dataset] if dataset else datasets.names():
+            module = ROOT / PACKAGE / f"datasets/{name}.py"
+            files |= reached(*imported_files(module, in_functions=False))
+            files.add(module.relative_to(ROOT).as_posix())
     return files
+
+
+def reads_spec(file: str) -> bool:
+    """Whether a file looks up a dataset's SPEC by name, other than to validate params.yaml."""
+    calls = ("datasets.spec(", "datasets.title(")
+    text = (ROOT / file).read_text(encoding="utf-8")
+    return file != f"{PACKAGE}/params.py" and any(call in text for call in calls)
 
 
 def missing_deps(stage: str, deps: Iterable[str]) -> list[str]:

@@ -47,21 +47,13 @@ def test_load_refuses_an_unknown_published_result(tmp_path, tree):
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
-        (
-            "train/mnist-vae/epochs",
-            -1,
-            r"train\.mnist-vae\.epochs: -1: .*greater than or equal to 1",
-        ),
+        ("train/mnist-vae/epochs", -1, r"train\.mnist-vae\.epochs: -1: .*equal to 1"),
         ("train/mnist-vae/epochs", "many", r"train\.mnist-vae\.epochs: 'many': .*integer"),
         ("train/mnist-vae/batch_size", 0, r"train\.mnist-vae\.batch_size: 0: .*equal to 1"),
         ("train/mnist-vae/learning_rate", 0, r"learning_rate: 0: .*greater than 0"),
         ("train/mnist-vae/loss", "hinge", r"loss: 'hinge': .*'bce', 'mse'"),
         ("train/mnist-vae/optimiser", "sgd", r"optimiser: 'sgd': .*'adam' or 'muon'"),
-        (
-            "train/mnist-vae/dataset",
-            "fashion",
-            r"dataset: 'fashion' is not known; .*documents, mnist",
-        ),
+        ("train/mnist-vae/dataset", "fashion", r"dataset: 'fashion' .*documents, mnist"),
         ("train/mnist-vae/family", "gan", r"family: 'gan': no such family; allowed: .*unet, vae"),
         ("train/mnist-vae/momentum", 1, r"momentum: 1: unknown key; allowed: .*learning_rate"),
         (
@@ -70,11 +62,7 @@ def test_load_refuses_an_unknown_published_result(tmp_path, tree):
             r"train\.mnist-vae\.model: unknown option 'depth'; .*code",
         ),
         ("train/mnist-vae/model/code", "x", r"train\.mnist-vae\.model\.code: 'x': .*integer"),
-        (
-            "train/mnist-vae/noise",
-            {"gaussian": 2},
-            r"noise\.gaussian: 2: .*less than or equal to 1",
-        ),
+        ("train/mnist-vae/noise", {"gaussian": 2}, r"noise\.gaussian: 2: .*equal to 1"),
         ("train/mnist-vae/task", "restoration", r"train\.mnist-vae: restoration needs patches"),
         ("train/Mnist_VAE", {}, r"train\.Mnist_VAE"),
         (
