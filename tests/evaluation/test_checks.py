@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fake_models import CLASSES, letters
 
+from fake_models import CLASSES, letters
 from inkbench.datasets.common.store import Images
 from inkbench.errors import InkbenchError
 from inkbench.evaluation import checks

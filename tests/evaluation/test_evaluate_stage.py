@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from fake_models import (
     CLASSIFICATION,
     FakeModel,
@@ -13,7 +14,6 @@ from fake_models import (
     save_letters,
     save_training_card,
 )
-
 from helpers import contents, stage
 from inkbench import layout, prediction
 from inkbench.training import runtime
