@@ -18,7 +18,7 @@ repro: $(INSTALLED) ## set up and rebuild whatever is stale: data, models, metri
 	@dvc repro
 
 test: $(INSTALLED) ## set up and run the tests
-	@pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder  # four workers on two cores: some wait for servers
+	@pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder  # three workers on two cores: some wait for servers
 
 lint: $(INSTALLED) ## check style, formatting and types
 	@ruff check .
