@@ -45,7 +45,7 @@ def _letters(
         tiles_softmax=np.ones_like(outputs),
         letters=images,
         letters_drawn=outputs / 2,
-        letters_mended=outputs,
+        letters_corrected=outputs,
     )
 
     few = folder / "notmnist-80-images"
@@ -53,7 +53,7 @@ def _letters(
     rows = [[k, k / 80, chance] for k, chance in enumerate(chances / chances.sum())]
     write_csv(few / "draws.csv", ["right", "accuracy", "chance"], rows)
     rows = [[letter, rng.uniform(0.5, 0.8), rng.uniform(0.7, 0.9)] for letter in LETTERS]
-    write_csv(few / "letters.csv", ["letter", "as_published", "mended"], rows)
+    write_csv(few / "letters.csv", ["letter", "as_published", "corrected"], rows)
 
 
 def _digits(
@@ -68,9 +68,15 @@ def _digits(
         edges=edges,
         targets=images,
         as_published=outputs - 0.2,
-        mended=outputs,
+        corrected=outputs,
     )
-    columns = ["images", "test_bce", "test_binary_accuracy", "mended_bce", "mended_binary_accuracy"]
+    columns = [
+        "images",
+        "test_bce",
+        "test_binary_accuracy",
+        "corrected_bce",
+        "corrected_binary_accuracy",
+    ]
     rows = [[0, 1.5, 0.8, 0.7, 0.6], [20_000, 0.4, 0.9, 0.2, 0.93]]
     write_csv(logits / "curve.csv", columns, rows)
 

@@ -186,8 +186,8 @@ def _parser() -> argparse.ArgumentParser:
     add_images(command)
     text = "output folder, or an output file that ends in .png, .jpg, .tif or .pdf"
     command.add_argument("-o", "--out", type=Path, required=True, help=text)
-    text = "keep the colours of a page (default: the output is grey)"
-    command.add_argument("--keep-colour", action="store_true", help=text)
+    text = "write grey pages (default: a page in colour stays in colour)"
+    command.add_argument("--grey", action="store_true", help=text)
     command.add_argument("--compare", action="store_true", help="also write before/after images")
     command.add_argument("--force", action="store_true", help="overwrite existing results")
     text = "files processed in parallel (default: 1)"

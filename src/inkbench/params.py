@@ -24,7 +24,7 @@ from inkbench.errors import InkbenchError
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 HeldOut = Annotated[float, Field(gt=0, lt=0.5)]
-Task = Literal["reconstruction", "classification", "restoration"]
+Task = Literal["reconstruction", "classification", "restoration", "cleaning"]
 
 
 class _Block(BaseModel):
@@ -63,6 +63,13 @@ class Patches(_Block):
 
     size: Annotated[int, Field(ge=16, le=256, multiple_of=16)]  # pixels
     per_page: Annotated[int, Field(gt=0)]  # per epoch, on average
+
+
+class Drawn(_Block):
+    """Drawn scans that a restorer is trained on beside the pages of its dataset, per epoch."""
+
+    scans: Annotated[int, Field(gt=0)]
+    per_scan: Annotated[int, Field(gt=0)]  # crops
 
 
 class _Network(_Block):
@@ -110,6 +117,7 @@ class Variant(_Network):
     noise: Noise = Noise()
     augment: Augment = Augment()
     patches: Patches | None = None
+    drawn: Drawn | None = None
     pretrain_epochs: Annotated[int, Field(ge=0, le=10_000)] = 0  # of the family's autoencoder
 
     @property
@@ -121,8 +129,10 @@ class Variant(_Network):
     def _consistent(self) -> Self:
         if self.binarise and "binarise" not in models.options_of(self.family).model_fields:
             raise ValueError(f"binarise: family {self.family!r} cannot")
-        if (self.task == "restoration") != (self.patches is not None):
-            raise ValueError("restoration needs patches; other tasks have none")
+        if (self.task in ("restoration", "cleaning")) != (self.patches is not None):
+            raise ValueError("restoration and cleaning need patches; other tasks have none")
+        if (self.task == "cleaning") != (self.drawn is not None):
+            raise ValueError("cleaning needs drawn scans; other tasks have none")
         if self.pretrain_epochs and not hasattr(models.module(self.family), "autoencoder"):
             raise ValueError(f"pretrain_epochs: family {self.family!r} has no autoencoder")
         if (self.task == "classification") != (self.loss == "cross_entropy"):

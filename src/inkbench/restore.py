@@ -1,50 +1,95 @@
 """Runs a restorer on whole pages, in overlapping tiles if a page is large."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from inkbench.datasets.common.background import with_background
+from inkbench.datasets.common.background import with_background, with_envelope
+from inkbench.models.scan_unet import PAPER
 
 if TYPE_CHECKING:
     import keras
 
 TILE = 576  # pixels a side; limits memory, and a page of the dataset fits in one tile
+SCAN_TILE = 768  # a cleaner of scans sees farther
 _MULTIPLE = 16  # every network can halve and double such heights and widths
 
 
 def restore(model: "keras.Model", page: np.ndarray, tile: int = TILE) -> np.ndarray:
-    """Restore one page, averaging the outputs for its four mirror images.
-
-    Tiles overlap by the network's receptive field, and each contributes only the pixels whose
-    receptive field lies inside it: up to rounding, the result is that of the whole page at once.
+    """Restore one page.
 
     Parameters
     ----------
     model
-        A restorer: uint8 ``[n, h, w, 2]`` → ``[n, h, w, 1]`` in [0, 1].
+        A restorer: uint8 ``[n, h, w, 2]`` → ``[n, h, w, 1]`` in [0, 1], whose outputs for the four
+        mirror images of the page are averaged; or a cleaner of scans, see `paper`.
     page
         uint8 ``[h, w]``, 255 = white paper, any size; the result is float32 in [0, 1].
     tile
         Largest side of a tile in pixels, a multiple of 16.
     """
-    height, width = page.shape
+    if cleans_scans(model):
+        return np.minimum(page / np.float32(255) / paper(model, page).mean(-1), 1)
+    return _tiled(
+        model, lambda channels: _mirrored_mean(model, channels), with_background(page), tile
+    )[..., 0]
+
+
+def cleans_scans(model: "keras.Model") -> bool:
+    """Whether a model cleans scans in colour by predicting their paper."""
+    return any(layer.name == PAPER for layer in model.layers)
+
+
+def paper(model: "keras.Model", page: np.ndarray, tile: int = SCAN_TILE) -> np.ndarray:
+    """Predict the paper of a scan: the page divided by it is the cleaned page.
+
+    ``page`` is uint8 ``[h, w]`` or ``[h, w, 3]``; the result is float32 ``[h, w, 3]`` in (0, 1].
+    """
+    predictor = _paper_of(model)
+    return _tiled(
+        model, lambda channels: np.asarray(predictor(channels[None]))[0], with_envelope(page), tile
+    )
+
+
+@cache
+def _paper_of(model: "keras.Model") -> Callable[[np.ndarray], np.ndarray]:
+    import keras
+
+    return keras.Model(model.input, model.get_layer(PAPER).output).predict_on_batch
+
+
+def _tiled(
+    model: "keras.Model",
+    predict: Callable[[np.ndarray], np.ndarray],
+    channels: np.ndarray,
+    tile: int,
+) -> np.ndarray:
+    """Predict a page, uint8 ``[h, w, c]``, in tiles.
+
+    Tiles overlap by the network's receptive field, and each contributes only the pixels whose
+    receptive field lies inside it: up to rounding, the result is that of the whole page at once.
+    """
+    height, width, _ = channels.shape
     padding = [(0, -height % _MULTIPLE), (0, -width % _MULTIPLE), (0, 0)]
-    channels = np.pad(with_background(page), padding, mode="symmetric")
+    channels = np.pad(channels, padding, mode="symmetric")
     margin = math.ceil(reach(model) / _MULTIPLE) * _MULTIPLE
     tile = max(tile, 2 * margin + _MULTIPLE)
-    restored: np.ndarray = np.empty(channels.shape[:2], np.float32)
-    cuts = [list(_cuts(side, tile, margin)) for side in restored.shape]
+    predicted = None
+    cuts = [list(_cuts(side, tile, margin)) for side in channels.shape[:2]]
     for rows, columns in product(*cuts):
         (top, bottom, first_row, last_row), (left, right, first_column, last_column) = rows, columns
-        output = _mirrored_mean(model, channels[top:bottom, left:right])
-        restored[first_row:last_row, first_column:last_column] = output[
+        output = predict(channels[top:bottom, left:right])
+        if predicted is None:
+            predicted = np.empty((*channels.shape[:2], output.shape[-1]), np.float32)
+        predicted[first_row:last_row, first_column:last_column] = output[
             first_row - top : last_row - top, first_column - left : last_column - left
         ]
-    return restored[:height, :width]
+    assert predicted is not None
+    return predicted[:height, :width]
 
 
 def _mirrored_mean(model: "keras.Model", tile: np.ndarray) -> np.ndarray:
@@ -52,10 +97,10 @@ def _mirrored_mean(model: "keras.Model", tile: np.ndarray) -> np.ndarray:
 
     One image at a time, to save memory.
     """
-    total = np.zeros(tile.shape[:2], np.float32)
+    total = np.zeros((*tile.shape[:2], 1), np.float32)
     for down, right in product((1, -1), repeat=2):
         view = tile[::down, ::right]
-        total += np.asarray(model.predict_on_batch(view[None]))[0, ::down, ::right, 0]
+        total += np.asarray(model.predict_on_batch(view[None]))[0, ::down, ::right]
     return total / 4
 
 

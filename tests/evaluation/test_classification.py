@@ -85,7 +85,7 @@ def test_confusion_names_actual_and_predicted_class():
 
 def test_confused_has_errors_of_highest_probability_first():
     images = np.arange(500, dtype=np.int64)[:, None, None]
-    arrays = classification.confused(images, MANY_LABELS, MANY)
+    arrays = classification.misclassified(images, MANY_LABELS, MANY)
     rows = arrays["images"][:, 0, 0]
     assert len(rows) == 24
     assert (arrays["predicted"] != arrays["labels"]).all()
@@ -95,5 +95,5 @@ def test_confused_has_errors_of_highest_probability_first():
 
 
 def test_confused_of_perfect_classifier_is_empty():
-    arrays = classification.confused(np.zeros((2, 3, 3)), np.uint8([0, 1]), np.eye(2))
+    arrays = classification.misclassified(np.zeros((2, 3, 3)), np.uint8([0, 1]), np.eye(2))
     assert arrays["images"].shape == (0, 3, 3)

@@ -65,11 +65,11 @@ def test_scores_report_rmse_by_noise_and_height():
     assert scores["test_rmse_fold"] == pytest.approx(np.sqrt((100 * 0.01 + 300 * 0.04) / 400))
 
 
-def test_scores_untouched_rmse_is_that_of_noisy_page():
+def test_scores_noisy_rmse_is_that_of_noisy_page():
     scores = restoration.scores([Restored.by(lambda noisy: noisy / np.float32(255), SMALL)])
-    assert scores["untouched_rmse"] == scores["test_rmse"]
+    assert scores["noisy_rmse"] == scores["test_rmse"]
     expected = np.sqrt(np.mean((SMALL.clean / 255 - SMALL.noisy / 255) ** 2))
-    assert scores["untouched_rmse"] == pytest.approx(expected, rel=1e-5)
+    assert scores["noisy_rmse"] == pytest.approx(expected, rel=1e-5)
 
 
 def test_per_page_has_one_row_per_page():

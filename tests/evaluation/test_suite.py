@@ -200,9 +200,9 @@ def test_variational_model_has_bound_and_generated_images():
 def test_classification_has_documented_files():
     results = _evaluate(CLASSIFICATION, _classifier(wrong=4))
     assert results.metrics["test_accuracy"] == 0.9
-    assert set(results.arrays) == {"predictions.npz", "confused.npz", "weights.npz"}
+    assert set(results.arrays) == {"predictions.npz", "misclassified.npz", "weights.npz"}
     assert set(results.tables) == {"confusion.csv", "per_class.csv", "reliability.csv"}
-    assert results.arrays["confused.npz"]["labels"].tolist() == [0, 0, 0, 0]
+    assert results.arrays["misclassified.npz"]["labels"].tolist() == [0, 0, 0, 0]
     assert results.tables["confusion.csv"].rows[0] == ("A", "B")
 
 

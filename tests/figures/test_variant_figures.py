@@ -17,7 +17,7 @@ from made_results import VARIANTS
 pytestmark = pytest.mark.slow
 
 RECONSTRUCTION = {"reconstructions", "code", "activations", "progress", "filters", "weights"}
-CLASSIFICATION = {"confusion", "confused", "per-class", "reliability", "filters", "weights"}
+CLASSIFICATION = {"confusion", "misclassified", "per-class", "reliability", "filters", "weights"}
 PAGES = {"pages-fold", "pages-wrinkle", "pages-coffee", "pages-footprint"}
 EXPECTED = {
     "mnist-denoising-ae": RECONSTRUCTION | {"denoising"},
@@ -145,10 +145,14 @@ def test_draw_accepts_a_perfect_classifier_and_a_single_class(project_copy: Path
     empty = np.empty(0, np.uint8)
     pictures = np.empty((0, 28, 28), np.uint8)
     change(
-        folder / "confused.npz", images=pictures, labels=empty, predicted=empty, probability=empty
+        folder / "misclassified.npz",
+        images=pictures,
+        labels=empty,
+        predicted=empty,
+        probability=empty,
     )
     change(folder / "predictions.npz", labels=np.zeros(40, np.uint8))
-    assert {"confused", "confusion"} <= draw("notmnist-cnn")
+    assert {"misclassified", "confusion"} <= draw("notmnist-cnn")
 
 
 def test_draw_accepts_a_single_epoch(project_copy: Path):

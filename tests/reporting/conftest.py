@@ -12,7 +12,7 @@ import made_results
 
 STEMS = {
     "reconstruction": ["reconstructions", "code", "curves", "weights", "samples"],
-    "classification": ["confusion", "confused", "curves"],
+    "classification": ["confusion", "misclassified", "curves"],
     "restoration": ["close-up", "pages", "curves"],
 }
 

@@ -44,7 +44,7 @@ SPEC = Spec(
     limits="There are few distinct texts and few distinct stained backgrounds, all simulated with "
     "one scanner. Test pages are unseen, but their texts (in other fonts) and backgrounds "
     "are in the training data.",
-    tasks=("restoration",),
+    tasks=("restoration", "cleaning"),
     image_shape=(),
     classes=(),
     editions={"all": (_KAGGLE_PAGES, (_UCI_PAGES,))},

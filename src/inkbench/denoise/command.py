@@ -41,7 +41,7 @@ def run(options: Namespace) -> bool:
         print_error(error)
     if not targets:
         return False
-    model, source = chosen.model("documents", "restoration", options.model)
+    model, source = chosen.model("documents", "cleaning", options.model)
     print(source, file=sys.stderr)
     attempt = functools.partial(_attempt, _locked(model), options)
     cleaned = 0
@@ -83,7 +83,7 @@ def _clean_file(model: Any, options: Namespace, source: Path, target: Path) -> s
                 scan.pixels,
                 dpi=scan.dpi[0] if scan.dpi else None,
                 factor=options.scale,
-                keep_colour=options.keep_colour,
+                grey=options.grey,
             )
             add(cleaned, scan)
             factors.append(factor)

@@ -1,19 +1,41 @@
 """Clean one page."""
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
-from inkbench.denoise import scale
+from inkbench.denoise import guard, scale
 from inkbench.denoise.colour import tint
 from inkbench.denoise.detail import enlarge
-from inkbench.restore import restore
+from inkbench.restore import cleans_scans, paper, restore
 
 if TYPE_CHECKING:
     import keras
 
 _MAX_INPUT = 20_000_000  # pixels of a page at the network's scale; bounds memory
+_STRIP = 256  # rows processed at a time
+_PAPER = (0.86, 0.97)  # cleaned values from here to here count increasingly as paper
+
+
+@dataclass(frozen=True)
+class Cleaned:
+    """A cleaned page.
+
+    Attributes
+    ----------
+    pixels
+        uint8 ``[h, w]``, or ``[h, w, 3]`` in colour.
+    scale
+        How the page was resized for the network.
+    findings
+        What was left as it was; None for a restorer that does not look.
+    """
+
+    pixels: np.ndarray
+    scale: scale.Scale
+    findings: guard.Findings | None = None
 
 
 def clean(
@@ -22,30 +44,67 @@ def clean(
     *,
     dpi: float | None = None,
     factor: float | None = None,
-    keep_colour: bool = False,
-) -> tuple[np.ndarray, float]:
+    grey: bool = False,
+) -> Cleaned:
     """Clean a page, uint8 ``[h, w]`` or ``[h, w, 3]``, of any size.
 
     Parameters
     ----------
     factor
         Resize the page by this factor for the network; None measures its letters.
-    keep_colour
-        Whether a colour page stays in colour.
-
-    Returns
-    -------
-    cleaned, factor
-        uint8 ``[h, w]``, or ``[h, w, 3]`` in colour, and the factor used.
+    grey
+        Whether a colour page becomes grey.
     """
-    coloured = pixels.ndim == 3
-    grey = np.asarray(Image.fromarray(pixels).convert("L")) if coloured else pixels
-    factor = min(factor or scale.factor(grey, dpi), (_MAX_INPUT / grey.size) ** 0.5)
-    size = [max(1, round(side * factor)) for side in reversed(grey.shape)]
-    small = np.asarray(Image.fromarray(grey).resize(size, Image.Resampling.LANCZOS))
+    luminance = pixels if pixels.ndim == 2 else np.asarray(Image.fromarray(pixels).convert("L"))
+    if grey:
+        pixels = luminance
+    measured = scale.given(factor) if factor else scale.measure(luminance, dpi)
+    measured = measured.at_most((_MAX_INPUT / luminance.size) ** 0.5)
+    size = [max(1, round(side * measured.factor)) for side in reversed(luminance.shape)]
+    if cleans_scans(model):
+        small = np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS))
+        ground, findings = guard.checked(small, paper(model, small))
+        return Cleaned(_divided(pixels, small, ground), measured, findings)
+    small = np.asarray(Image.fromarray(luminance).resize(size, Image.Resampling.LANCZOS))
     restored = restore(model, small)
-    if small.shape == grey.shape:
+    if small.shape == luminance.shape:
         cleaned = np.rint(restored.clip(0, 1) * 255).astype(np.uint8)
     else:
-        cleaned = enlarge(grey, small, restored)
-    return (tint(pixels, cleaned, factor) if coloured and keep_colour else cleaned), factor
+        cleaned = enlarge(luminance, small, restored)
+    return Cleaned(
+        tint(pixels, cleaned, measured.factor) if pixels.ndim == 3 else cleaned, measured
+    )
+
+
+def _divided(page: np.ndarray, small: np.ndarray, ground: np.ndarray) -> np.ndarray:
+    """Divide a page by its paper, which is known at the size of ``small``: uint8 like ``page``.
+
+    Paper between the letters, where also the brighter neighbours are paper, becomes white.
+    """
+    from scipy.ndimage import minimum_filter
+
+    coloured = page.ndim == 3
+    if not coloured:
+        ground = ground.mean(-1)
+    cleaned = np.minimum(small / np.float32(255) / ground, 1)
+    darkest = minimum_filter(cleaned.min(-1) if coloured else cleaned, 3)
+    blank = ((darkest - _PAPER[0]) / (_PAPER[1] - _PAPER[0])).clip(0, 1)
+    blank *= (ground.min(-1) if coloured else ground) < 0.99  # not in pictures
+    planes = [
+        Image.fromarray(plane) for plane in (np.moveaxis(ground, -1, 0) if coloured else [ground])
+    ]
+    blank_plane, ratio = Image.fromarray(blank), small.shape[0] / page.shape[0]
+    result = np.empty(page.shape, np.uint8)
+    for top in range(0, page.shape[0], _STRIP):
+        rows = page[top : top + _STRIP]
+        box = (0, top * ratio, small.shape[1], min((top + len(rows)) * ratio, small.shape[0]))
+        size = (page.shape[1], len(rows))
+
+        def enlarged(plane: Image.Image, box=box, size=size) -> np.ndarray:
+            return np.asarray(plane.resize(size, Image.Resampling.BILINEAR, box))
+
+        sheet = np.stack([enlarged(plane) for plane in planes], -1).reshape(rows.shape)
+        white = enlarged(blank_plane).reshape(rows.shape[:2] + (1,) * coloured)
+        strip = np.minimum(rows / np.float32(255) / sheet, 1)
+        result[top : top + _STRIP] = np.rint((strip + white * (1 - strip)) * 255)
+    return result

@@ -53,7 +53,7 @@ task ``classification``
     ``reliability.csv``
         ``lower,upper,n,confidence,accuracy``: the 15 equal-width bins of ``test_ece``; confidence
         and accuracy are empty where n = 0.
-    ``confused.npz``, the errors with the highest probability, at most 24 (or none)
+    ``misclassified.npz``, the errors with the highest probability, at most 24 (or none)
         ``images`` uint8 [n, h, w], ``labels`` uint8 [n], ``predicted`` uint8 [n],
         ``probability`` float32 [n] of the predicted class, ``classes``.
 
@@ -63,6 +63,6 @@ task ``restoration``
         same order, ``names``, ``noise`` and ``role`` str [k] and ``rmse`` float32 [k]. The role
         is ``best``, ``median``, ``worst`` or ``typical`` (of its noise kind).
     ``per_page.csv``
-        ``name,noise,height,rmse,psnr,ssim,untouched_rmse,background_rmse``, one row per test page
+        ``name,noise,height,rmse,psnr,ssim,noisy_rmse,background_rmse``, one row per test page
         in the dataset's order.
 """

@@ -94,10 +94,10 @@ def confusion(labels: np.ndarray, predicted: np.ndarray, classes: Sequence[str])
     return Table(("actual", "predicted"), rows)
 
 
-def confused(
+def misclassified(
     images: np.ndarray, labels: np.ndarray, probabilities: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """Arrays of ``confused.npz``: the errors with the highest probability, highest first."""
+    """Arrays of ``misclassified.npz``: the errors with the highest probability, highest first."""
     predicted, top = probabilities.argmax(axis=1), probabilities.max(axis=1)
     wrong = np.flatnonzero(predicted != labels)
     worst = wrong[np.argsort(-top[wrong], kind="stable")][:_CONFUSED]

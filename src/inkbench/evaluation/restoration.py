@@ -85,7 +85,7 @@ def scores(pages: Sequence[Restored]) -> dict[str, float]:
         "test_psnr": float(np.mean([page.psnr for page in pages])),
         "test_rmse": pooled_rmse(clean, [page.output for page in pages]),
         "test_ssim": float(np.mean([page.ssim for page in pages])),
-        "untouched_rmse": pooled_rmse(clean, [page.noisy for page in pages]),
+        "noisy_rmse": pooled_rmse(clean, [page.noisy for page in pages]),
     }
     for subset in {page.page.noise for page in pages} | {len(page.clean) for page in pages}:
         members = [page for page in pages if subset in (page.page.noise, len(page.clean))]
@@ -105,7 +105,7 @@ def per_page(pages: Sequence[Restored]) -> Table:
             "rmse": page.rmse,
             "psnr": page.psnr,
             "ssim": page.ssim,
-            "untouched_rmse": pooled_rmse([page.clean], [page.noisy]),
+            "noisy_rmse": pooled_rmse([page.clean], [page.noisy]),
             "background_rmse": pooled_rmse([page.clean], [page.divided]),
         }
         for page in pages

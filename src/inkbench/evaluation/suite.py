@@ -127,8 +127,8 @@ def _classification(variant: Variant, model: Predictor, steps: Mapping[str, Pred
     return Results(
         metrics={**metrics, "n_test": len(labels)},
         arrays={
-            "confused.npz": class_names
-            | classification.confused(test.images, labels, probabilities),
+            "misclassified.npz": class_names
+            | classification.misclassified(test.images, labels, probabilities),
             "predictions.npz": class_names
             | {"labels": labels, "probabilities": probabilities.astype(np.float16)},
             "weights.npz": sparsity.weights(model.kernels(), test.images.shape[1:]),

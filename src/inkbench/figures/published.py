@@ -150,7 +150,7 @@ def clipped(
     Parameters
     ----------
     curve
-        ``images`` trained on, ``test_bce``, ``mended_bce``.
+        ``images`` trained on, ``test_bce``, ``corrected_bce``.
     counts, untrained, edges
         Histogram of the outputs, after and before training, ``[b]`` and ``[b + 1]``.
     rows
@@ -164,7 +164,9 @@ def clipped(
     )
     left, right = _above_digits(figure, rows)
     left.plot(curve["images"], curve["test_bce"], "o-", color=style.TEST, label="as published")
-    left.plot(curve["images"], curve["mended_bce"], "o--", color=style.TRAIN, label="with sigmoid")
+    left.plot(
+        curve["images"], curve["corrected_bce"], "o--", color=style.TRAIN, label="with sigmoid"
+    )
     left.set(xlabel="training images", ylabel="test loss (BCE)")
     left.locator_params(axis="x", nbins=5)
     left.set_ylim(bottom=0)

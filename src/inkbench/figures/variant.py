@@ -171,9 +171,9 @@ def _classification(outputs: VariantOutputs) -> Iterator[NamedFigure]:
     figure = classification.confusion(labels, probabilities.argmax(axis=1), classes)
     yield NamedFigure("confusion", alt, figure)
     names = ("images", "labels", "predicted", "probability", "classes")
-    figure = classification.misclassified(*evaluation.arrays("confused.npz", *names))
+    figure = classification.misclassified(*evaluation.arrays("misclassified.npz", *names))
     alt = "The test images that the model misclassified with the highest probability."
-    yield NamedFigure("confused", alt, figure)
+    yield NamedFigure("misclassified", alt, figure)
     class_names = evaluation.texts("per_class.csv", "class")
     columns = evaluation.columns("per_class.csv", "precision", "recall", "f1")
     scores = dict(zip(("precision", "recall", "F1"), columns, strict=True))
@@ -198,7 +198,7 @@ def _pages(outputs: VariantOutputs) -> Iterator[NamedFigure]:
             alt = f"{title}: noisy input, restored page, clean target and error map."
             yield NamedFigure(name, alt, pages.comparisons(selected, title))
     noise = outputs.evaluation.texts("per_page.csv", "noise")
-    names = ("rmse", "untouched_rmse", "background_rmse")
+    names = ("rmse", "noisy_rmse", "background_rmse")
     figure = pages.by_noise(noise, *outputs.evaluation.columns("per_page.csv", *names))
     alt = "RMSE of every test page by kind of noise: noisy input, background division, network."
     yield NamedFigure("per-page", alt, figure)

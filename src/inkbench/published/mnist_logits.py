@@ -18,7 +18,7 @@ def reproduce(settings: Published) -> Results:
     """Train the Base network as published, then for as long with the missing sigmoid.
 
     ``test_binary_accuracy`` and ``test_bce`` are the published quantities after ``epochs`` of
-    ``published_epochs``; ``mended_…`` the same with a sigmoid; ``outputs_without_gradient`` the
+    ``published_epochs``; ``corrected_…`` the same with a sigmoid; ``outputs_without_gradient`` the
     fraction of test pixels that the loss clips, ``…_untrained`` before training. ``curve.csv`` has
     the metrics by images shown; ``samples.npz`` a digit of each class and the histogram of the
     outputs.
@@ -30,7 +30,7 @@ def reproduce(settings: Published) -> Results:
     metrics: dict[str, Metric] = {}
     samples = {"targets": data.test[shown]}
     curves: list[list[list[float]]] = []
-    for name, prefix, logits in (("as_published", "test", True), ("mended", "mended", False)):
+    for name, prefix, logits in (("as_published", "test", True), ("corrected", "corrected", False)):
         keras.utils.set_random_seed(settings.seed)
         model = digits.build(settings, logits)
         curve: list[list[float]] = []
@@ -51,8 +51,14 @@ def reproduce(settings: Published) -> Results:
         if logits:
             metrics["outputs_without_gradient"] = _clipped(outputs)
             samples["counts"], samples["edges"] = np.histogram(outputs, _BINS, _RANGE)
-    rows = [[*published, *mended[1:]] for published, mended in zip(*curves, strict=True)]
-    columns = ("images", "test_bce", "test_binary_accuracy", "mended_bce", "mended_binary_accuracy")
+    rows = [[*published, *corrected[1:]] for published, corrected in zip(*curves, strict=True)]
+    columns = (
+        "images",
+        "test_bce",
+        "test_binary_accuracy",
+        "corrected_bce",
+        "corrected_binary_accuracy",
+    )
     return Results(
         metrics | digits.shared_metrics(data, model, PUBLISHED),
         {"samples.npz": samples},

@@ -41,19 +41,19 @@ def reproduce(settings: Published) -> Results:
 
     ``accuracy_of_80`` is the published quantity. Given ``validation_accuracy``, 95 % of the samples
     of 80 images score between ``draws_low`` and ``draws_high``. ``test_accuracy`` and
-    ``mended_accuracy`` use all images that were not trained on. ``draws.csv`` has the probability
+    ``corrected_accuracy`` use all images that were not trained on. ``draws.csv`` has the probability
     of each number of correct images; ``letters.csv`` the accuracy of each letter.
     """
     data = letters.read(settings.train_limit)
     rng = np.random.default_rng(settings.seed)
     folders = split(data, rng)
     published_model = _trained(data, folders.train, settings, as_published=True)
-    mended_model = _trained(data, folders.train, settings, as_published=False)
+    corrected_model = _trained(data, folders.train, settings, as_published=False)
 
     correct = _correct(published_model, data, folders.validation)
     low, high, probabilities = spread(int(correct.sum()), len(correct))
     rows = folders.unseen
-    as_published, mended = (_correct(m, data, rows) for m in (published_model, mended_model))
+    as_published, corrected = (_correct(m, data, rows) for m in (published_model, corrected_model))
     metrics = {
         "accuracy_of_80": float(rng.permutation(correct)[:TESTED].mean()),
         "draws_low": low,
@@ -61,7 +61,7 @@ def reproduce(settings: Published) -> Results:
         "validation_accuracy": float(correct.mean()),
         "validation_in_training": float(np.isin(folders.validation, folders.train).mean()),
         "test_accuracy": float(as_published.mean()),
-        "mended_accuracy": float(mended.mean()),
+        "corrected_accuracy": float(corrected.mean()),
         "published": PUBLISHED,
         "n_train": len(folders.train),
         "n_validation": len(folders.validation),
@@ -70,13 +70,13 @@ def reproduce(settings: Published) -> Results:
     }
     draws = [[k, k / TESTED, float(p)] for k, p in enumerate(probabilities)]
     by_letter = [
-        [name, float(as_published[members].mean()), float(mended[members].mean())]
+        [name, float(as_published[members].mean()), float(corrected[members].mean())]
         for label, name in enumerate(notmnist.SPEC.classes)
         if (members := data.labels[rows] == label).any()
     ]
     tables = {
         "draws.csv": Table(("right", "accuracy", "chance"), draws),
-        "letters.csv": Table(("letter", "as_published", "mended"), by_letter),
+        "letters.csv": Table(("letter", "as_published", "corrected"), by_letter),
     }
     return Results(metrics, {}, tables)
 
@@ -132,7 +132,7 @@ def _trained(
         jit_compile=False,
     )
     rng = np.random.default_rng(settings.seed)
-    name = "as published" if as_published else "mended"
+    name = "as published" if as_published else "corrected"
     order = np.concatenate(
         [rng.permutation(train) for _ in range(-(-settings.epochs * per_epoch // len(train)))]
     )

@@ -22,7 +22,7 @@ def reproduce(settings: Published) -> Results:
     training part is held out (``validation_split=0.1``); adam, binary cross-entropy.
 
     ``test_bce`` is the published quantity. ``bce_untrained``, ``bce_of_the_mean_image`` and
-    ``bce_of_a_perfect_copy`` show its scale. ``keras_accuracy`` is Keras' accuracy: the fraction of
+    ``bce_of_a_perfect_reconstruction`` show its scale. ``keras_accuracy`` is Keras' accuracy: the fraction of
     pixels that are exactly 0 or 1 and whose output rounds to that value. ``curve.csv`` has them by
     epoch; ``samples.npz`` a letter of each class early and late.
     """
@@ -62,7 +62,7 @@ def reproduce(settings: Published) -> Results:
         "keras_accuracy": keras_accuracy,
         "bce_untrained": curve[0][1],
         "bce_of_the_mean_image": fidelity.bce(targets, mean),
-        "bce_of_a_perfect_copy": fidelity.bce(targets, targets),
+        "bce_of_a_perfect_reconstruction": fidelity.bce(targets, targets),
         "copies_in_training": float(np.isin(data.keys[test], data.keys[fitted]).mean()),
         "published": PUBLISHED,
         "n_train": len(fitted),

@@ -31,8 +31,8 @@ def reproduce(settings: Published) -> Results:
     ``validation_split=0.1``. The later script's softmax layer is then trained on some of the bytes.
 
     ``test_bce`` is the published quantity, after ``epochs`` of ``published_epochs``.
-    ``letters_bce`` is the loss on letters of the network trained on bytes, ``mended_bce`` that of
-    the one trained on letters; each ``…_of_a_perfect_copy`` is the lowest possible loss.
+    ``letters_bce`` is the loss on letters of the network trained on bytes, ``corrected_bce`` that of
+    the one trained on letters; each ``…_of_a_perfect_reconstruction`` is the lowest possible loss.
     ``softmax_…`` describe the later script's network. ``curve.csv`` has ``test_bce`` by epoch;
     ``shown.npz`` inputs and outputs.
     """
@@ -51,13 +51,13 @@ def reproduce(settings: Published) -> Results:
     softmax, softmax_metrics = _softmax_output(settings, tested, shown_tiles)
     shown_letters = np.unique(data.labels[held_out], return_index=True)[1]  # one of each class
     outputs = on_bytes.predict(test_letters, 256, verbose=0)
-    mended = on_letters.predict(test_letters, 256, verbose=0)
+    corrected = on_letters.predict(test_letters, 256, verbose=0)
     metrics = {
         "test_bce": curve[-1][1],
-        "bce_of_a_perfect_copy": fidelity.bce(tile_targets, tile_targets),
+        "bce_of_a_perfect_reconstruction": fidelity.bce(tile_targets, tile_targets),
         "letters_bce": fidelity.bce(letter_targets, outputs),
-        "mended_bce": fidelity.bce(letter_targets, mended),
-        "letters_bce_of_a_perfect_copy": fidelity.bce(letter_targets, letter_targets),
+        "corrected_bce": fidelity.bce(letter_targets, corrected),
+        "letters_bce_of_a_perfect_reconstruction": fidelity.bce(letter_targets, letter_targets),
         "published": PUBLISHED,
         "published_epochs": 10,  # passed to `fit`; the script also names 50, but unused
         "n_train": int(len(tiles) * 0.9),
@@ -72,7 +72,7 @@ def reproduce(settings: Published) -> Results:
         "tiles_softmax": softmax.astype(np.float16),
         "letters": test_letters[shown_letters],
         "letters_drawn": outputs[shown_letters].astype(np.float16),
-        "letters_mended": mended[shown_letters].astype(np.float16),
+        "letters_corrected": corrected[shown_letters].astype(np.float16),
     }
     tables = {"curve.csv": Table(("epoch", "test_bce"), curve)}
     return Results(metrics, {"shown.npz": shown}, tables)

@@ -23,7 +23,7 @@ ORDER = (
     "samples",
     "interpolations",
     "manifold",
-    "confused",
+    "misclassified",
     "confusion",
     "code",
     "per-page",

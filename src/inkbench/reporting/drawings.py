@@ -141,15 +141,15 @@ def of_reproduction(reproduction: Reproduction, folder: Path) -> Image | None:
 def _misread_loss(reproduction: Reproduction) -> "Figure":
     outputs = reproduction.outputs
     (inputs,) = outputs.arrays("samples.npz", "inputs")
-    minimum = reproduction.metrics["bce_of_a_perfect_copy"]
+    minimum = reproduction.metrics["bce_of_a_perfect_reconstruction"]
     by_epoch = outputs.by_epoch("samples.npz")
     return published.misread_loss(outputs.numbers("curve.csv"), minimum, inputs, by_epoch)
 
 
 def _bytes_for_letters(reproduction: Reproduction) -> "Figure":
-    shown, drawn, softmax, letters, letters_drawn, letters_mended = reproduction.outputs.arrays(
+    shown, drawn, softmax, letters, letters_drawn, letters_corrected = reproduction.outputs.arrays(
         "shown.npz",
-        *("tiles", "tiles_drawn", "tiles_softmax", "letters", "letters_drawn", "letters_mended"),
+        *("tiles", "tiles_drawn", "tiles_softmax", "letters", "letters_drawn", "letters_corrected"),
     )
     epochs = reproduction.metrics["epochs"]
     bytes_title = f"Bytes of the archive, after {epochs} epoch{'s' if epochs != 1 else ''}"
@@ -159,7 +159,7 @@ def _bytes_for_letters(reproduction: Reproduction) -> "Figure":
             "Letters, which were not in the training data": {
                 "input": letters,
                 "output": letters_drawn,
-                "trained on letters": letters_mended,
+                "trained on letters": letters_corrected,
             },
         }
     )
@@ -173,13 +173,13 @@ def _few_images(reproduction: Reproduction) -> "Figure":
         (metrics["draws_low"], metrics["draws_high"]),
         (0.625, 0.7375, 0.7625),
         outputs.texts("letters.csv", "letter"),
-        *outputs.columns("letters.csv", "as_published", "mended"),
+        *outputs.columns("letters.csv", "as_published", "corrected"),
     )
 
 
 def _clipped(reproduction: Reproduction) -> "Figure":
     outputs = reproduction.outputs
-    names = ("targets", "as_published", "mended")
+    names = ("targets", "as_published", "corrected")
     digits = outputs.arrays("samples.npz", *names)
     rows = dict(zip(("target", "as published", "with sigmoid"), digits, strict=True))
     counts, untrained, edges = outputs.arrays("samples.npz", "counts", "counts_untrained", "edges")

@@ -9,7 +9,7 @@ from inkbench.datasets.common import store
 from inkbench.reporting import claims, collect, data, drawings, leaderboard
 from inkbench.reporting.collect import Image, Result
 
-_HERO_FIGURES = ("close-up", "samples", "reconstructions", "confused", "code")
+_HERO_FIGURES = ("close-up", "samples", "reconstructions", "misclassified", "code")
 _TEMPLATES = Path(__file__).with_name("templates")
 
 

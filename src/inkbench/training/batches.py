@@ -12,7 +12,7 @@ import numpy as np
 
 from inkbench import layout
 from inkbench.datasets.common import store
-from inkbench.datasets.common.background import with_background
+from inkbench.datasets.common.background import with_background, with_envelope
 from inkbench.datasets.common.noise import corrupt
 from inkbench.errors import InkbenchError
 from inkbench.params import Augment, Noise, Variant
@@ -73,7 +73,7 @@ def load(variant: Variant, classes: int) -> Data:
     InkbenchError
         If a part is missing, empty or has labels that are not classes.
     """
-    return _pages(variant) if variant.task == "restoration" else _images(variant, classes)
+    return _pages(variant) if variant.patches else _images(variant, classes)
 
 
 def _images(variant: Variant, classes: int) -> Data:
@@ -106,14 +106,7 @@ def _images(variant: Variant, classes: int) -> Data:
 
 
 def _pages(variant: Variant) -> Data:
-    train, valid = (
-        [
-            (with_background(page.noisy), page.clean[..., None])
-            for page in store.load_pages(variant.dataset, part, variant.split)
-            if page.clean is not None
-        ]
-        for part in ("train", "valid")
-    )
+    train, valid = (_pairs(variant, part) for part in ("train", "valid"))
     train = train[: variant.train_limit]
     for part, pages in (("train", train), ("valid", valid)):
         if not pages:
@@ -123,12 +116,57 @@ def _pages(variant: Variant) -> Data:
             )
     assert variant.patches is not None  # validated in inkbench.params
     size, count = variant.patches.size, variant.patches.per_page * len(train)
-    return Data(
-        epoch=lambda _, number: _crops(train, size, count, [variant.seed, number]),
-        valid=lambda _: _crops(valid, size, max(1, count // 8), [variant.seed]),
-        image_shape=(None, None, 2),
-        count=count,
-    )
+    drawn = _Drawn(variant.drawn.scans, variant.drawn.per_scan, size) if variant.drawn else None
+
+    def epoch(_: Target, number: int) -> Arrays:
+        crops = _crops(train, size, count, [variant.seed, number])
+        return drawn.added(crops, "train", [variant.seed, number]) if drawn else crops
+
+    def validation(_: Target) -> Arrays:
+        crops = _crops(valid, size, max(1, count // 8), [variant.seed])
+        return drawn.added(crops, "valid", [variant.seed]) if drawn else crops
+
+    channels = train[0][0].shape[-1]
+    total = count + (drawn.scans * drawn.per_scan if drawn else 0)
+    return Data(epoch, validation, (None, None, channels), total)
+
+
+def _pairs(variant: Variant, part: str) -> list[Arrays]:
+    """The pages of a part of the dataset: a network's input, and the clean page."""
+    pairs = []
+    for page in store.load_pages(variant.dataset, part, variant.split):
+        if page.clean is None:
+            continue
+        if variant.drawn:  # in colour
+            pairs.append((with_envelope(page.noisy), np.repeat(page.clean[..., None], 3, -1)))
+        else:
+            pairs.append((with_background(page.noisy), page.clean[..., None]))
+    return pairs
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """Crops of drawn scans."""
+
+    scans: int
+    per_scan: int
+    size: int
+
+    def added(self, crops: Arrays, part: str, seed: list[int]) -> Arrays:
+        """Mix crops of a dataset's pages and of drawn scans, in random order."""
+        from inkbench.datasets.synthetic import scans
+
+        count = self.scans if part == "train" else max(1, self.scans // 8)
+        drawn = []
+        for number in range(count):
+            page = scans.draw(part, number, seed)
+            pair = (with_envelope(page.scan), page.clean)
+            drawn.append(_crops([pair], self.size, self.per_scan, [*seed, number]))
+        order = np.random.default_rng([*seed, 3]).permutation(len(crops[0]) + count * self.per_scan)
+        inputs, targets = (
+            np.concatenate(arrays)[order] for arrays in zip(crops, *drawn, strict=True)
+        )
+        return inputs, targets
 
 
 def warped(images: np.ndarray, augment: Augment, rng: np.random.Generator) -> np.ndarray:
@@ -186,8 +224,9 @@ def _add_noise(images: np.ndarray, variant: Variant, number: int) -> np.ndarray:
 def _crops(pages: list[Arrays], size: int, count: int, seed: list[int]) -> Arrays:
     """Random square crops of random pages, flipped left-right and up-down at random."""
     rng = np.random.default_rng(seed)
-    inputs = np.empty((count, size, size, 2), np.uint8)
-    targets = np.empty((count, size, size, 1), np.uint8)
+    inputs, targets = (
+        np.empty((count, size, size, array.shape[-1]), np.uint8) for array in pages[0]
+    )
     areas = np.array([clean.size for _, clean in pages], float)
     for i, chosen in enumerate(rng.choice(len(pages), count, p=areas / areas.sum())):
         noisy, clean = pages[chosen]

@@ -45,6 +45,25 @@ class PageChannels(keras.layers.Layer):
 
 
 @_register
+class ScanChannels(keras.layers.Layer):
+    """uint8 scans [n, h, w, 6] (page, envelope) → [page, envelope, page / envelope], in [0, 1]."""
+
+    def call(self, pages):
+        scaled = ops.cast(pages, self.compute_dtype) / 255
+        page, envelope = scaled[..., :3], scaled[..., 3:]
+        flat = ops.minimum(page / ops.maximum(envelope, 0.02), 1)
+        return ops.concatenate([page, envelope, flat], axis=-1)
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[:-1], 9)
+
+
+def straight_clip(x, low: float, high: float):
+    """Clip values, but let gradients pass straight through."""
+    return x + ops.stop_gradient(ops.clip(x, low, high) - x)
+
+
+@_register
 class GaussianCode(keras.layers.Layer):
     """Sample a code from N(mean, exp(log_var)) in training; return the mean in inference.
 

@@ -1,0 +1,229 @@
+"""Measure how pages of a folder are cleaned, beside background division and Sauvola's threshold.
+
+    python benchmarks/scans.py FOLDER [--model FILE] [-o OUT] [--only TEXT]
+
+FOLDER holds images of pages. Where NAME.txt stands beside a page, Tesseract's character error rate
+is measured; where NAME.bin.png does (ink black), the F-measure of DIBCO, with Otsu's threshold on
+the output. For every page:
+
+ink lost      share of the page's ink (by Sauvola's threshold, without specks) that has less than
+              half of its contrast left
+noise left    mean darkness of what is not ink, in grey levels
+changed       RMSE to the input, in [0, 1]: what is clean already should stay so
+pictures      structural similarity to the input inside pictures (areas without paper), if any
+
+OUT gets scans.csv and, for every page, a PNG with the page and its results side by side. Character
+error rates need the program `tesseract` (Debian: apt-get install tesseract-ocr).
+"""
+
+import argparse
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from ocr import distance
+from PIL import Image
+from scipy import ndimage
+from skimage.filters import threshold_otsu, threshold_sauvola
+from skimage.metrics import structural_similarity
+from tqdm import tqdm
+
+from inkbench import chosen, records
+from inkbench.datasets.common.background import without_background
+from inkbench.denoise import inputs, reading
+from inkbench.denoise.page import clean
+from inkbench.errors import one_line_errors, print_error
+
+SHOWN = 900  # pixels: largest side of a page in the pictures
+SPECK = 8  # pixels: smaller components of Sauvola's mask are not ink
+Method = Callable[[reading.Scan], np.ndarray]
+Row = dict[str, object]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--model", type=Path, help="default: the one that `inkbench denoise` uses")
+    parser.add_argument("-o", "--out", type=Path, default=Path("scans"))
+    parser.add_argument("--only", default="", help="only pages with this text in their name")
+    options = parser.parse_args()
+    with one_line_errors():
+        model, source = chosen.model("documents", "cleaning", options.model)
+        print(source, file=sys.stderr)
+        methods: dict[str, Method] = {
+            "untouched": lambda scan: scan.pixels,
+            "division": lambda scan: _levels(without_background(_grey(scan.pixels))),
+            "sauvola": lambda scan: _levels(~_sauvola(_grey(scan.pixels))),
+            "inkbench": lambda scan: clean(model, scan.pixels, dpi=scan.dpi and scan.dpi[0]).pixels,
+        }
+        files, errors = inputs.sources([str(options.folder)])
+        for error in errors:
+            print_error(error)
+        pages = [p for p in files if not p.name.endswith(".bin.png") and options.only in p.name]
+        options.out.mkdir(parents=True, exist_ok=True)
+        if not shutil.which("tesseract"):
+            print("no tesseract (apt-get install tesseract-ocr): no error rates", file=sys.stderr)
+        rows: list[Row] = []
+        for page in tqdm(pages, "measuring", unit="page", disable=None):
+            rows += _measured(page, methods, options.out)
+        records.write_csv(
+            options.out / "scans.csv", list(rows[0]), [list(r.values()) for r in rows]
+        )
+        _report(rows, list(methods))
+
+
+def _measured(page: Path, methods: dict[str, Method], out: Path) -> list[Row]:
+    """One row for each method; draws the picture of the page."""
+    scan = next(reading.read(page))
+    before = _grey(scan.pixels)
+    ink = _ink(before)
+    pictures = _pictures(before)
+    rows, shown = [], []
+    for name, method in methods.items():
+        started = time.perf_counter()
+        result = method(scan)
+        seconds = time.perf_counter() - started
+        after = _grey(result)
+        row: Row = {"page": page.name, "method": name}
+        row["cer"] = _error_rate(result, page.with_suffix(".txt"))
+        row["f_measure"] = _f_measure(after, page.with_suffix(".bin.png"))
+        row["ink_lost"] = round(float(_lost(before, after)[ink].mean()), 4) if ink.any() else ""
+        paper = ~ndimage.binary_dilation(ink, iterations=3) & ~pictures
+        row["noise_left"] = (
+            round(float((255 - after[paper].astype(float)).mean()), 2) if paper.any() else ""
+        )
+        row["changed"] = round(float(np.sqrt(np.mean((after / 255 - before / 255) ** 2))), 4)
+        row["pictures"] = _similarity(before, after, pictures)
+        row["seconds"] = round(seconds, 2)
+        row["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+        rows.append(row)
+        shown.append(_shown(result))
+    height = max(image.shape[0] for image in shown)
+    columns = [
+        np.pad(i, ((0, height - len(i)), (0, 12), (0, 0)), constant_values=120) for i in shown
+    ]
+    Image.fromarray(np.concatenate(columns, 1)).save(out / f"{page.stem}.png")
+    return rows
+
+
+def _report(rows: list[Row], methods: list[str]) -> None:
+    """Print the means of every method, and the pages that are worst for this tool."""
+    print("| measure | " + " | ".join(methods) + " |\n|---|" + "---:|" * len(methods))
+    for key, worst in (("cer", max), ("f_measure", min), ("ink_lost", max), ("noise_left", max),
+                       ("changed", max), ("pictures", min), ("seconds", max)):  # fmt: skip
+        cells = []
+        for name in methods:
+            values = [float(str(r[key])) for r in rows if r["method"] == name and r[key] != ""]
+            cells.append(f"{np.mean(values):.3f} ({worst(values):.3f})" if values else "–")
+        print(f"| {key}, mean ({worst.__name__}) | " + " | ".join(cells) + " |")
+    untouched = {r["page"]: r for r in rows if r["method"] == "untouched"}
+    for row in rows:
+        if row["method"] != "inkbench":
+            continue
+        notes = []
+        if (
+            row["cer"] != ""
+            and float(str(row["cer"])) > float(str(untouched[row["page"]]["cer"])) + 0.005
+        ):
+            notes.append(f"error rate {untouched[row['page']]['cer']} → {row['cer']}")
+        if row["ink_lost"] != "" and float(str(row["ink_lost"])) > 0.05:
+            notes.append(f"ink lost {row['ink_lost']}")
+        if notes:
+            print(f"{row['page']}: {', '.join(notes)}")
+
+
+def _grey(pixels: np.ndarray) -> np.ndarray:
+    return np.asarray(Image.fromarray(pixels).convert("L"))
+
+
+def _levels(page: np.ndarray) -> np.ndarray:
+    return np.rint(page.clip(0, 1) * 255).astype(np.uint8)
+
+
+def _sauvola(page: np.ndarray) -> np.ndarray:
+    """Ink by Sauvola's threshold (2000) at k = 0.2, in a window of about two letters."""
+    return page < threshold_sauvola(page, max(25, min(page.shape) // 40 * 2 + 1), k=0.2)
+
+
+def _ink(page: np.ndarray) -> np.ndarray:
+    """Sauvola's mask without specks."""
+    labels, _ = ndimage.label(_sauvola(page), np.ones((3, 3)))
+    areas = np.bincount(labels.ravel())
+    areas[0] = 0
+    return areas[labels] >= SPECK
+
+
+def _contrast(page: np.ndarray) -> np.ndarray:
+    """Darkness relative to the brightest pixels around."""
+    around = ndimage.maximum_filter(page, 31).astype(np.float32)
+    return 1 - page / np.maximum(around, 1)
+
+
+def _lost(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """Pixels that have less than half of their contrast, also beside them."""
+    return ndimage.maximum_filter(_contrast(after), 3) < _contrast(before) / 2
+
+
+def _pictures(page: np.ndarray) -> np.ndarray:
+    """Large areas with neither paper nor flat black: photographs and paintings."""
+    step = 8
+    small = np.asarray(Image.fromarray(page).reduce(step), np.float32)
+    mean = ndimage.uniform_filter(small, 9)
+    spread = np.sqrt(np.maximum(ndimage.uniform_filter(small**2, 9) - mean**2, 0))
+    bright = ndimage.maximum_filter(small, 9)
+    mask = (bright < np.percentile(small, 98) - 25) & (spread > 6) & (mean > 25)
+    mask = ndimage.binary_opening(mask, iterations=3)
+    large = np.kron(mask, np.ones((step, step), bool))[: page.shape[0], : page.shape[1]]
+    edges = [(0, a - b) for a, b in zip(page.shape, large.shape, strict=True)]
+    return np.pad(large, edges)
+
+
+def _similarity(before: np.ndarray, after: np.ndarray, mask: np.ndarray) -> float | str:
+    if not mask.any():
+        return ""
+    _, similar = structural_similarity(before, after, full=True)
+    return round(float(similar[mask].mean()), 3)
+
+
+def _error_rate(pixels: np.ndarray, truth: Path) -> float | str:
+    """Tesseract's character error rate; empty without a truth or the program."""
+    if not truth.exists() or not shutil.which("tesseract"):
+        return ""
+    expected = " ".join(truth.read_text(encoding="utf-8").split())
+    done = subprocess.run(
+        ["tesseract", "stdin", "stdout", "-l", "eng"],
+        input=Image.fromarray(pixels)._repr_png_(),
+        capture_output=True,
+        env={**os.environ, "OMP_THREAD_LIMIT": "1"},
+        check=True,
+    )
+    found = " ".join(done.stdout.decode(errors="replace").split())
+    return round(distance(found, expected) / len(expected), 4)
+
+
+def _f_measure(page: np.ndarray, truth: Path) -> float | str:
+    """Harmonic mean of recall and precision of ink pixels, in percent (DIBCO, 2009)."""
+    if not truth.exists():
+        return ""
+    expected = np.asarray(Image.open(truth).convert("L")) < 128
+    found = page <= threshold_otsu(page)
+    both = (expected & found).sum()
+    return round(float(200 * both / (expected.sum() + found.sum())), 2)
+
+
+def _shown(pixels: np.ndarray) -> np.ndarray:
+    image = Image.fromarray(pixels).convert("RGB")
+    image.thumbnail((SHOWN, SHOWN), Image.Resampling.LANCZOS)
+    return np.asarray(image)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,59 @@
+"""U-Net that cleans scans of all kinds: it predicts a page's paper, and divides by it."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import keras
+
+PAPER = "paper"  # name of the layer whose output is the predicted paper
+
+
+def build(
+    image_shape: tuple[int | None, int | None, int], classes: int, width: int, levels: int = 5
+) -> "keras.Model":
+    """Build a U-Net that predicts the paper of a page, pixel by pixel and colour by colour.
+
+    The cleaned page is the page divided by its paper. So the network cannot draw: print keeps its
+    shape and hue, a picture whose "paper" is white stays as it is, and the paper predicted on a
+    reduced page can be enlarged to divide the page at full size.
+
+    Parameters
+    ----------
+    width
+        Filters of the first level; the next two have twice and four times as many, as do further
+        levels.
+    levels
+        Number of resolutions, each half of the one above.
+    """
+    import keras
+    from keras import layers, ops
+
+    from inkbench.models.common.layers import ClipToUnit, ScanChannels, straight_clip
+
+    def double_conv(x, level: int):
+        for _ in range(2):
+            x = layers.Conv2D(
+                width * min(2**level, 4),
+                3,
+                padding="same",
+                activation="relu",
+                kernel_initializer="he_normal",
+            )(x)
+        return x
+
+    pages = keras.Input(image_shape, dtype="uint8", name="page")
+    channels = ScanChannels()(pages)
+    x, skips = channels, []
+    for level in range(levels - 1):
+        x = double_conv(x, level)
+        skips.append(x)
+        x = layers.MaxPooling2D()(x)
+    x = double_conv(x, levels - 1)
+    for level in reversed(range(levels - 1)):
+        x = layers.Conv2D(width * min(2**level, 4), 1)(x)
+        x = layers.Add()([layers.UpSampling2D()(x), skips[level]])
+        x = double_conv(x, level)
+    change = layers.Conv2D(3, 1, kernel_initializer="zeros", dtype="float32")(x)
+    paper = layers.Identity(name=PAPER)(straight_clip(channels[..., 3:6] + change, 0.06, 1))
+    cleaned = straight_clip(channels[..., :3] / paper, 0, 1)
+    return keras.Model(pages, ClipToUnit(dtype="float32")(cleaned))
