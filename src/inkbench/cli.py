@@ -188,6 +188,10 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("-o", "--out", type=Path, required=True, help=text)
     text = "write grey pages (default: a page in colour stays in colour)"
     command.add_argument("--grey", action="store_true", help=text)
+    text = "invert pages of light print on dark paper (default: they stay dark)"
+    command.add_argument("--invert-dark", action="store_true", help=text)
+    text = "write what was done to every page, and what was left as it was, to a JSON file"
+    command.add_argument("--report", type=Path, metavar="FILE", help=text)
     command.add_argument("--compare", action="store_true", help="also write before/after images")
     command.add_argument("--force", action="store_true", help="overwrite existing results")
     text = "files processed in parallel (default: 1)"

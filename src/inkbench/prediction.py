@@ -61,6 +61,12 @@ class Predictor:
 
         return restore(self._model, page)
 
+    def clean(self, scan: np.ndarray) -> np.ndarray:
+        """Divide a scan, uint8 ``[h, w, 3]``, by its predicted paper: float32, in [0, 1]."""
+        from inkbench.restore import paper
+
+        return np.minimum(scan / np.float32(255) / paper(self._model, scan), 1)
+
     def _activations(self, images: np.ndarray, *names: str) -> list[np.ndarray]:
         import keras
 

@@ -1,6 +1,7 @@
 """Runs a restorer on whole pages, in overlapping tiles if a page is large."""
 
 import math
+import threading
 from collections.abc import Callable, Iterator
 from functools import cache
 from itertools import product
@@ -9,13 +10,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from inkbench.datasets.common.background import with_background, with_envelope
-from inkbench.models.scan_unet import PAPER
+from inkbench.models.common import PAPER
 
 if TYPE_CHECKING:
     import keras
 
 TILE = 576  # pixels a side; limits memory, and a page of the dataset fits in one tile
 SCAN_TILE = 768  # a cleaner of scans sees farther
+_LOCK = threading.Lock()  # one tile at a time, which bounds memory
 _MULTIPLE = 16  # every network can halve and double such heights and widths
 
 
@@ -82,7 +84,8 @@ def _tiled(
     cuts = [list(_cuts(side, tile, margin)) for side in channels.shape[:2]]
     for rows, columns in product(*cuts):
         (top, bottom, first_row, last_row), (left, right, first_column, last_column) = rows, columns
-        output = predict(channels[top:bottom, left:right])
+        with _LOCK:
+            output = predict(channels[top:bottom, left:right])
         if predicted is None:
             predicted = np.empty((*channels.shape[:2], output.shape[-1]), np.float32)
         predicted[first_row:last_row, first_column:last_column] = output[

@@ -22,7 +22,7 @@ class Served:
     model
         The Keras model.
     task
-        ``classification``, ``reconstruction`` or ``restoration``.
+        ``classification``, ``reconstruction``, ``restoration`` or ``cleaning``.
     """
 
     def __init__(self, model: "keras.Model", task: str) -> None:
@@ -43,7 +43,7 @@ class Served:
             float32 as described above.
         """
         images = np.asarray(model_input, np.uint8)
-        if self._task != "restoration":
+        if self._task not in ("restoration", "cleaning"):
             return np.asarray(self._model.predict(images, verbose=0), np.float32)
         from inkbench.restore import restore
 

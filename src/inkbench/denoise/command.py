@@ -3,19 +3,58 @@
 import contextlib
 import functools
 import sys
-import threading
 from argparse import Namespace
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
-from inkbench import disk
+from inkbench import disk, records
 from inkbench.denoise import inputs, reading, writing
 from inkbench.denoise.inputs import shown
-from inkbench.denoise.page import clean
+from inkbench.denoise.page import Cleaned, clean
 from inkbench.denoise.reading import Scan
 from inkbench.errors import InkbenchError, print_error
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What was done to a file."""
+
+    source: Path
+    target: Path
+    pages: list[Cleaned]
+
+    def __str__(self) -> str:
+        count = len(self.pages)
+        scales = ", ".join(sorted({f"{page.scale.factor:.0%}" for page in self.pages}))
+        facts = [_count(count, "page"), f"network input at {scales}"]
+        findings = [page.findings for page in self.pages if page.findings]
+        if pictures := sum(found.pictures for found in findings):
+            facts.append(f"{_count(pictures, 'picture')} kept")
+        if regions := sum(found.regions for found in findings):
+            facts.append(f"{_count(regions, 'region')} left as background division leaves them")
+        if passed := sum(found.passed for found in findings):
+            which = (
+                "left as it was" if count == 1 else f"{_count(passed, 'page')} left as they were"
+            )
+            facts.append(f"{which}: no paper found")
+        return f"{shown(self.source)} → {shown(self.target)} ({', '.join(facts)})"
+
+    def record(self) -> dict[str, Any]:
+        """Its entry in the file of ``--report``."""
+        return {
+            "input": shown(self.source),
+            "output": shown(self.target),
+            "pages": [
+                asdict(page.scale) | (asdict(page.findings) if page.findings else {})
+                for page in self.pages
+            ],
+        }
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def run(options: Namespace) -> bool:
@@ -43,26 +82,36 @@ def run(options: Namespace) -> bool:
         return False
     model, source = chosen.model("documents", "cleaning", options.model)
     print(source, file=sys.stderr)
-    attempt = functools.partial(_attempt, _locked(model), options)
-    cleaned = 0
+    attempt = functools.partial(_attempt, model, options)
+    done: list[Outcome] = []
+    total = len(targets) + len(errors)
     with reading.silenced_decoders(), ThreadPoolExecutor(options.jobs) as pool:
         results = pool.map(attempt, targets, targets.values())
         progress = tqdm(results, "cleaning", len(targets), unit="file", leave=False, disable=None)
         try:
             for result in progress:
                 with progress.external_write_mode():
-                    print(result) if isinstance(result, str) else print_error(result)
-                cleaned += isinstance(result, str)
+                    print(result) if isinstance(result, Outcome) else print_error(result)
+                if isinstance(result, Outcome):
+                    done.append(result)
+                else:
+                    errors.append(result)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-    total = len(targets) + len(errors)
-    print(f"{cleaned} of {total} cleaned")
-    return cleaned == total
+    if options.report:
+        report = {
+            "cleaned": [outcome.record() for outcome in done],
+            "errors": [str(error) for error in errors],
+        }
+        with disk.writing(options.report):
+            records.write_json(options.report, report)
+    print(f"{len(done)} of {total} cleaned")
+    return len(done) == total
 
 
-def _attempt(model: Any, options: Namespace, source: Path, target: Path) -> str | InkbenchError:
-    """Clean a file; returns the summary or the error."""
+def _attempt(model: Any, options: Namespace, source: Path, target: Path) -> Outcome | InkbenchError:
+    """Clean a file; returns what was done or the error."""
     try:
         return _clean_file(model, options, source, target)
     except InkbenchError as error:
@@ -72,36 +121,24 @@ def _attempt(model: Any, options: Namespace, source: Path, target: Path) -> str 
         return InkbenchError(f"{shown(source)}: {reason}")
 
 
-def _clean_file(model: Any, options: Namespace, source: Path, target: Path) -> str:
+def _clean_file(model: Any, options: Namespace, source: Path, target: Path) -> Outcome:
     """Clean all pages of a file; after an error, no output is left."""
-    factors = []
+    results: list[Cleaned] = []
     with contextlib.ExitStack() as outputs:  # cleaned file and comparisons: all or nothing
         add = outputs.enter_context(writing.writing(target, options.force))
         for number, scan in enumerate(reading.read(source, options.dpi), 1):
-            cleaned, factor = clean(
+            cleaned = clean(
                 model,
                 scan.pixels,
                 dpi=scan.dpi[0] if scan.dpi else None,
                 factor=options.scale,
                 grey=options.grey,
+                invert_dark=options.invert_dark,
             )
-            add(cleaned, scan)
-            factors.append(factor)
+            add(cleaned.pixels, scan)
+            results.append(cleaned)
             if options.compare:
                 path = inputs.comparison(target, number)
                 add_comparison = outputs.enter_context(writing.writing(path, options.force))
-                add_comparison(writing.side_by_side(scan.pixels, cleaned), Scan(scan.pixels))
-    pages = "1 page" if len(factors) == 1 else f"{len(factors)} pages"
-    scales = ", ".join(sorted({f"{factor:.0%}" for factor in factors}))
-    return f"{shown(source)} → {shown(target)} ({pages}, network input at {scales})"
-
-
-def _locked(model: Any) -> SimpleNamespace:
-    """A Keras model for several threads: one predicts at a time, which bounds memory."""
-    lock = threading.Lock()
-
-    def predict_on_batch(batch):
-        with lock:
-            return model.predict_on_batch(batch)
-
-    return SimpleNamespace(layers=model.layers, predict_on_batch=predict_on_batch)
+                add_comparison(writing.side_by_side(scan.pixels, cleaned.pixels), Scan(scan.pixels))
+    return Outcome(source, target, results)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import keras
 
 _MAX_INPUT = 20_000_000  # pixels of a page at the network's scale; bounds memory
+_DARK = 90  # grey level: a page whose median is darker is light on dark
 _STRIP = 256  # rows processed at a time
 _PAPER = (0.86, 0.97)  # cleaned values from here to here count increasingly as paper
 
@@ -45,6 +46,7 @@ def clean(
     dpi: float | None = None,
     factor: float | None = None,
     grey: bool = False,
+    invert_dark: bool = False,
 ) -> Cleaned:
     """Clean a page, uint8 ``[h, w]`` or ``[h, w, 3]``, of any size.
 
@@ -54,10 +56,14 @@ def clean(
         Resize the page by this factor for the network; None measures its letters.
     grey
         Whether a colour page becomes grey.
+    invert_dark
+        Whether a page that is mostly dark is inverted first.
     """
     luminance = pixels if pixels.ndim == 2 else np.asarray(Image.fromarray(pixels).convert("L"))
     if grey:
         pixels = luminance
+    if invert_dark and np.median(luminance) < _DARK:
+        pixels, luminance = 255 - pixels, 255 - luminance
     measured = scale.given(factor) if factor else scale.measure(luminance, dpi)
     measured = measured.at_most((_MAX_INPUT / luminance.size) ** 0.5)
     size = [max(1, round(side * measured.factor)) for side in reversed(luminance.shape)]

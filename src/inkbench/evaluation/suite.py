@@ -11,7 +11,14 @@ from inkbench import layout, records
 from inkbench.datasets.common import store
 from inkbench.datasets.common.store import Images
 from inkbench.errors import InkbenchError
-from inkbench.evaluation import checks, classification, reconstruction, restoration, sparsity
+from inkbench.evaluation import (
+    checks,
+    classification,
+    cleaning,
+    reconstruction,
+    restoration,
+    sparsity,
+)
 from inkbench.evaluation.results import Results
 from inkbench.params import Variant
 from inkbench.prediction import Predictor
@@ -164,6 +171,8 @@ def _restoration(variant: Variant, model: Predictor) -> Results:
         metrics["mlebench_rmse"] = restoration.mlebench_rmse(
             [page.clean for page in restored], [page.output for page in restored]
         )
+    if variant.task == "cleaning":
+        metrics |= cleaning.drawn_scores(model.clean)
     return Results(
         metrics={**metrics, "n_test": len(pages)},
         arrays={"pages.npz": restoration.selected(restored)},

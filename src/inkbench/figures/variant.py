@@ -217,4 +217,5 @@ TASKS: dict[str, list[Callable[[VariantOutputs], Iterator[NamedFigure]]]] = {
     ],
     "classification": [_classification, _architecture, _curves, _progress, _weights],
     "restoration": [_pages, _architecture, _curves, _progress],
+    "cleaning": [_pages, _architecture, _curves, _progress],
 }

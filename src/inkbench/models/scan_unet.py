@@ -1,11 +1,12 @@
 """U-Net that cleans scans of all kinds: it predicts a page's paper, and divides by it."""
 
+import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import keras
 
-PAPER = "paper"  # name of the layer whose output is the predicted paper
+DARKEST = 0.06  # paper, relative to white
 
 
 def build(
@@ -28,6 +29,7 @@ def build(
     import keras
     from keras import layers, ops
 
+    from inkbench.models.common import PAPER
     from inkbench.models.common.layers import ClipToUnit, ScanChannels, straight_clip
 
     def double_conv(x, level: int):
@@ -53,7 +55,10 @@ def build(
         x = layers.Conv2D(width * min(2**level, 4), 1)(x)
         x = layers.Add()([layers.UpSampling2D()(x), skips[level]])
         x = double_conv(x, level)
+    # In logarithms, no gradient exceeds one, however dark a page is.
     change = layers.Conv2D(3, 1, kernel_initializer="zeros", dtype="float32")(x)
-    paper = layers.Identity(name=PAPER)(straight_clip(channels[..., 3:6] + change, 0.06, 1))
-    cleaned = straight_clip(channels[..., :3] / paper, 0, 1)
+    page, envelope = (ops.log(ops.maximum(channels[..., i : i + 3], 1 / 255)) for i in (0, 3))
+    paper = straight_clip(envelope + change, math.log(DARKEST), 0)
+    paper = layers.Activation("exponential", name=PAPER)(paper)
+    cleaned = ops.exp(straight_clip(page - ops.log(paper), math.log(1 / 255), 0))
     return keras.Model(pages, ClipToUnit(dtype="float32")(cleaned))

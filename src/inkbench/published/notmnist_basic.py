@@ -22,9 +22,9 @@ def reproduce(settings: Published) -> Results:
     training part is held out (``validation_split=0.1``); adam, binary cross-entropy.
 
     ``test_bce`` is the published quantity. ``bce_untrained``, ``bce_of_the_mean_image`` and
-    ``bce_of_a_perfect_reconstruction`` show its scale. ``keras_accuracy`` is Keras' accuracy: the fraction of
-    pixels that are exactly 0 or 1 and whose output rounds to that value. ``curve.csv`` has them by
-    epoch; ``samples.npz`` a letter of each class early and late.
+    ``bce_of_a_perfect_reconstruction`` show its scale. ``keras_accuracy`` is Keras' accuracy: the
+    fraction of pixels that are exactly 0 or 1 and whose output rounds to that value.
+    ``curve.csv`` has them by epoch; ``samples.npz`` a letter of each class early and late.
     """
     import keras
     from sklearn.model_selection import train_test_split

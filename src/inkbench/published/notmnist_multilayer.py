@@ -31,9 +31,9 @@ def reproduce(settings: Published) -> Results:
     ``validation_split=0.1``. The later script's softmax layer is then trained on some of the bytes.
 
     ``test_bce`` is the published quantity, after ``epochs`` of ``published_epochs``.
-    ``letters_bce`` is the loss on letters of the network trained on bytes, ``corrected_bce`` that of
-    the one trained on letters; each ``…_of_a_perfect_reconstruction`` is the lowest possible loss.
-    ``softmax_…`` describe the later script's network. ``curve.csv`` has ``test_bce`` by epoch;
+    ``letters_bce`` is the loss on letters of the network trained on bytes, ``corrected_bce``
+    that of the one trained on letters; each ``…_of_a_perfect_reconstruction`` is the
+    lowest possible loss. ``softmax_…`` describe the later script's network. ``curve.csv`` has ``test_bce`` by epoch;
     ``shown.npz`` inputs and outputs.
     """
     tiles = letters.tiles(min(settings.train_limit or _TILES, _TILES))

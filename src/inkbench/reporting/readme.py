@@ -82,7 +82,7 @@ def _costs(variants: Sequence[Entry]) -> list[str]:
 def _data(board: Board) -> str:
     source = "**synthetic data, not the real dataset**" if board.is_synthetic else "real data"
     count = board.rows[0].entry.metrics.get("n_test")
-    unit = "pages" if board.task == "restoration" else "images"
+    unit = "pages" if board.task in ("restoration", "cleaning") else "images"
     return f"{source}, {count:,} test {unit}" if count else source
 
 

@@ -31,6 +31,7 @@ _HEADLINE = {  # the metric on the parent run by which two states of the pipelin
     "classification": "test_accuracy",
     "reconstruction": "test_bce",
     "restoration": "test_rmse",
+    "cleaning": "test_drawn_rmse",
 }
 
 

@@ -64,7 +64,10 @@ def envelope(page: np.ndarray) -> np.ndarray:
 
 
 def with_envelope(page: np.ndarray) -> np.ndarray:
-    """Stack a page in colour and its envelope: uint8 ``[h, w]`` or ``[h, w, 3]`` → ``[h, w, 6]``."""
+    """Stack a page in colour and its envelope, the input of a cleaner of scans.
+
+    ``page`` is uint8 ``[h, w]`` or ``[h, w, 3]``, the result uint8 ``[h, w, 6]``.
+    """
     colours = page if page.ndim == 3 else np.repeat(page[..., None], 3, axis=-1)
     return np.concatenate([colours, envelope(colours)], axis=-1)
 

@@ -3,7 +3,8 @@
 Each kind draws on a `Canvas` in pixels of the finished page. `KINDS` names the kinds of each part.
 """
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Self
@@ -110,6 +111,11 @@ class Canvas:
         if keep:
             self.kept.paste(255, (*at, at[0] + picture.width, at[1] + picture.height))
 
+    def keep(self, box: Box) -> None:
+        """Leave an area as it is scanned."""
+        left, top, right, bottom = (round(value * _SCALE) for value in box)
+        self.kept.paste(255, (left, top, right, bottom))
+
     def multiply(self, layer: Image.Image) -> None:
         """Print transparent ink over the page: stamps, highlighter."""
         product = np.asarray(self.image, np.uint16) * np.asarray(layer, np.uint16) // 255
@@ -169,7 +175,7 @@ def write(
         y += leading
 
 
-def _words(canvas: Canvas, rng: np.random.Generator):
+def _words(canvas: Canvas, rng: np.random.Generator) -> Iterator[str]:
     """Endless words: English, numbers, or letters of another script."""
     how = rng.random()
     if how < 0.12:
@@ -245,9 +251,8 @@ def handwriting(canvas: Canvas, rng: np.random.Generator) -> Canvas:
             rise = np.convolve(rng.normal(0, size * 0.7, length), [0.25, 0.5, 0.25], "same")
             fine = np.linspace(0, length - 1, length * 5)
             loop = size * 0.3 * np.sin(fine * rng.uniform(1.5, 3))
-            points = np.stack([x + np.interp(fine, np.arange(length), steps) + loop,
-                               y + np.interp(fine, np.arange(length), rise) + loop[::-1]], 1)  # fmt: skip
-            canvas.line(points, pen, width)
+            right, down = (np.interp(fine, np.arange(length), path) for path in (steps, rise))
+            canvas.line(np.stack([x + right + loop, y + down + loop[::-1]], 1), pen, width)
             x += steps[-1] + size
     return canvas
 
@@ -262,7 +267,7 @@ def table(canvas: Canvas, rng: np.random.Generator) -> Canvas:
     for number, y in enumerate(np.arange(10, canvas.size - row, row)):
         if tinted and number % 2:
             canvas.rectangle((10, y, canvas.size - 10, y + row), fill)
-        for left, right in zip(columns[:-1], columns[1:], strict=True):
+        for left, right in itertools.pairwise(columns):
             if rng.random() < 0.9:
                 text = (
                     f"{rng.integers(10 ** rng.integers(1, 6)):,}"
@@ -347,7 +352,8 @@ def stamped(canvas: Canvas, rng: np.random.Generator) -> Canvas:
             rng.uniform(-25, 25), Image.Resampling.BICUBIC, expand=True, fillcolor="white"
         )
         page = Image.new("RGB", canvas.image.size, "white")
-        page.paste(layer, tuple(int(v) for v in rng.uniform(-50, canvas.size, 2) * _SCALE))
+        left, top = rng.uniform(-50, canvas.size, 2) * _SCALE
+        page.paste(layer, (int(left), int(top)))
         canvas.multiply(page)
     if rng.random() < 0.6:
         page = Image.new("RGB", canvas.image.size, "white")
@@ -381,7 +387,7 @@ def picture(part: str, height: int, width: int, rng: np.random.Generator) -> np.
         source = _photograph(names[rng.integers(len(names))])
         scale = max(height / source.height, width / source.width) * rng.uniform(1, 2.5)
         image = source.resize((round(source.width * scale) + 1, round(source.height * scale) + 1))
-        left, top = rng.integers(image.width - width), rng.integers(image.height - height)
+        left, top = (int(rng.integers(n)) for n in (image.width - width, image.height - height))
         pixels = np.asarray(image.crop((left, top, left + width, top + height)))
     else:
         image = Image.new("RGB", (width, height), colour(rng))
@@ -474,7 +480,7 @@ def inverted(canvas: Canvas, rng: np.random.Generator) -> Canvas:
         fill = (int(shade[0]), int(shade[1]), int(shade[2]))
         box = (left, top, right, top + height)
         canvas.rectangle(box, fill)
-        canvas.kept.paste(255, tuple(round(v * _SCALE) for v in box))
+        canvas.keep(box)
         light = (255, 255, 255) if rng.random() < 0.6 else tint(rng)
         write(
             canvas,
@@ -496,7 +502,7 @@ def framed(canvas: Canvas, rng: np.random.Generator) -> Canvas:
                (canvas.size - width, 0, canvas.size, canvas.size),
                (0, canvas.size - width, canvas.size, canvas.size)][side]  # fmt: skip
         canvas.rectangle(box, (int(shade[0]), int(shade[1]), int(shade[2])))
-        canvas.kept.paste(255, tuple(round(v * _SCALE) for v in box))
+        canvas.keep(box)
     return canvas
 
 

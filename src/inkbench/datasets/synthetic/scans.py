@@ -1,9 +1,9 @@
 """Scans of all kinds of pages, drawn: each with the page as it should be cleaned.
 
-A scan is what is printed (`inkbench.datasets.synthetic.content`), on paper, under a light, through a
-lens and a sensor. The cleaned page is what is printed, without paper, light and noise; pictures and
-dark areas stay as they were scanned. The kinds and papers of the parts are disjoint: a restorer is
-validated and tested on pages of a kind that it has not seen.
+A scan is what is printed (`inkbench.datasets.synthetic.content`), on paper, under a light, through
+a lens and a sensor. The cleaned page is what is printed, without paper, light and noise; pictures
+and dark areas stay as they were scanned. The kinds and papers of the parts are disjoint: a restorer
+is validated and tested on pages of a kind that it has not seen.
 """
 
 import io
@@ -96,7 +96,7 @@ def _scanned(
 
 
 def _sheet(shape: Shape, part: str, rng: np.random.Generator) -> np.ndarray:
-    """Light that blank paper reflects, float32 ``[h, w, 3]``: its tone, stains, folds and shadows."""
+    """Light that blank paper reflects, float32 ``[h, w, 3]``: tone, stains, folds and shadows."""
     tones = _TONES[part]
     tone = np.array(tones[rng.integers(len(tones))]) / 255
     tone = np.clip(tone * rng.uniform(0.8, 1.03) + rng.normal(0, 0.012, 3), 0.2, 1)

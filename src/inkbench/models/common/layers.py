@@ -51,7 +51,7 @@ class ScanChannels(keras.layers.Layer):
     def call(self, pages):
         scaled = ops.cast(pages, self.compute_dtype) / 255
         page, envelope = scaled[..., :3], scaled[..., 3:]
-        flat = ops.minimum(page / ops.maximum(envelope, 0.02), 1)
+        flat = ops.minimum(page / ops.maximum(envelope, 1 / 255), 1)
         return ops.concatenate([page, envelope, flat], axis=-1)
 
     def compute_output_shape(self, input_shape):
