@@ -19,11 +19,10 @@ from pathlib import Path
 import numpy as np
 
 from inkbench import models
-from inkbench.datasets import synthetic
 from inkbench.datasets.common.background import with_background
 from inkbench.datasets.reading import archives, png
 from inkbench.datasets.reading.idx import read_idx
-from inkbench.datasets.synthetic import digits, fonts, letters, paper
+from inkbench.datasets.synthetic import digits, fonts, generate, letters, paper
 from inkbench.errors import InkbenchError, one_line_errors
 from inkbench.params import Augment
 from inkbench.restore import restore
@@ -49,7 +48,7 @@ def main() -> None:
         for subject in options.subjects or SUBJECTS:
             dataset, measure = SUBJECTS[subject]
             started = time.perf_counter()
-            synthetic.write(dataset, Path(folder))
+            generate.write(dataset, Path(folder))
             print(f"{subject}: generated in {time.perf_counter() - started:.1f} s", flush=True)
             started = time.perf_counter()
             for line in measure(Path(folder), _mirror() / dataset, options.epochs):

@@ -109,7 +109,7 @@ class Variant(_Network):
     task: Task
     schedule: Literal["constant", "cosine"]
     optimiser: Literal["adam", "muon"]
-    loss: Literal["bce", "mse", "bernoulli_nats", "cross_entropy"]
+    loss: Literal["bce", "mse", "huber", "bernoulli_nats", "cross_entropy"]
     precision: Literal["auto", "float32", "bfloat16"]
     binarise: bool = False  # inputs and targets, at 0.5
     # Documents only: disjoint pages; disjoint pages, texts and papers; or MLE-bench's split.

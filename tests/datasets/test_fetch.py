@@ -10,9 +10,9 @@ import pytest
 from loopback import Server
 
 from inkbench import data_source, datasets, layout
-from inkbench.datasets import synthetic
 from inkbench.datasets.fetching import fetch
 from inkbench.datasets.reading import provenance
+from inkbench.datasets.synthetic import generate
 from inkbench.errors import InkbenchError
 
 pytestmark = pytest.mark.usefixtures("workplace")
@@ -50,7 +50,7 @@ def official(server: Server, offer: Offer, letters: bytes) -> bytes:
 @pytest.fixture
 def generated(monkeypatch: pytest.MonkeyPatch, letters: bytes) -> None:
     """Synthetic data that takes no time."""
-    monkeypatch.setattr(synthetic, "write", lambda _, folder: put(folder, {LETTERS: letters}))
+    monkeypatch.setattr(generate, "write", lambda _, folder: put(folder, {LETTERS: letters}))
 
 
 def test_fetch_describes_what_it_downloaded(server: Server, official: bytes) -> None:

@@ -1,7 +1,6 @@
 """Measure the letters of a page, to choose the scale of the network's input.
 
-The networks are trained on letters of 8 to 30 pixels. Grain, halftone and headlines are components
-of ink, too: letters are the height at which most of the ink is.
+The networks are trained on letters of 8 to 30 pixels.
 """
 
 from dataclasses import dataclass, replace
@@ -15,14 +14,16 @@ from inkbench.datasets.common.background import without_background
 KNOWN = (8.0, 16.5)  # letter heights, in pixels, that need no resizing
 TARGET = 12.0  # letter height after resizing
 SMALLEST, LARGEST = 1 / 16, 2.0  # factors; letters below half of TARGET are illegible
-SURE = 0.5  # confidence from which a page is enlarged
+SURE = 0.7  # confidence from which a page is enlarged
 
 _MAX_MEASURED = 6_000_000  # pixels of the page to measure: an A4 page at 200 dpi
 _MIN_LETTERS = 20
 _PALEST_INK = 0.8  # relative to the paper around it
 _DPI = 145  # resolution at which common print has the target height
 _LONG_SIDE = 1700  # pixels: an A4 page at that resolution
-_OCTAVE = 8  # bins of the histogram of heights in an octave
+_SMALLEST_LETTER = 4  # pixels
+_PARTS = 8  # parts of the page along its longer side that vote
+_SHORTEST = 1100  # pixels: a page whose longer side is shorter is not shrunk
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Scale:
     factor
         1 if the page needs no resizing.
     confidence
-        Share of the ink whose height agrees with the measured one, in [0, 1].
+        Share of the parts of the page that agree with the measured height, in [0, 1].
     """
 
     factor: float
@@ -62,14 +63,16 @@ def measure(page: np.ndarray, dpi: float | None = None) -> Scale:
         return Scale(max(SMALLEST, guess) if guess < 0.75 else 1.0, 0.0)
     if KNOWN[0] <= letters <= KNOWN[1] or (letters < KNOWN[0] and confidence < SURE):
         return Scale(1.0, confidence)
-    return Scale(min(max(TARGET / letters, SMALLEST), LARGEST), confidence)
+    shrunk = max(TARGET / letters, min(1, _SHORTEST / max(page.shape)))
+    return Scale(min(max(shrunk, SMALLEST), LARGEST), confidence)
 
 
 def letter_height(page: np.ndarray) -> tuple[float | None, float]:
     """Letter height in pixels, None for fewer than 20 letters, and the confidence in it.
 
-    Letters are connected components of ink, without those that are too flat, thin or sparse. The
-    height is the mode, where each component counts by its height, as grain is many but small.
+    Letters are connected components of ink, without those that are too small, flat, thin, sparse or
+    large. Each part of the page has one vote, its median height, weighted by height. So grain, a
+    halftone or a headline outvotes the text only if most of the page is of it.
     """
     from scipy import ndimage
     from skimage.filters import threshold_otsu
@@ -81,26 +84,40 @@ def letter_height(page: np.ndarray) -> tuple[float | None, float]:
     flat = without_background(page)
     if flat.min() > _PALEST_INK:
         return None, 0.0
-    flat = ndimage.gaussian_filter(flat, 0.7)
+    flat = ndimage.gaussian_filter(flat, 0.6)  # weakens grain
     ink = flat < min(threshold_otsu(flat, nbins=64), _PALEST_INK)
     components, _ = ndimage.label(ink, np.ones((3, 3)))
     boxes = ndimage.find_objects(components)
-    height, width = np.array([[s.stop - s.start for s in box] for box in boxes]).reshape(-1, 2).T
+    rows, columns = (
+        np.array([[box[axis].start, box[axis].stop] for box in boxes]).reshape(-1, 2)
+        for axis in (0, 1)
+    )
+    height, width = np.diff(rows)[:, 0], np.diff(columns)[:, 0]
     area = np.bincount(components.ravel())[1:]
     letters = (
-        (np.minimum(height, width) >= 2)
-        & (area >= 8)
+        (height >= _SMALLEST_LETTER)
+        & (height < max(page.shape) / 10)
+        & (width >= 2)
         & (width <= 4 * height)
         & (height <= 4 * width)
         & (area >= 0.15 * height * width)
     )
     if letters.sum() < _MIN_LETTERS:
         return None, 0.0
+    part = max(page.shape) / _PARTS
+    parts = (rows[letters, 0] // part) * _PARTS + columns[letters, 0] // part
     heights = height[letters].astype(float)
-    bins = np.rint(np.log2(heights) * _OCTAVE).astype(int)
-    weights = np.bincount(bins, heights**2)
-    smooth = ndimage.gaussian_filter1d(np.pad(weights, _OCTAVE), _OCTAVE / 4)[_OCTAVE:-_OCTAVE]
-    mode = smooth.argmax()
-    near = np.abs(bins - mode) <= _OCTAVE * 0.6
-    share = (heights**2)[near].sum() / (heights**2).sum()
-    return float(np.median(heights[near])) * shrink, float(share)
+    votes = [
+        _weighted_median(heights[parts == p]) for p in np.unique(parts) if (parts == p).sum() > 5
+    ]
+    if not votes:
+        return None, 0.0
+    measured = float(np.median(votes))
+    agreeing = np.abs(np.log2(np.array(votes) / measured)) < 0.4
+    return measured * shrink, float(agreeing.mean())
+
+
+def _weighted_median(heights: np.ndarray) -> float:
+    """Median height of the ink, not of the components: small ones are many."""
+    heights = np.sort(heights)
+    return float(heights[np.searchsorted(np.cumsum(heights), heights.sum() / 2)])

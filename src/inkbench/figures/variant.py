@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 LOSS_NAMES = {
     "bce": "binary cross-entropy",
     "mse": "mean squared error",
+    "huber": "Huber loss",
     "bernoulli_nats": "negative ELBO in nats",
     "cross_entropy": "cross-entropy",
 }

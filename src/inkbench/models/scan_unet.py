@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import keras
 
+REACH = 1.5  # largest change of the envelope, in logarithms
 DARKEST = 0.06  # paper, relative to white
 
 
@@ -55,10 +56,18 @@ def build(
         x = layers.Conv2D(width * min(2**level, 4), 1)(x)
         x = layers.Add()([layers.UpSampling2D()(x), skips[level]])
         x = double_conv(x, level)
-    # In logarithms, no gradient exceeds one, however dark a page is.
-    change = layers.Conv2D(3, 1, kernel_initializer="zeros", dtype="float32")(x)
+    # In logarithms, no gradient exceeds one, however dark a page is. The change corrects the
+    # envelope; the gate makes the paper of pictures and dark areas white, so that they are kept.
+    change = layers.Conv2D(3, 1, activation="tanh", dtype="float32", name="change")(x)
+    gate = layers.Conv2D(
+        1,
+        1,
+        activation="sigmoid",
+        dtype="float32",
+        bias_initializer=keras.initializers.Constant(-2),
+    )(x)
     page, envelope = (ops.log(ops.maximum(channels[..., i : i + 3], 1 / 255)) for i in (0, 3))
-    paper = straight_clip(envelope + change, math.log(DARKEST), 0)
+    paper = straight_clip((envelope + REACH * change) * (1 - gate), math.log(DARKEST), 0)
     paper = layers.Activation("exponential", name=PAPER)(paper)
     cleaned = ops.exp(straight_clip(page - ops.log(paper), math.log(1 / 255), 0))
     return keras.Model(pages, ClipToUnit(dtype="float32")(cleaned))

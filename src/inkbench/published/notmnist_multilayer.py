@@ -33,8 +33,8 @@ def reproduce(settings: Published) -> Results:
     ``test_bce`` is the published quantity, after ``epochs`` of ``published_epochs``.
     ``letters_bce`` is the loss on letters of the network trained on bytes, ``corrected_bce``
     that of the one trained on letters; each ``…_of_a_perfect_reconstruction`` is the
-    lowest possible loss. ``softmax_…`` describe the later script's network. ``curve.csv`` has ``test_bce`` by epoch;
-    ``shown.npz`` inputs and outputs.
+    lowest possible loss. ``softmax_…`` describe the later script's network. ``curve.csv`` has
+    ``test_bce`` by epoch; ``shown.npz`` inputs and outputs.
     """
     tiles = letters.tiles(min(settings.train_limit or _TILES, _TILES))
     tested = tiles[: max(_SHOWN, len(tiles) // 4)]  # a quarter of the same tiles

@@ -1,5 +1,6 @@
 """Losses and training metrics by the names that ``params.yaml`` uses."""
 
+import functools
 import math
 
 import keras
@@ -12,12 +13,15 @@ def loss(name: str) -> keras.losses.Loss:
     Parameters
     ----------
     name
-        ``bce`` and ``mse`` (means over pixels), ``bernoulli_nats`` (BCE summed over the pixels of
-        an image, the reconstruction term of an ELBO) or ``cross_entropy`` (integer labels).
+        ``bce`` and ``mse`` (means over pixels), ``huber`` (half the squared error up to 0.1, linear
+        above: a few large errors do not outweigh all others), ``bernoulli_nats`` (BCE summed over
+        the pixels of an image, the reconstruction term of an ELBO) or ``cross_entropy`` (integer
+        labels).
     """
     return {
         "bce": keras.losses.BinaryCrossentropy,
         "mse": keras.losses.MeanSquaredError,
+        "huber": functools.partial(keras.losses.Huber, delta=0.1),
         "bernoulli_nats": BernoulliNats,
         "cross_entropy": keras.losses.SparseCategoricalCrossentropy,
     }[name]()

@@ -174,10 +174,10 @@ def _warn(dataset: str) -> None:
 
 
 def _generated(dataset: str, scratch: Path) -> list[File]:
-    from inkbench.datasets import synthetic
+    from inkbench.datasets.synthetic import generate
 
     disk.empty_folder(scratch)
-    synthetic.write(dataset, scratch)
+    generate.write(dataset, scratch)
     label = "generated:inkbench.datasets.synthetic"
     return [_described(path, label) for path in sorted(scratch.iterdir())]
 

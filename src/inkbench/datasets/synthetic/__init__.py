@@ -2,15 +2,6 @@
 
 Letters come from the fonts of installed packages, digits from scikit-learn's handwritten ones,
 pages from text on synthesised paper. The bytes depend on library versions only: every random
-number comes from a fixed seed, every archive has fixed times and sorted members.
+number comes from a fixed seed, every archive has fixed times and sorted members. Scans of all kinds
+are drawn while a model is trained on them.
 """
-
-import importlib
-from pathlib import Path
-
-from inkbench import datasets
-
-
-def write(dataset: str, folder: Path) -> None:
-    """Write a dataset's synthetic archives, named and laid out like the official ones."""
-    importlib.import_module(f"{__name__}.{datasets.spec(dataset).synthetic}").write(folder)
