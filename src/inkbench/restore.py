@@ -53,7 +53,7 @@ def paper(model: "keras.Model", page: np.ndarray, tile: int = SCAN_TILE) -> np.n
     """
     predictor = _paper_of(model)
     return _tiled(
-        model, lambda channels: np.asarray(predictor(channels[None]))[0], with_envelope(page), tile
+        model, lambda part: np.asarray(predictor(part[None]))[0], with_envelope(page), tile
     )
 
 

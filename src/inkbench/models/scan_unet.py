@@ -6,9 +6,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import keras
 
-REACH = 1.5  # largest change of the envelope, in logarithms
-DARKEST = 0.06  # paper, relative to white
-
 
 def build(
     image_shape: tuple[int | None, int | None, int], classes: int, width: int, levels: int = 5
@@ -58,13 +55,10 @@ def build(
         x = double_conv(x, level)
     # In logarithms, no gradient exceeds one, however dark a page is. The change corrects the
     # envelope; the gate makes the paper of pictures and dark areas white, so that they are kept.
-    change = layers.Conv2D(3, 1, activation="tanh", dtype="float32", name="change")(x)
+    change = layers.Conv2D(3, 1, activation="tanh", dtype="float32")(x)
+    rarely = keras.initializers.Constant(-2)
     gate = layers.Conv2D(
-        1,
-        1,
-        activation="sigmoid",
-        dtype="float32",
-        bias_initializer=keras.initializers.Constant(-2),
+        1, 1, activation="sigmoid", bias_initializer=rarely, dtype="float32", name="gate"
     )(x)
     page, envelope = (ops.log(ops.maximum(channels[..., i : i + 3], 1 / 255)) for i in (0, 3))
     paper = straight_clip((envelope + REACH * change) * (1 - gate), math.log(DARKEST), 0)
