@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import keras
 
+REACH = 1.5  # largest change of the envelope, in logarithms
+DARKEST = 0.06  # paper, relative to white
+
 
 def build(
     image_shape: tuple[int | None, int | None, int], classes: int, width: int, levels: int = 5
