@@ -17,20 +17,21 @@ OPTIONS = {  # other families use their defaults
     "dense_autoencoder": {"hidden": [16], "code": 8},
     "page_autoencoder": {"width": 2},
     "resnet": {"width": 4},
+    "scan_unet": {"width": 2, "levels": 2},
     "stacked_logreg": {"hidden": [16], "code": 8},
     "strided_autoencoder": {"code": 8},
     "unet": {"width": 2},
     "vae": {"code": 3, "width": 2},
 }
 VARIANTS = params.load(ROOT / "params.yaml").train.values()
-RESTORERS = {"page_autoencoder", "unet"}
+RESTORERS = {"page_autoencoder": 2, "scan_unet": 6, "unet": 2}  # channels of their input
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 256, (60, 28, 28)).astype(np.uint8)
 
 
 def _model(family: str):
     keras.utils.set_random_seed(1)
-    shape = (None, None, 2) if family in RESTORERS else (28, 28)
+    shape = (None, None, RESTORERS[family]) if family in RESTORERS else (28, 28)
     return models.build(family, shape, 10, OPTIONS.get(family, {}))
 
 

@@ -147,7 +147,7 @@ def test_compare_places_input_beside_output(scan: Path) -> None:
 
 
 @pytest.mark.parametrize("factor", [1, 0.5])
-def test_keep_colour_keeps_ink_hue_and_whitens_tinted_paper(factor: float) -> None:
+def test_colour_page_keeps_ink_hue_and_whitens_tinted_paper(factor: float) -> None:
     grey = np.asarray(letter_page()).astype(np.float32) / 255
     grey[:, 390:420] = 0.8  # no text there
     yellowish = np.array([1, 0.93, 0.75], np.float32)
@@ -156,8 +156,8 @@ def test_keep_colour_keeps_ink_hue_and_whitens_tinted_paper(factor: float) -> No
     for (top, bottom), ink in inks.items():
         page[top:bottom, 400:406] = ink * yellowish
     pixels = np.rint(page * 255).astype(np.uint8)
-    grey_result, _ = clean(BackgroundDivision(), pixels, factor=factor)
-    result, _ = clean(BackgroundDivision(), pixels, factor=factor, keep_colour=True)
+    grey_result = clean(BackgroundDivision(), pixels, factor=factor, grey=True).pixels
+    result = clean(BackgroundDivision(), pixels, factor=factor).pixels
     luma = result @ np.array([0.299, 0.587, 0.114])
     assert np.abs(luma - grey_result)[:, :380].max() <= 2
     paper = result[grey > 0.72]
@@ -168,10 +168,10 @@ def test_keep_colour_keeps_ink_hue_and_whitens_tinted_paper(factor: float) -> No
         assert abs((shift + 0.5) % 1 - 0.5) < 0.03
 
 
-def test_output_is_grey_by_default(here: Path) -> None:
+def test_output_is_in_colour_unless_grey_is_asked_for(here: Path) -> None:
     Image.merge("RGB", [letter_page()] * 3).save("a.png")
-    assert inkbench("denoise", "a.png", "-o", "grey") == 0
-    assert inkbench("denoise", "a.png", "-o", "colour", "--keep-colour") == 0
+    assert inkbench("denoise", "a.png", "-o", "grey", "--grey") == 0
+    assert inkbench("denoise", "a.png", "-o", "colour") == 0
     assert [Image.open(f"{folder}/a.png").mode for folder in ("grey", "colour")] == ["L", "RGB"]
 
 

@@ -27,12 +27,13 @@ def test_save_writes_the_same_bytes_for_the_same_model(tmp_path):
         ("vae", (28, 28), {"code": 2, "width": 2, "binarise": True}),
         ("page_autoencoder", (None, None, 2), {"width": 2}),
         ("unet", (None, None, 2), {"width": 2}),
+        ("scan_unet", (None, None, 6), {"width": 2, "levels": 2}),
     ],
 )
 def test_load_restores_weights_and_outputs(tmp_path, family, shape, options):
     model = models.build(family, shape, 10, options)
     storage.save(model, tmp_path / "model.keras")
-    size = (16, 16, 2) if shape[0] is None else shape
+    size = (16, 16, shape[2]) if shape[0] is None else shape
     images = np.random.default_rng(0).integers(0, 256, (2, *size), np.uint8)
     loaded = storage.load(tmp_path / "model.keras")
     assert all(map(np.array_equal, model.get_weights(), loaded.get_weights()))

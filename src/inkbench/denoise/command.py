@@ -34,11 +34,10 @@ class Outcome:
             facts.append(f"{_count(pictures, 'picture')} kept")
         if regions := sum(found.regions for found in findings):
             facts.append(f"{_count(regions, 'region')} left as background division leaves them")
-        if passed := sum(found.passed for found in findings):
-            which = (
-                "left as it was" if count == 1 else f"{_count(passed, 'page')} left as they were"
-            )
-            facts.append(f"{which}: no paper found")
+        for reason in dict.fromkeys(found.untouched for found in findings if found.untouched):
+            number = sum(found.untouched == reason for found in findings)
+            pages = "" if count == 1 else f"{number} of them "
+            facts.append(f"{pages}left as scanned: {reason}")
         return f"{shown(self.source)} → {shown(self.target)} ({', '.join(facts)})"
 
     def record(self) -> dict[str, Any]:

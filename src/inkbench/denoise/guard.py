@@ -1,7 +1,7 @@
 """Notice where cleaning would harm a page, and leave those parts as they were.
 
-The cleaned page is the page divided by its predicted paper, so harm is a wrong paper: as dark as
-faint ink, or darker than white in a picture. Both are found on the page at the network's scale.
+A cleaned page is the page divided by its predicted paper, so harm is a wrong paper: as dark as
+faint ink, or darker than white in a picture. All of it is looked for at the network's scale.
 """
 
 from dataclasses import dataclass
@@ -10,16 +10,27 @@ import numpy as np
 
 from inkbench.datasets.common.background import envelope
 
-_WINDOW = 41  # pixels: about three letters
-_SPECK = 6  # pixels: smaller components are not ink
-_LOST = 0.15  # share of the ink of a region that may lose half of its contrast
-_MANY = 25  # pixels of lost ink in a region, at least
-_STEP = 4  # pictures are looked for on every fourth pixel
-_SOLID = 0.93  # cleaned values below are print or picture
-_LETTERS = 5  # sampled pixels: what is wider in both directions is no letter
+# A page that is white already, such as a fax or a born-digital page, is not touched.
+_WHITE = 253  # grey level
+_MOSTLY = 0.5  # share of such pixels
+
+# Pictures are looked for in the envelope, from which text is gone, on every fourth pixel.
+_STEP = 4
+_DARKER = 0.82  # than this share of the page's paper
+_ROUGH = 0.12  # variation of the logarithm of light that no shadow has
+_INK, _PALE = 0.55, 0.9  # light relative to the envelope: print is darker, paper brighter
+_PRINTED = (0.3, 2)  # pixels of print for each one between print and paper: text in a shadow
+_SHARP = 0.25  # drop of light at the edge of a dark area that no shadow has
 _SMALLEST = 0.004  # share of the page that a picture has, at least
-_WHITE = 0.85  # predicted paper of pictures: they are kept as they are
-_ALL = 0.6  # share of pictures from which the whole page is one
+_ALL = 0.55  # share of the page from which on it is a picture as a whole
+
+# Ink is lost if it has less than half of its contrast left. Regions are three windows wide.
+_WINDOW = 41  # pixels: about three letters
+_SPECK = 12  # pixels: smaller components are not ink
+_FAINT = 0.09  # contrast of the palest ink
+_LOST = 0.15  # share of the clear ink of a region that may be lost
+_LOST_FAINT = 0.5  # the same of all ink, also of what shines through
+_MANY = 40  # pixels of lost ink in a region, at least
 
 
 @dataclass(frozen=True)
@@ -29,16 +40,22 @@ class Findings:
     Attributes
     ----------
     pictures
-        Number of pictures.
+        Number of pictures and dark areas.
     regions
-        Number of regions that would have lost ink; their background was divided out, no more.
-    passed
-        Whether the whole page was left as it was.
+        Number of regions that would have lost ink; only their background was divided out.
+    untouched
+        Why the whole page was left as it was; empty if it was not.
     """
 
     pictures: int = 0
     regions: int = 0
-    passed: bool = False
+    untouched: str = ""
+
+
+def is_white(page: np.ndarray) -> bool:
+    """Whether the paper of a page, uint8 ``[h, w]`` or ``[h, w, 3]``, is white already."""
+    darkest = page.min(-1) if page.ndim == 3 else page
+    return float((darkest >= _WHITE).mean()) > _MOSTLY
 
 
 def checked(page: np.ndarray, paper: np.ndarray) -> tuple[np.ndarray, Findings]:
@@ -60,64 +77,96 @@ def checked(page: np.ndarray, paper: np.ndarray) -> tuple[np.ndarray, Findings]:
 
     colours = page if page.ndim == 3 else np.repeat(page[..., None], 3, axis=-1)
     grey = colours.mean(-1, dtype=np.float32) / 255
-    pictures, share = _pictures(np.minimum(grey / paper.mean(-1), 1), paper.min(-1))
-    if share > _ALL:
-        return np.ones_like(paper), Findings(passed=True)
-    mask = pictures > 0
-    soft = ndimage.uniform_filter(mask.astype(np.float32), 5)[..., None]
-    paper = paper + soft * (1 - paper)
-    lost = _lost(grey, np.minimum(grey / paper.mean(-1), 1)) & ~mask
-    _, count = ndimage.label(lost)
-    if count:
-        soft = ndimage.gaussian_filter(ndimage.maximum_filter(lost, 5).astype(np.float32), 3)[
-            ..., None
-        ]
-        safe = np.maximum(paper, envelope(colours) / np.float32(255))
-        paper = paper + soft * (safe - paper)
-    return paper, Findings(int(pictures.max()), count)
+    light = np.maximum(envelope(colours), 1) / np.float32(255)
+    pictures = _pictures(grey, light.mean(-1))
+    kept = pictures > 0
+    if kept.mean() > _ALL:
+        return np.ones_like(paper), Findings(untouched="no paper found")
+    paper = _blended(paper, np.float32(1), kept, 2)
+    lost = _lost(grey, np.minimum(grey / paper.mean(-1), 1)) & ~kept
+    _, regions = ndimage.label(lost)
+    if regions:
+        paper = _blended(paper, np.maximum(paper, light), lost, 4)
+    return paper, Findings(int(pictures.max()), regions)
 
 
-def _pictures(cleaned: np.ndarray, paper: np.ndarray) -> tuple[np.ndarray, float]:
-    """Number the pictures of a page, 0 elsewhere; and the share of the page that they cover."""
+def _blended(
+    paper: np.ndarray, other: np.ndarray | np.float32, mask: np.ndarray, softness: int
+) -> np.ndarray:
+    """The paper, and ``other`` inside a mask, with a soft transition."""
     from scipy import ndimage
 
-    height, width = cleaned.shape
-    solid = (
-        ndimage.minimum_filter(cleaned, _STEP)[_STEP // 2 :: _STEP, _STEP // 2 :: _STEP] < _SOLID
-    )
-    solid = ndimage.binary_closing(np.pad(solid, 4), iterations=2)[4:-4, 4:-4]
-    solid = ndimage.binary_opening(solid, np.ones((_LETTERS, _LETTERS)), iterations=2)
-    white = ndimage.minimum_filter(paper, _STEP)[_STEP // 2 :: _STEP, _STEP // 2 :: _STEP]
-    labels, count = ndimage.label(solid)
+    wide = ndimage.maximum_filter(mask, 2 * softness + 1).astype(np.float32)
+    share = ndimage.uniform_filter(wide, 2 * softness + 1)[..., None]
+    return paper + share * (other - paper)
+
+
+def _pictures(grey: np.ndarray, light: np.ndarray) -> np.ndarray:
+    """Number pictures and dark areas of a page with an envelope, float32 ``[h, w]``; 0 elsewhere.
+
+    They are darker than paper; and unlike shadows, which have text in them, they are rough inside,
+    or have a sharp edge.
+    """
+    from scipy import ndimage
+
+    height, width = light.shape
+    flat = ndimage.gaussian_filter(grey / light, 0.7)[::_STEP, ::_STEP]
+    light = light[::_STEP, ::_STEP]
+    page = np.percentile(light, 95)
+    found = ndimage.binary_opening(light < _DARKER * page, iterations=2)
+    found = ndimage.binary_closing(np.pad(found, 6), iterations=4)[6:-6, 6:-6]
+    labels, count = ndimage.label(ndimage.binary_fill_holes(found))
     numbers = np.zeros(count + 1, int)
-    share = 0.0
     for number in range(1, count + 1):
         members = labels == number
-        part = float(members.mean())
-        if part >= _SMALLEST and np.median(white[members]) > _WHITE:
+        if members.mean() < _SMALLEST:
+            continue
+        rim = ndimage.binary_dilation(members, iterations=4) & ~members
+        edge = members & ~ndimage.binary_erosion(members, iterations=4)
+        drop = (np.median(light[rim]) - np.median(light[edge])) / page if rim.any() else 0
+        sharp = drop > _SHARP and np.median(light[members]) < page / 2
+        inside = flat[members]
+        print_ = (inside < _INK).sum() / max(1, ((inside > _INK) & (inside < _PALE)).sum())
+        text = _PRINTED[0] < print_ < _PRINTED[1]
+        if sharp or (_roughness(light, members) > _ROUGH and not text):
             numbers[number] = numbers.max() + 1
-            share += part
-    enlarged = np.kron(numbers[labels], np.ones((_STEP, _STEP), int))[:height, :width]
-    margins = [
-        (0, whole - part) for whole, part in zip((height, width), enlarged.shape, strict=True)
-    ]
-    return np.pad(enlarged, margins, mode="edge"), share
+    enlarged = np.kron(numbers[labels], np.ones((_STEP, _STEP), int))
+    return enlarged[:height, :width]
+
+
+def _roughness(light: np.ndarray, members: np.ndarray) -> float:
+    """Standard deviation of the logarithm of light beside a plane fitted to it."""
+    rows, columns = np.nonzero(members)
+    plane = np.stack([np.ones(len(rows)), rows, columns], axis=1)
+    values = np.log(light[members])
+    fit, *_ = np.linalg.lstsq(plane, values, rcond=None)
+    return float((values - plane @ fit).std())
 
 
 def _lost(before: np.ndarray, after: np.ndarray) -> np.ndarray:
-    """Regions where more of the ink than `_LOST` has less than half of its contrast left."""
+    """Regions that would lose ink, on a page in [0, 1] before and after cleaning."""
     from scipy import ndimage
     from skimage.filters import threshold_sauvola
 
-    ink = before < threshold_sauvola(before, _WINDOW, k=0.2, r=0.5)
+    contrast = _contrast(ndimage.gaussian_filter(before, 0.7))
+    gone = ndimage.maximum_filter(_contrast(after), 3) < _contrast(before) / 2
+    clear = _without_specks(before < threshold_sauvola(before, _WINDOW, k=0.2, r=0.5))
+    faint = _without_specks(contrast > _FAINT)
+    regions = np.zeros(before.shape, bool)
+    size = 3 * _WINDOW
+    for ink, share in ((clear, _LOST), (faint, _LOST_FAINT)):
+        lost, all_ = (ndimage.uniform_filter(a.astype(np.float32), size) for a in (ink & gone, ink))
+        regions |= (lost > share * all_) & (lost * size * size > _MANY)
+    return regions
+
+
+def _without_specks(ink: np.ndarray) -> np.ndarray:
+    from scipy import ndimage
+
     labels, _ = ndimage.label(ink, np.ones((3, 3)))
     areas = np.bincount(labels.ravel())
     areas[0] = 0
-    ink = areas[labels] >= _SPECK
-    faint = ink & (ndimage.maximum_filter(_contrast(after), 3) < _contrast(before) / 2)
-    size = 3 * _WINDOW
-    lost, all_ = (ndimage.uniform_filter(a.astype(np.float32), size) for a in (faint, ink))
-    return (lost > _LOST * all_) & (lost * size * size > _MANY)
+    return areas[labels] >= _SPECK
 
 
 def _contrast(page: np.ndarray) -> np.ndarray:

@@ -68,6 +68,8 @@ def clean(
     measured = measured.at_most((_MAX_INPUT / luminance.size) ** 0.5)
     size = [max(1, round(side * measured.factor)) for side in reversed(luminance.shape)]
     if cleans_scans(model):
+        if guard.is_white(pixels):
+            return Cleaned(pixels, measured, guard.Findings(untouched="its paper is white already"))
         small = np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS))
         ground, findings = guard.checked(small, paper(model, small))
         return Cleaned(_divided(pixels, small, ground), measured, findings)
