@@ -103,7 +103,7 @@ def _mirrored_mean(model: "keras.Model", tile: np.ndarray) -> np.ndarray:
     total = np.zeros((*tile.shape[:2], 1), np.float32)
     for down, right in product((1, -1), repeat=2):
         view = tile[::down, ::right]
-        total += np.asarray(model.predict_on_batch(view[None]))[0, ::down, ::right]
+        total += np.asarray(model.predict_on_batch(view[None]))[0, ::down, ::right, :1]
     return total / 4
 
 
