@@ -10,12 +10,16 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
+
 from inkbench import disk
 from inkbench.denoise import inputs, reading, writing
 from inkbench.denoise.inputs import shown
 from inkbench.denoise.page import clean
 from inkbench.denoise.reading import Scan
 from inkbench.errors import InkbenchError, print_error
+
+_PLAIN = 4  # grey levels: a smaller range is one colour
 
 
 def run(options: Namespace) -> bool:
@@ -74,26 +78,30 @@ def _attempt(model: Any, options: Namespace, source: Path, target: Path) -> str 
 
 def _clean_file(model: Any, options: Namespace, source: Path, target: Path) -> str:
     """Clean all pages of a file; after an error, no output is left."""
-    factors = []
+    factors, plain = [], []
     with contextlib.ExitStack() as outputs:  # cleaned file and comparisons: all or nothing
         add = outputs.enter_context(writing.writing(target, options.force))
         for number, scan in enumerate(reading.read(source, options.dpi), 1):
-            cleaned, factor = clean(
+            result = clean(
                 model,
                 scan.pixels,
                 dpi=scan.dpi[0] if scan.dpi else None,
                 factor=options.scale,
                 grey=options.grey,
             )
+            cleaned = result.pixels
             add(cleaned, scan)
-            factors.append(factor)
+            factors.append(result.scale.factor)
+            if np.ptp(cleaned, axis=(0, 1)).max() <= _PLAIN:
+                plain.append(number)
             if options.compare:
                 path = inputs.comparison(target, number)
                 add_comparison = outputs.enter_context(writing.writing(path, options.force))
                 add_comparison(writing.side_by_side(scan.pixels, cleaned), Scan(scan.pixels))
     pages = "1 page" if len(factors) == 1 else f"{len(factors)} pages"
     scales = ", ".join(sorted({f"{factor:.0%}" for factor in factors}))
-    return f"{shown(source)} → {shown(target)} ({pages}, network input at {scales})"
+    note = f"; of one colour: page {', '.join(map(str, plain))}" if plain else ""
+    return f"{shown(source)} → {shown(target)} ({pages}, network input at {scales}{note})"
 
 
 def _locked(model: Any) -> SimpleNamespace:
