@@ -111,8 +111,9 @@ def test_output_name_too_long_gives_one_error(
     assert len(errors(capsys)) == 1
 
 
-@pytest.mark.parametrize("suffix", ["png", "jpg", "tif", "pdf"])
-@pytest.mark.parametrize("letter", ["x", "é"])
+@pytest.mark.parametrize(
+    ("letter", "suffix"), [("x", "png"), ("é", "jpg"), ("x", "tif"), ("é", "pdf")]
+)
 def test_names_of_255_bytes_are_read_and_written(
     letter: str, suffix: str, here: Path, page: Image.Image
 ) -> None:
@@ -124,7 +125,7 @@ def test_names_of_255_bytes_are_read_and_written(
     assert len(list(Path("out").iterdir())) == 2 and Path("out", name).is_file()
 
 
-@pytest.mark.parametrize("encoding", ["latin-1", "ascii", "cp1252"])
+@pytest.mark.parametrize("encoding", ["latin-1", "ascii"])
 def test_output_that_cannot_be_encoded_stops_nothing(
     encoding: str, here: Path, page: Image.Image, monkeypatch: pytest.MonkeyPatch
 ) -> None:
