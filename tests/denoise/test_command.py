@@ -145,12 +145,6 @@ def test_output_that_cannot_be_encoded_stops_nothing(
     assert b"bad \\u66f8.png: " in messages
 
 
-def test_help_can_be_printed_on_any_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    stream = io.TextIOWrapper(io.BytesIO(), "ascii")
-    monkeypatch.setattr(sys, "stdout", stream)
-    assert inkbench("denoise", "--help") == 0
-
-
 @pytest.mark.parametrize(("grey", "suffix"), [(255, "png"), (0, "png"), (255, "pdf"), (200, "tif")])
 def test_page_of_one_colour_is_cleaned_and_said(
     grey: int, suffix: str, here: Path, page: Image.Image, capsys: pytest.CaptureFixture[str]
