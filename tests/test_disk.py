@@ -71,3 +71,10 @@ def test_full_disk_error_names_the_file_and_the_free_space(folder: Path) -> None
         disk.new_file(folder / "kept.txt"),
     ):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@pytest.mark.parametrize("name", ["x" * 251 + ".txt", "é" * 125 + ".txt"])
+def test_new_file_may_have_a_name_of_255_bytes(name: str, tmp_path: Path) -> None:
+    with disk.new_file(tmp_path / name) as scratch:
+        scratch.write_text("new")
+    assert names(tmp_path) == [name]

@@ -63,7 +63,11 @@ def test_load_refuses_an_unknown_published_result(tmp_path, tree):
         ),
         ("train/mnist-vae/model/code", "x", r"train\.mnist-vae\.model\.code: 'x': .*integer"),
         ("train/mnist-vae/noise", {"gaussian": 2}, r"noise\.gaussian: 2: .*equal to 1"),
-        ("train/mnist-vae/task", "restoration", r"train\.mnist-vae: restoration and cleaning need patches"),
+        (
+            "train/mnist-vae/task",
+            "restoration",
+            r"train\.mnist-vae: restoration and cleaning need patches",
+        ),
         ("train/Mnist_VAE", {}, r"train\.Mnist_VAE"),
         (
             "data/mnist/source",

@@ -12,11 +12,12 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from inkbench.errors import InkbenchError, one_line_errors
+from inkbench.errors import InkbenchError, escape_unencodable, one_line_errors
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line, by default with the arguments of the process."""
+    escape_unencodable()
     options = _parser().parse_args(arguments)
     with one_line_errors(options.debug):
         options.run(options)

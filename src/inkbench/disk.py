@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import hashlib
 import os
 import shutil
 from collections.abc import Iterator
@@ -66,8 +67,10 @@ def new_file(path: Path) -> Iterator[Path]:
     InkbenchError
         If the disk is full or not writable; ``path`` is then unchanged.
     """
-    # The process id keeps concurrent writers of the same file apart.
-    scratch = path.with_name(f".{path.stem}.{os.getpid()}.new{path.suffix}")
+    # The process id keeps concurrent writers of the same file apart. The name may be as long as
+    # file systems allow, so that the scratch file has a digest of it.
+    digest = hashlib.blake2b(os.fsencode(path.name), digest_size=8).hexdigest()
+    scratch = path.with_name(f".{digest}.{os.getpid()}.new{path.suffix}")
     try:
         with writing(path):
             yield scratch

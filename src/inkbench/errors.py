@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import io
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -28,6 +29,13 @@ def one_line_errors(debug: bool = False) -> Iterator[None]:
         sys.exit(141)
 
 
+def escape_unencodable() -> None:
+    """Print characters that the terminal's encoding lacks as escapes, instead of failing."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
 def print_error(error: object) -> None:
     """Print an error on stderr, as one line."""
     print(f"inkbench: error: {' '.join(str(error).split())}", file=sys.stderr)
@@ -38,6 +46,7 @@ def run_stage(work: Callable[..., None], description: str | None, *subjects: str
 
     ``work`` receives the subjects (``"dataset"``, ``"variant"`` or ``"claim"``) by name.
     """
+    escape_unencodable()
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,8 +1,11 @@
 """`inkbench denoise` from input files to output files."""
 
 import colorsys
+import io
+import os
 import re
 import shlex
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -106,6 +109,78 @@ def test_output_name_too_long_gives_one_error(
 ) -> None:
     assert inkbench("denoise", "scan.png", "-o", "x" * 300 + ".png") == 2
     assert len(errors(capsys)) == 1
+
+
+@pytest.mark.parametrize(
+    ("letter", "suffix"), [("x", "png"), ("é", "jpg"), ("x", "tif"), ("é", "pdf")]
+)
+def test_names_of_255_bytes_are_read_and_written(
+    letter: str, suffix: str, here: Path, page: Image.Image
+) -> None:
+    room = 255 - len(f".{suffix}")
+    name = f"{letter * (room // len(letter.encode()))}.{suffix}"
+    page.save(f"a.{suffix}")
+    Path(f"a.{suffix}").rename(name)
+    assert inkbench("denoise", name, "-o", "out", "--compare") == 0
+    assert len(list(Path("out").iterdir())) == 2 and Path("out", name).is_file()
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "ascii"])
+def test_output_that_cannot_be_encoded_stops_nothing(
+    encoding: str, here: Path, page: Image.Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ["a.png", "Straße 書.png", os.fsdecode(b"\xff.png"), "b.png"]
+    for name in names:
+        page.save(name)
+    Path("bad 書.png").write_text("text")
+    streams = {name: io.TextIOWrapper(io.BytesIO(), encoding) for name in ("stdout", "stderr")}
+    for name, stream in streams.items():
+        monkeypatch.setattr(sys, name, stream)
+    assert inkbench("denoise", *names, "bad 書.png", "-o", "out") == 1
+    for stream in streams.values():
+        stream.flush()
+    printed, messages = (stream.buffer.getvalue() for stream in streams.values())
+    assert len(list(Path("out").iterdir())) == 4
+    assert b"4 of 5 cleaned" in printed and b"\\u2192" in printed and b"\\u66f8" in printed
+    assert b"bad \\u66f8.png: " in messages
+
+
+@pytest.mark.parametrize(("grey", "suffix"), [(255, "png"), (0, "png"), (255, "pdf"), (200, "tif")])
+def test_page_of_one_colour_is_cleaned_and_said(
+    grey: int, suffix: str, here: Path, page: Image.Image, capsys: pytest.CaptureFixture[str]
+) -> None:
+    blank = Image.new("L", page.size, grey)
+    more = {"save_all": True, "append_images": [page.copy()]} if suffix != "png" else {}
+    blank.save(f"a.{suffix}", **more)
+    page.save("b.png")
+    assert inkbench("denoise", f"a.{suffix}", "b.png", "-o", "out", "--dpi", "72") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "of one colour: page 1)" in lines[0] and "one colour" not in lines[1]
+
+
+@pytest.mark.parametrize("suffix", ["webp", "jp2", "BMP"])
+def test_unknown_picture_suffix_of_the_output_is_refused(
+    suffix: str, scan: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert inkbench("denoise", "scan.png", "-o", f"clean.{suffix}") == 2
+    (error,) = errors(capsys)
+    assert f"clean.{suffix}" in error and ".pdf" in error and ".tif" in error
+    assert list(Path().iterdir()) == [Path("scan.png")]
+
+
+def test_what_cannot_be_read_in_a_folder_sets_the_exit_code(
+    here: Path, page: Image.Image, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("scans").mkdir()
+    page.save("scans/a.png")
+    page.save("scans/b.pnm", "PPM")
+    Path("scans/notes.txt").write_text("text")
+    assert inkbench("denoise", "scans", "-o", "out") == 0
+    assert "scans/notes.txt" in capsys.readouterr().err
+    Path("scans/c.heic").write_bytes(b"\0\0\0\x18ftypheic")
+    assert inkbench("denoise", "scans", "-o", "out", "--force") == 1
+    (error,) = errors(capsys)
+    assert "scans/c.heic" in error
 
 
 def test_decoder_messages_are_hidden(

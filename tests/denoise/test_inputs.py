@@ -1,10 +1,13 @@
 """Which files are cleaned, and where their outputs go."""
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
-from inkbench.denoise.inputs import find, shown
+from inkbench.denoise.inputs import comparison, find, shown
 from inkbench.errors import InkbenchError
 
 
@@ -96,3 +99,100 @@ def test_output_never_overwrites_an_input(here: Path) -> None:
     targets, errors = find(["new", "archive"], Path("archive"))
     assert not targets and len(errors) == 3
     assert str(errors[0]).startswith("new/x.png: ") and "archive/x.png" in str(errors[0])
+
+
+FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "BMP", "PPM", "GIF", "PDF")
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_folder_is_judged_by_content(kind: str, here: Path) -> None:
+    Path("scans").mkdir()
+    for name in ("page", "page.2", "page.jfif", "page.xyz"):
+        Image.new("L", (4, 3), 90).save(f"scans/{name}", kind)
+    Path("scans/notes.txt").write_text("P.S. %PDF-1.4 is a header")
+    suffix = {"JPEG": ".jpg", "TIFF": ".tif", "PDF": ".pdf"}.get(kind, ".png")
+    names = {"page": "page", "page.2": "page.2", "page.xyz": "page.xyz"}
+    targets, errors = find(["scans"], Path("out"))
+    assert {source.name: target.name for source, target in targets.items()} == {
+        name: f"{stem}{suffix}" for name, stem in names.items()
+    }
+    assert [str(error).split(":")[0] for error in errors] == ["scans/page.jfif"]  # as page
+
+
+@pytest.mark.parametrize("name", ["a.pnm", "a.jfif", "a.gif", "a.JPE", "a.heic", "a.jp2", "a.psd"])
+def test_suffix_of_a_picture_is_never_skipped(name: str, here: Path) -> None:
+    touch(f"scans/{name}")
+    assert plan("scans") == {f"scans/{name}": "out/a.png"}
+
+
+def test_skipped_files_are_named_with_the_reason(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    touch("scans/a.png", "scans/b/notes.txt", "scans/.c.png", "scans/.DS_Store", "scans/.d/e.png")
+    Path("scans/link").symlink_to("b", target_is_directory=True)
+    os.mkfifo("scans/pipe")
+    assert list(plan("scans")) == ["scans/a.png"]
+    lines = capsys.readouterr().err.splitlines()
+    skipped = dict(line.removeprefix("inkbench: skipped ").split(": ") for line in lines)
+    assert set(skipped) == {
+        f"scans/{name}" for name in ("b/notes.txt", ".c.png", ".d", "link", "pipe")
+    }
+    assert "image" in skipped["scans/b/notes.txt"] and "hidden" in skipped["scans/.c.png"]
+
+
+@pytest.mark.parametrize("text", ["scans", "scans/**/*.png"])
+def test_unreadable_subfolder_is_an_error(
+    text: str, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    touch("scans/a.png", "scans/locked/b.png")
+    scandir = os.scandir
+
+    def denied(path: str) -> object:  # root can read every folder
+        if os.fspath(path).endswith("locked"):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), os.fspath(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", denied)
+    targets, errors = find([text], Path("out"))
+    assert Path("scans/a.png") in targets
+    (message,) = map(str, errors)
+    assert message.startswith("scans/locked: ") and "Permission denied" in message
+
+
+@pytest.mark.parametrize("out", ["a.webp", "a.GIF", "b/a.jp2", "a.heic", "a.bmp", "a.svg"])
+def test_output_of_a_format_that_cannot_be_written_is_an_error(out: str, here: Path) -> None:
+    touch("a.png")
+    with pytest.raises(InkbenchError, match=r"\.jpg, \.pdf, \.png, \.tif") as raised:
+        find(["a.png"], Path(out))
+    assert str(raised.value).startswith(f"{out}: ")
+
+
+def test_output_folder_may_have_any_name(here: Path) -> None:
+    touch("a.png", "old.webp/b.png")
+    assert plan("a.png", out="old.webp") == {"a.png": "old.webp/a.png"}
+    assert plan("a.png", out="scans.2024") == {"a.png": "scans.2024/a.png"}
+
+
+@pytest.mark.parametrize("letter", ["x", "é", "書"])
+def test_names_of_outputs_have_at_most_255_bytes(letter: str, here: Path) -> None:
+    stem = letter * (255 // len(letter.encode()))
+    Image.new("L", (4, 3)).save("page.png")
+    os.rename("page.png", stem)
+    (target,) = plan(stem).values()
+    for path in (Path(target), comparison(Path(target), 1), comparison(Path(target), 1000)):
+        assert 250 < len(path.name.encode()) <= 255 and path.suffix == ".png"
+
+
+def test_unreadable_file_of_a_folder_stops_no_other(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    touch("scans/a.png", "scans/b", "scans/c.png")
+    is_file = Path.is_file
+
+    def denied(path: Path) -> bool:  # as in a folder that may be listed only
+        if path.name == "b":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return is_file(path)
+
+    monkeypatch.setattr(Path, "is_file", denied)
+    assert list(plan("scans")) == ["scans/a.png", "scans/b", "scans/c.png"]

@@ -9,12 +9,27 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from inkbench import disk, records
 from inkbench.denoise import inputs, reading, writing
+from inkbench.denoise.guard import Findings
 from inkbench.denoise.inputs import shown
-from inkbench.denoise.page import Cleaned, clean
+from inkbench.denoise.page import clean
 from inkbench.denoise.reading import Scan
+from inkbench.denoise.scale import Scale
 from inkbench.errors import InkbenchError, print_error
+
+_PLAIN = 4  # grey levels: a smaller range is one colour
+
+
+@dataclass(frozen=True)
+class Page:
+    """What was done to a page."""
+
+    scale: Scale
+    findings: Findings | None
+    plain: bool  # the result is of one colour
 
 
 @dataclass(frozen=True)
@@ -23,7 +38,7 @@ class Outcome:
 
     source: Path
     target: Path
-    pages: list[Cleaned]
+    pages: list[Page]
 
     def __str__(self) -> str:
         count = len(self.pages)
@@ -38,6 +53,8 @@ class Outcome:
             number = sum(found.untouched == reason for found in findings)
             pages = "" if count == 1 else f"{number} of them "
             facts.append(f"{pages}left as scanned: {reason}")
+        if plain := [str(number) for number, page in enumerate(self.pages, 1) if page.plain]:
+            facts.append(f"of one colour: page {', '.join(plain)}")
         return f"{shown(self.source)} → {shown(self.target)} ({', '.join(facts)})"
 
     def record(self) -> dict[str, Any]:
@@ -46,7 +63,8 @@ class Outcome:
             "input": shown(self.source),
             "output": shown(self.target),
             "pages": [
-                asdict(page.scale) | (asdict(page.findings) if page.findings else {})
+                {**asdict(page.scale), "one_colour": page.plain}
+                | (asdict(page.findings) if page.findings else {})
                 for page in self.pages
             ],
         }
@@ -122,7 +140,7 @@ def _attempt(model: Any, options: Namespace, source: Path, target: Path) -> Outc
 
 def _clean_file(model: Any, options: Namespace, source: Path, target: Path) -> Outcome:
     """Clean all pages of a file; after an error, no output is left."""
-    results: list[Cleaned] = []
+    pages: list[Page] = []
     with contextlib.ExitStack() as outputs:  # cleaned file and comparisons: all or nothing
         add = outputs.enter_context(writing.writing(target, options.force))
         for number, scan in enumerate(reading.read(source, options.dpi), 1):
@@ -135,9 +153,10 @@ def _clean_file(model: Any, options: Namespace, source: Path, target: Path) -> O
                 invert_dark=options.invert_dark,
             )
             add(cleaned.pixels, scan)
-            results.append(cleaned)
+            plain = bool(np.ptp(cleaned.pixels, axis=(0, 1)).max() <= _PLAIN)
+            pages.append(Page(cleaned.scale, cleaned.findings, plain))
             if options.compare:
                 path = inputs.comparison(target, number)
                 add_comparison = outputs.enter_context(writing.writing(path, options.force))
                 add_comparison(writing.side_by_side(scan.pixels, cleaned.pixels), Scan(scan.pixels))
-    return Outcome(source, target, results)
+    return Outcome(source, target, pages)

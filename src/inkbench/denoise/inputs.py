@@ -2,14 +2,28 @@
 
 import glob
 import os
+import re
+import sys
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from PIL import Image
+
 from inkbench.errors import InkbenchError
 
+FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "BMP", "PPM", "GIF")
 WRITABLE = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".pdf"}
-# Suffixes to look for in a folder. A file that the user names may have any suffix.
-READABLE = WRITABLE | {".webp", ".bmp", ".pgm", ".ppm", ".pbm"}
+# Suffixes of pictures. In a folder, such a file is not skipped, even if it cannot be read.
+_PICTURES = WRITABLE | {
+    *(".apng", ".avif", ".bmp", ".cr2", ".dcx", ".dib", ".djvu", ".dng", ".emf", ".eps", ".exr"),
+    *(".gif", ".heic", ".heif", ".j2k", ".jbig2", ".jfif", ".jp2", ".jpe", ".jpx", ".jxl", ".mpo"),
+    *(".nef", ".pam", ".pbm", ".pcx", ".pfm", ".pgm", ".pnm", ".ppm", ".ps", ".psd", ".svg"),
+    *(".tga", ".webp", ".wmf", ".xps"),
+}
+_SUFFIXES = {"JPEG": ".jpg", "MPO": ".jpg", "TIFF": ".tif", "PDF": ".pdf"}
+# A header at the start of a line; a printer's or a mail's lines may precede it.
+_PDF = re.compile(rb"(?:^|[\r\n\0]|\xef\xbb\xbf)[ \t]*%PDF-\d")
 
 
 def shown(path: Path | str) -> str:
@@ -18,12 +32,31 @@ def shown(path: Path | str) -> str:
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
+def kind(path: Path) -> str | None:
+    """Format of a file, judged by its content: a format of Pillow, ``PDF``, or None for others.
+
+    A picture that is damaged, or a file that cannot be opened, has the format ``unreadable``.
+    """
+    try:
+        if not path.is_file():  # a pipe or device might block forever
+            return None
+        with path.open("rb") as file:
+            start = file.read(1024)
+        with Image.open(path, formats=FORMATS) as image:
+            return image.format
+    except Image.UnidentifiedImageError:
+        return "PDF" if _PDF.search(start) else None
+    except Exception:  # decoders raise undocumented errors for damaged files
+        return "unreadable"
+
+
 def sources(
     inputs: Sequence[str], out: Path | None = None
 ) -> tuple[dict[Path, Path], list[InkbenchError]]:
     """Find the files of ``inputs``: files, folders and glob patterns (with ``**``).
 
-    Links to folders are not followed, the folder ``out`` is skipped.
+    Links to folders are not followed, the folder ``out`` is skipped. In a folder, the content or
+    the suffix shows which files are images; a line on stderr names each file that is skipped.
 
     Returns
     -------
@@ -34,7 +67,7 @@ def sources(
     errors: list[InkbenchError] = []
     for text in inputs:
         try:
-            for source, place in _files(text, out):
+            for source, place in _files(text, out, errors):
                 files.setdefault(source, place)
         except InkbenchError as error:
             errors.append(error)
@@ -63,7 +96,7 @@ def find(
     Raises
     ------
     InkbenchError
-        If ``out`` is one file for several inputs, or neither a folder nor a writable format.
+        If ``out`` is one file for several inputs, or a file of a format that cannot be written.
     """
     files, errors = sources(inputs, out)
     into_file = out.suffix.lower() in WRITABLE and not out.is_dir()
@@ -71,9 +104,9 @@ def find(
         raise InkbenchError(
             f"{shown(out)}: one output file for {len(files)} inputs; choose a folder for -o"
         )
-    if out.exists() and not out.is_dir() and not into_file:
+    if not into_file and not out.is_dir() and (out.exists() or out.suffix.lower() in _PICTURES):
         formats = ", ".join(sorted(WRITABLE))
-        raise InkbenchError(f"{shown(out)}: neither a folder nor a file in {formats}")
+        raise InkbenchError(f"{shown(out)}: neither a folder nor a file in {formats}; choose one")
     originals = {os.path.realpath(source) for source in files}
     planned: dict[Path, Path] = {}  # output → input
     targets = {}
@@ -95,42 +128,76 @@ def find(
 def comparison(target: Path, number: int) -> Path:
     """Path of the before/after image of a page, beside the result."""
     page = "" if number == 1 else f"-{number}"
-    return target.with_name(f"{target.stem}-compare{page}.png")
+    return target.with_name(_name(target.stem, f"-compare{page}.png"))
 
 
-def _files(text: str, out: Path | None) -> Iterator[tuple[Path, Path]]:
+def _files(text: str, out: Path | None, errors: list[InkbenchError]) -> Iterator[tuple[Path, Path]]:
     matches = [text]
     if glob.has_magic(text) and not os.path.lexists(text):
         matches = sorted(glob.glob(text, recursive=True))
+        if "**" in text:  # glob passes over folders that it cannot read
+            start = os.path.dirname(text[: text.index("**") + 1]) or "."
+            for _, folders, _ in os.walk(start, onerror=lambda error: _unreadable(error, errors)):
+                folders[:] = [name for name in folders if not name.startswith(".")]
         if not matches:
             raise InkbenchError(f"{shown(text)}: matches no file")
     for path in map(Path, matches):
         if path.is_dir():
-            yield from _in_folder(path, out)
+            yield from _in_folder(path, out, errors)
         else:
             path.stat()  # raises for a missing file or a link cycle
             yield path, Path(_target_name(path))
 
 
-def _in_folder(folder: Path, out: Path | None) -> Iterator[tuple[Path, Path]]:
-    empty = True
-    for root, folders, names in os.walk(folder):
+def _in_folder(
+    folder: Path, out: Path | None, errors: list[InkbenchError]
+) -> Iterator[tuple[Path, Path]]:
+    before, empty = len(errors), True
+    for root, folders, names in os.walk(folder, onerror=lambda error: _unreadable(error, errors)):
         parent = Path(root)
-        folders[:] = sorted(
-            name
-            for name in folders
-            if not name.startswith(".")
-            and not (out and out.exists() and out.samefile(parent / name))
-        )
-        for name in sorted(names):
+        for name in sorted(folders):
             path = parent / name
-            if path.suffix.lower() in READABLE and not name.startswith("."):
+            if out and out.exists() and os.path.exists(path) and out.samefile(path):
+                folders.remove(name)
+            elif name.startswith(".") or path.is_symlink():
+                _skip(path, "a hidden folder" if name.startswith(".") else "a link to a folder")
+                folders.remove(name)
+        folders.sort()
+        for name in sorted(names):
+            path, hidden = parent / name, name.startswith(".")
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # about damage; reading reports it
+                content = kind(path)
+            picture = content or path.suffix.lower() in _PICTURES
+            if picture and not hidden:
                 empty = False
-                yield path, path.relative_to(folder).with_name(_target_name(path))
-    if empty:
+                yield path, path.relative_to(folder).with_name(_target_name(path, content))
+            elif picture or not hidden:
+                _skip(path, "hidden" if hidden else "neither an image nor a PDF")
+    if empty and len(errors) == before:
         raise InkbenchError(f"{shown(folder)}: no images in this folder")
 
 
-def _target_name(source: Path) -> str:
-    """The file name, with the suffix .png if its format cannot be written."""
-    return source.name if source.suffix.lower() in WRITABLE else f"{source.stem}.png"
+def _unreadable(error: OSError, errors: list[InkbenchError]) -> None:
+    reason = f"cannot be read ({error.strerror}); allow it or leave it out"
+    errors.append(InkbenchError(f"{shown(error.filename)}: {reason}"))
+
+
+def _skip(path: Path, reason: str) -> None:
+    print(f"inkbench: skipped {shown(path)}: {reason}", file=sys.stderr)
+
+
+def _target_name(source: Path, content: str | None = None) -> str:
+    """The file name, with the suffix of its format, or .png, if its own cannot be written."""
+    suffix = source.suffix.lower()
+    if suffix in WRITABLE:
+        return source.name
+    stem = source.stem if suffix in _PICTURES else source.name
+    return _name(stem, _SUFFIXES.get(content or kind(source) or "", ".png"))
+
+
+def _name(stem: str, ending: str) -> str:
+    """A file name of at most 255 bytes, the limit of file systems; a longer stem is cut."""
+    while len(os.fsencode(stem + ending)) > 255:
+        stem = stem[:-1]
+    return stem + ending

@@ -1,19 +1,26 @@
 """Render the pages of a PDF file with PDFium."""
 
 import contextlib
+import mmap
+import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
 
-from PIL import Image
+from PIL import Image, PdfParser
 
 from inkbench.errors import InkbenchError
 
+if TYPE_CHECKING:
+    import pypdfium2
+
+_REOPENED = 50  # pages: PDFium keeps the data of all that it rendered until the file is closed
 _pdfium = threading.Lock()  # PDFium is not thread-safe
 
 
 def pages(path: Path, dpi: int, max_pixels: int) -> Iterator[Image.Image]:
-    """Render the pages of a PDF, one at a time.
+    """Render the pages of a PDF as a viewer shows them, one at a time.
 
     Raises
     ------
@@ -22,27 +29,69 @@ def pages(path: Path, dpi: int, max_pixels: int) -> Iterator[Image.Image]:
     """
     import pypdfium2
 
-    try:
+    with path.open("rb") as file:  # PDFium itself opens only names in UTF-8
         with _pdfium:
-            document = pypdfium2.PdfDocument(path)
-            count = len(document)
+            document = _opened(file)
+        try:
+            with _pdfium:
+                count, units = len(document), _user_units(document, file)
+            if not count:
+                raise InkbenchError("a PDF without pages")
+            for number in range(count):
+                if number and not number % _REOPENED:
+                    with _pdfium:
+                        document.close()
+                        document = _opened(file)
+                scale = dpi / 72 * units.get(number, 1)  # a point is 1/72 inch
+                with _pdfium, contextlib.closing(document[number]) as page:
+                    width, height = (side * scale for side in page.get_size())
+                    if width * height > max_pixels:
+                        size = f"{width:.0f}×{height:.0f}"
+                        reason = f"page {number + 1} would have {size} pixels; lower --dpi"
+                        raise InkbenchError(reason)
+                    image = page.render(scale=scale).to_pil()
+                image.info["dpi"] = (dpi, dpi)
+                yield image
+        except pypdfium2.PdfiumError as error:
+            raise InkbenchError(f"a damaged PDF ({error})") from None
+        finally:
+            with _pdfium:
+                document.close()
+
+
+def _opened(file: BinaryIO) -> "pypdfium2.PdfDocument":
+    import pypdfium2
+    from pypdfium2 import raw
+
+    try:
+        document = pypdfium2.PdfDocument(file)
     except pypdfium2.PdfiumError as error:
-        if "password" in str(error).lower():
-            raise InkbenchError("protected by a password; save a copy without one") from None
+        if error.err_code in (raw.FPDF_ERR_PASSWORD, raw.FPDF_ERR_SECURITY):
+            reason = "encrypted; open it with its password and save a copy without one"
+            raise InkbenchError(reason) from None
         raise InkbenchError("a damaged PDF") from None
-    scale = dpi / 72  # a point is 1/72 inch
-    try:
-        if not count:
-            raise InkbenchError("a PDF without pages")
-        for number in range(count):
-            with _pdfium, contextlib.closing(document[number]) as page:
-                width, height = (side * scale for side in page.get_size())
-                if width * height > max_pixels:
-                    size = f"{width:.0f}×{height:.0f}"
-                    raise InkbenchError(f"page {number + 1} would have {size} pixels; lower --dpi")
-                image = page.render(scale=scale).to_pil()
-            image.info["dpi"] = (dpi, dpi)
-            yield image
-    finally:
-        with _pdfium:
-            document.close()
+    if document.get_formtype() == raw.FORMTYPE_XFA_FULL:
+        document.close()
+        raise InkbenchError("an XFA form, which only Adobe's reader draws; print it to a PDF there")
+    # Form fields are drawn by this environment, also those that no form lists.
+    config = raw.FPDF_FORMFILLINFO(version=2)
+    environment = raw.FPDFDOC_InitFormFillEnvironment(document, config)
+    document.formenv = pypdfium2.PdfFormEnv(environment, config)
+    return document
+
+
+def _user_units(document: "pypdfium2.PdfDocument", file: BinaryIO) -> dict[int, float]:
+    """The factor of each page whose unit is not a point (UserUnit), which PDFium ignores."""
+    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        if content.find(b"UserUnit") < 0 and content.find(b"ObjStm") < 0:
+            return {}
+    with tempfile.TemporaryFile() as plain:
+        document.save(plain)  # without compressed objects, which Pillow cannot read
+        plain.flush()
+        try:
+            with contextlib.closing(PdfParser.PdfParser(f=plain)) as parser:
+                entries = [parser.read_indirect(page) for page in parser.pages]
+        except Exception:  # PDFium renders more than Pillow's parser reads
+            return {}
+    units = {n: entry.get(b"UserUnit") for n, entry in enumerate(entries)}
+    return {n: unit for n, unit in units.items() if isinstance(unit, int | float) and unit > 0}

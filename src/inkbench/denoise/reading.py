@@ -6,25 +6,46 @@ The content of a file decides its format, not its name. Its size is checked befo
 import contextlib
 import itertools
 import os
+import re
 import stat
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, TiffImagePlugin
+from PIL import ExifTags, Image, ImageFile, ImageOps, TiffImagePlugin
 
 from inkbench.denoise import pdf
-from inkbench.denoise.inputs import shown
+from inkbench.denoise.inputs import FORMATS, kind, shown
 from inkbench.errors import InkbenchError
 
 MAX_PIXELS = 80_000_000  # an A3 page at 600 dpi has 70 million
 
-_FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "BMP", "PPM", "GIF")
 _REDUCED = 1  # NewSubfileType (TIFF 6.0, section 8): a thumbnail of another page
 _DPI = (10, 4800)  # plausible resolutions
+_OBLONG = (1.1, 4)  # pixels whose sides have such a ratio, as those of a fax, become square
+_WHITES = (1, 255, 1023, 4095, 16383, 32767, 65535)  # brightest values of 1, 8, 10, … 16 bits
+_WIDE = (2**31 - 1, 2**32 - 1)  # of 32 bits, if at least half of the range is used
+_DARK = 64  # high bytes of 16 bits that are all below it need their low bytes, too
+
+# Tags (TIFF 6.0, section 8).
+_BITS, _PHOTOMETRIC, _PLANAR, _MAX_SAMPLE, _SAMPLE_FORMAT = 258, 262, 284, (281, 341), 339
+# Deep greys that Pillow can decode, but does not list: WhiteIsZero, big-endian and 64 bits.
+for _order, _end in ((b"II", ""), (b"MM", "B")):
+    for _kind, _bits, _mode, _raw in (
+        (1, 12, "I;16", "I;12"),
+        (1, 16, f"I;16{_end}", f"I;16{_end}"),
+        (2, 16, "I", f"I;16{_end}S"),
+        (1, 32, "I", f"I;32{_end}"),
+        (2, 32, "I", f"I;32{_end}S"),
+        (3, 32, "F", f"F;32{_end}F"),
+        (3, 64, "F", f"F;64{_end}F"),
+    ):
+        for _zero in (0, 1):  # white, black
+            _key = (_order, _zero, (_kind,), 1, (_bits,), ())
+            TiffImagePlugin.OPEN_INFO.setdefault(_key, (_mode, _raw))
 
 
 @dataclass(frozen=True)
@@ -46,10 +67,10 @@ def read(path: Path, pdf_dpi: int = 300) -> Iterator[Scan]:
         If the file or one of its pages cannot be read.
     """
     try:
-        start = _start(path)
-        pages = pdf.pages(path, pdf_dpi, MAX_PIXELS) if b"%PDF-" in start else _frames(path)
+        _check(path)
+        pages = pdf.pages(path, pdf_dpi, MAX_PIXELS) if kind(path) == "PDF" else _frames(path)
         for image in pages:
-            yield _scan(image)
+            yield _scan(image, path)
     except InkbenchError as error:
         raise InkbenchError(f"{shown(path)}: {error}") from None
     except MemoryError:
@@ -60,28 +81,26 @@ def read(path: Path, pdf_dpi: int = 300) -> Iterator[Scan]:
         raise InkbenchError(f"{shown(path)}: cannot be read ({reason})") from None
 
 
-def _start(path: Path) -> bytes:
-    """First bytes of a regular file; reading a pipe or device might block forever."""
+def _check(path: Path) -> None:
+    """Refuse what is no regular file; reading a pipe or device might block forever."""
     status = path.stat()
     if not stat.S_ISREG(status.st_mode):
         raise InkbenchError("not a regular file")
     if status.st_size == 0:
         raise InkbenchError("empty file")
-    with path.open("rb") as file:
-        return file.read(1024)
 
 
 def _frames(path: Path) -> Iterator[Image.Image]:
     """The pages of an image file, not yet decoded."""
-    try:
-        image = Image.open(path, formats=_FORMATS)
-    except Image.UnidentifiedImageError:
-        raise InkbenchError(
-            "unknown format; expected PNG, JPEG, TIFF, WebP, BMP, PNM or PDF"
-        ) from None
-    except Image.DecompressionBombError:
-        raise InkbenchError("too many pixels; save it at a lower resolution") from None
-    with image:
+    with path.open("rb") as file:  # from a path, Pillow maps files, and then forgets to turn them
+        try:
+            image = Image.open(file, formats=FORMATS)
+        except Image.UnidentifiedImageError:
+            raise InkbenchError(
+                "damaged, or in an unknown format; expected PNG, JPEG, TIFF, WebP, BMP, PNM or PDF"
+            ) from None
+        except Image.DecompressionBombError:
+            raise InkbenchError("too many pixels; save it at a lower resolution") from None
         if isinstance(image, TiffImagePlugin.TiffImageFile):
             yield from _tiff_pages(image)
         elif image.format != "MPO" and (count := getattr(image, "n_frames", 1)) > 1:
@@ -93,13 +112,49 @@ def _frames(path: Path) -> Iterator[Image.Image]:
 def _tiff_pages(image: TiffImagePlugin.TiffImageFile) -> Iterator[Image.Image]:
     with contextlib.suppress(EOFError):
         for number in itertools.count():
+            if number:
+                image.info.clear()  # or a page without resolution keeps that of the page before
             image.seek(number)
+            _mend_tiles(image)
             if not image.tag_v2.get(254, 0) & _REDUCED or number == 0:
                 yield image
 
 
-def _scan(image: Image.Image) -> Scan:
-    width, height = image.size
+def _mend_tiles(image: ImageFile.ImageFile) -> None:
+    """Correct the byte order and depth that Pillow assumes for some pages of a TIFF file."""
+    if not isinstance(image, TiffImagePlugin.TiffImageFile) or not image.tile:
+        return
+    if image.tile[0].codec_name == "libtiff":  # it swaps bytes itself
+        _change(image, lambda raw: re.sub("(16|32|64)B", r"\1N", raw))
+    elif image.tag_v2.get(_PLANAR) == 2 and image.tag_v2.get(_BITS, (8,))[0] == 16:
+        order = "L" if image.tag_v2.prefix == b"II" else "B"
+        _change(image, lambda raw: f"{raw};16{order}")
+
+
+def _scan(image: Image.Image, path: Path) -> Scan:
+    _check_size(image.size)
+    deep_colour = image.mode.startswith("RGB") and ";16" in str(getattr(image, "tile", ""))
+    dpi, exif = _dpi(image), image.getexif()
+    text = {k: str(v) for k, v in getattr(image, "text", {}).items() if isinstance(k, str)}
+    if dpi and exif.get(ExifTags.Base.Orientation) in (5, 6, 7, 8):
+        dpi = dpi[::-1]
+    image.load()
+    ImageOps.exif_transpose(image, in_place=True)
+    if deep_colour and np.asarray(image)[..., :3].max() < _DARK:
+        pixels = _sixteen_bits(image, path)
+    else:
+        pixels = _plain(image)
+    if dpi and _OBLONG[0] < max(dpi) / min(dpi) < _OBLONG[1]:
+        across, down = (max(dpi) / value for value in dpi)
+        size = round(image.width * across), round(image.height * down)
+        _check_size(size)
+        pixels = np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC))
+        dpi = (max(dpi), max(dpi))
+    return Scan(pixels, dpi, exif, text)
+
+
+def _check_size(size: tuple[int, int]) -> None:
+    width, height = size
     if width * height > MAX_PIXELS:
         raise InkbenchError(
             f"{width}×{height} pixels, the limit is {MAX_PIXELS / 1e6:.0f} million; save it at a "
@@ -107,13 +162,6 @@ def _scan(image: Image.Image) -> Scan:
         )
     if not width * height:
         raise InkbenchError("has no pixels")
-    dpi, exif, size = _dpi(image), image.getexif(), image.size
-    text = {k: str(v) for k, v in getattr(image, "text", {}).items() if isinstance(k, str)}
-    image.load()
-    ImageOps.exif_transpose(image, in_place=True)
-    if image.size != size and dpi:
-        dpi = dpi[::-1]
-    return Scan(_plain(image), dpi, exif, text)
 
 
 def _dpi(image: Image.Image) -> tuple[float, float] | None:
@@ -128,25 +176,66 @@ def _dpi(image: Image.Image) -> tuple[float, float] | None:
 def _plain(image: Image.Image) -> np.ndarray:
     """Convert any mode to 8-bit grey or RGB, with transparency on white."""
     if image.mode.startswith(("I", "F")):
-        return _scaled(np.asarray(image))
+        return _deep(image)
     if image.has_transparency_data:
         image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+        pixels = np.asarray(image)
+        if pixels[..., 3].any() or not np.ptp(pixels, axis=(0, 1)).any():
+            image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+        # Otherwise all is transparent: a program left the alpha channel empty.
     mode = "L" if image.mode in ("1", "L") else "RGB"
-    return np.asarray(image if image.mode == mode else image.convert(mode))
+    pixels = np.asarray(image if image.mode == mode else image.convert(mode))
+    return pixels * np.uint8(255) if pixels.max() == 1 else pixels
 
 
-def _scaled(values: np.ndarray) -> np.ndarray:
-    """Convert integer or float greys to uint8; their maximum decides which value is white."""
+def _deep(image: Image.Image) -> np.ndarray:
+    """Convert greys of more than 8 bits to uint8."""
+    values, tags = np.asarray(image), getattr(image, "tag_v2", {})
+    if image.mode == "I" and tags.get(_SAMPLE_FORMAT, (1,))[0] == 1:
+        values = values.view(np.uint32)  # Pillow has signed ones only
+    tops = [np.max(tags[tag]) for tag in _MAX_SAMPLE if tag in tags]
+    scaled = _scaled(values, *tops)
+    return 255 - scaled if tags.get(_PHOTOMETRIC) == 0 else scaled
+
+
+def _scaled(values: np.ndarray, *tops: float) -> np.ndarray:
+    """Convert integers or floats to uint8.
+
+    White is the smallest usual maximum, or one of ``tops``, that no value exceeds.
+    """
     if not np.isfinite(values).all():
-        raise InkbenchError("has NaN or infinite pixels")
+        raise InkbenchError("has NaN or infinite pixels; save it with 8 bits")
+    floats = values.dtype.kind == "f"
     low, high = float(values.min()), float(values.max())
-    whites = (1.0, 255.0, 65535.0) if values.dtype.kind == "f" else (4095.0, 65535.0)
-    white = next((white for white in whites if high <= white), None)
-    if low < 0 or white is None:
-        ranges = " or ".join(f"{white:g}" for white in whites)
-        raise InkbenchError(f"pixel values from {low:g} to {high:g}; expected 0 to {ranges}")
-    return np.rint(values * np.float32(255 / white)).astype(np.uint8)
+    margin = 1.01 if floats else 1  # resized pages overshoot
+    tops = (*_WHITES, *tops, *(top for top in _WIDE if high > top / 2))
+    white = min((top for top in tops if top > 0 and high <= top * margin), default=high)
+    if low < white * (1 - margin) or (floats and white > _WHITES[-1]):
+        ranges = f"0 to 1, 255 or {_WHITES[-1]}; save it with 8 bits"
+        raise InkbenchError(f"pixel values from {low:g} to {high:g}; expected {ranges}")
+    return np.rint((values * np.float32(255 / white)).clip(0, 255)).astype(np.uint8)
+
+
+def _sixteen_bits(image: Image.Image, path: Path) -> np.ndarray:
+    """RGB of 16 bits in a smaller range. Pillow keeps the high bytes; this adds the low ones."""
+
+    def low_bytes(raw: str) -> str:
+        return raw[:-1] + ("L" if raw.endswith("B") or sys.byteorder + raw[-1] == "bigN" else "B")
+
+    with path.open("rb") as file, Image.open(file, formats=FORMATS) as low:
+        low.seek(image.tell())
+        _mend_tiles(low)
+        _change(low, low_bytes)
+        ImageOps.exif_transpose(low, in_place=True)
+        high_bytes, rest = (np.asarray(part.convert("RGB"), np.uint16) for part in (image, low))
+    return _scaled(high_bytes * np.uint16(256) + rest)
+
+
+def _change(image: ImageFile.ImageFile, change: Callable[[str], str]) -> None:
+    """Change the raw mode of the tiles of an image that is not yet decoded."""
+    for number, tile in enumerate(image.tile):
+        raw, *rest = [tile.args] if isinstance(tile.args, str) else tile.args or [""]
+        image.tile[number] = tile._replace(args=(change(raw), *rest))
 
 
 @contextlib.contextmanager

@@ -1,13 +1,13 @@
 """Write cleaned pages atomically, and overwrite files only on request."""
 
 import contextlib
-import functools
+import io
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, PngImagePlugin, TiffImagePlugin
+from PIL import Image, PdfParser, PngImagePlugin, TiffImagePlugin
 
 from inkbench import disk
 from inkbench.denoise.inputs import shown
@@ -16,6 +16,7 @@ from inkbench.errors import InkbenchError
 
 _QUALITY = 92  # of JPEG, also inside PDF: no visible ringing around letters
 _COMPARED = 1400  # pixels: largest side of a page in a before/after image
+_MAX_POINTS = 14_400  # of a page's side (PDF 1.7, annex C.2); a larger page has larger units
 _GAP = 12  # pixels between before and after
 _MAX_TEXT = 4000  # characters; longer metadata is dropped
 # Kept tags: title, camera, date, author. Dropped: location, previews and pixel encoding.
@@ -23,8 +24,11 @@ _KEPT = (0x010D, 0x010E, 0x010F, 0x0110, 0x011D, 0x0132, 0x013B, 0x8298)
 _EXIF_IFD, _KEPT_EXIF = 0x8769, (0x9003, 0x9004, 0x9010, 0x9011)
 
 
+Add = Callable[[np.ndarray, Scan], None]  # a page and the metadata of its scan
+
+
 @contextlib.contextmanager
-def writing(target: Path, force: bool) -> Iterator[Callable[[np.ndarray, Scan], None]]:
+def writing(target: Path, force: bool) -> Iterator[Add]:
     """Yield a function that appends a page to a file; the file appears if the block succeeds.
 
     The page is uint8 ``[h, w]`` or ``[h, w, 3]``, its scan has the metadata.
@@ -37,9 +41,10 @@ def writing(target: Path, force: bool) -> Iterator[Callable[[np.ndarray, Scan], 
     _refuse_existing(target, force)
     with disk.writing(target):
         target.parent.mkdir(parents=True, exist_ok=True)
+    formats = {".tif": _tiff, ".tiff": _tiff, ".pdf": _pdf}
     with disk.new_file(target) as scratch:
-        scratch.unlink(missing_ok=True)
-        yield functools.partial(_append, scratch, target)
+        with formats.get(target.suffix.lower(), _picture)(scratch, target) as add:
+            yield add
         _refuse_existing(target, force)
 
 
@@ -50,28 +55,98 @@ def _refuse_existing(target: Path, force: bool) -> None:
         raise InkbenchError(f"{shown(target)}: exists; use --force to overwrite it")
 
 
-def _append(file: Path, target: Path, page: np.ndarray, scan: Scan) -> None:
-    image, exif, suffix = Image.fromarray(page), _kept(scan.exif), target.suffix.lower()
-    append = file.exists()
-    if suffix in (".tif", ".tiff"):
-        with file.open("r+b" if append else "w+b") as stream:
-            tiff = TiffImagePlugin.AppendingTiffWriter(stream)
-            image.save(tiff, "TIFF", compression="tiff_lzw", exif=exif, dpi=scan.dpi)
-            tiff.newFrame()
-            del tiff  # its finaliser seeks: on Python 3.13, a closed file would cause a warning
-    elif suffix == ".pdf":
-        title, dpi = None if append else shown(target.stem), scan.dpi or (150, 150)
-        image.save(file, "PDF", append=append, dpi=dpi, quality=_QUALITY, title=title)
-    elif append:
-        raise InkbenchError(
-            f"{shown(target)}: this format holds one page, but the input has several; "
-            "choose .tif or .pdf"
+class _TiffWriter(TiffImagePlugin.AppendingTiffWriter):
+    """Finds the end of the list of pages from the page before, not from the first one."""
+
+    _end = 0
+
+    def skipIFDs(self) -> None:
+        if self._end:
+            self.f.seek(self._end)
+        super().skipIFDs()
+        self._end = self.whereToWriteNewIFDOffset or 0
+
+
+@contextlib.contextmanager
+def _tiff(file: Path, target: Path) -> Iterator[Add]:
+    def add(page: np.ndarray, scan: Scan) -> None:
+        options = {"compression": "tiff_lzw", "exif": _kept(scan.exif), "dpi": scan.dpi}
+        Image.fromarray(page).save(tiff, "TIFF", **options)
+        if stream.seek(0, os.SEEK_END) >= 2**32:
+            raise InkbenchError(f"{shown(target)}: more than 4 GB, TIFF's limit; choose .pdf")
+        tiff.newFrame()
+
+    with file.open("w+b") as stream:
+        tiff = _TiffWriter(stream)
+        try:
+            yield add
+        finally:
+            tiff.isFirst = True  # its finaliser does nothing: it would seek in a closed file
+
+
+@contextlib.contextmanager
+def _pdf(file: Path, target: Path) -> Iterator[Add]:
+    """Write each page at once: Pillow's own ``append`` rewrites all earlier ones."""
+    name = PdfParser.PdfName
+
+    def add(page: np.ndarray, scan: Scan) -> None:
+        image, jpeg = Image.fromarray(page), io.BytesIO()
+        image.save(jpeg, "JPEG", quality=_QUALITY)
+        across, down = scan.dpi or (150, 150)
+        size = [image.width * 72 / across, image.height * 72 / down]  # points
+        unit = max(1, *(side / _MAX_POINTS for side in size))
+        size = [side / unit for side in size]
+        picture = document.write_obj(
+            None,
+            stream=jpeg.getvalue(),
+            Type=name("XObject"),
+            Subtype=name("Image"),
+            Width=image.width,
+            Height=image.height,
+            ColorSpace=name("DeviceGray" if image.mode == "L" else "DeviceRGB"),
+            BitsPerComponent=8,
+            Filter=name("DCTDecode"),
         )
-    elif suffix == ".png":
-        image.save(file, "PNG", pnginfo=_chunks(scan.text), dpi=scan.dpi, exif=exif or b"")
-    else:
-        options = {"quality": _QUALITY, "subsampling": 0, "dpi": scan.dpi or (0, 0)}
-        image.save(file, "JPEG", exif=exif or b"", **options)
+        contents = document.write_obj(None, stream=b"%f 0 0 %f 0 0 cm /page Do" % tuple(size))
+        document.pages.append(
+            document.write_page(
+                None,
+                MediaBox=[0, 0, *size],
+                Resources=PdfParser.PdfDict(XObject=PdfParser.PdfDict(page=picture)),
+                Contents=contents,
+                **({"UserUnit": unit} if unit > 1 else {}),
+            )
+        )
+
+    with file.open("w+b") as stream:
+        document = PdfParser.PdfParser(f=stream, mode="w+b")
+        stream.write(b"%PDF-1.6\n%\xe2\xe3\xcf\xd3\n")  # the second line marks a binary file
+        document.pages_ref = document.next_object_id(0)
+        document.info["Title"] = shown(target.stem)
+        yield add
+        document.root_ref = document.write_obj(None, Type=name("Catalog"), Pages=document.pages_ref)
+        tree = {"Type": name("Pages"), "Count": len(document.pages), "Kids": document.pages}
+        document.write_obj(document.pages_ref, **tree)
+        document.write_xref_and_trailer()
+
+
+@contextlib.contextmanager
+def _picture(file: Path, target: Path) -> Iterator[Add]:
+    def add(page: np.ndarray, scan: Scan) -> None:
+        image, exif = Image.fromarray(page), _kept(scan.exif) or b""
+        if file.exists():
+            raise InkbenchError(
+                f"{shown(target)}: this format holds one page, but the input has several; "
+                "choose .tif or .pdf"
+            )
+        if target.suffix.lower() == ".png":
+            image.save(file, "PNG", pnginfo=_chunks(scan.text), dpi=scan.dpi, exif=exif)
+        else:
+            options = {"quality": _QUALITY, "subsampling": 0, "dpi": scan.dpi or (0, 0)}
+            image.save(file, "JPEG", exif=exif, **options)
+
+    file.unlink(missing_ok=True)
+    yield add
 
 
 def _kept(exif: Image.Exif) -> Image.Exif:
