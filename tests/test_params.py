@@ -66,7 +66,7 @@ def test_load_refuses_an_unknown_published_result(tmp_path, tree):
         (
             "train/mnist-vae/task",
             "restoration",
-            r"train\.mnist-vae: restoration and cleaning need patches",
+            r"train\.mnist-vae: restoration and",
         ),
         ("train/Mnist_VAE", {}, r"train\.Mnist_VAE"),
         (
