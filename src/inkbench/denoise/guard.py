@@ -29,7 +29,7 @@ _WINDOW = 41  # pixels: about three letters
 _SPECK = 12  # pixels: smaller components are not ink
 _FAINT = 0.09  # contrast of the palest ink
 _LOST = 0.15  # share of the clear ink of a region that may be lost
-_LOST_FAINT = 0.5  # the same of all ink, also of what shines through
+_LOST_FAINT = 0.35  # the same of all ink, also of what shines through
 _MANY = 40  # pixels of lost ink in a region, at least
 
 
