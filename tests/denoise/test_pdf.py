@@ -123,8 +123,8 @@ def test_user_unit_belongs_to_its_page(compressed: bool, here: Path) -> None:
 
 
 def test_memory_for_many_pages_is_bounded(here: Path) -> None:
-    pages = 300  # of half a megabyte each
-    noise = np.random.default_rng(0).integers(0, 256, (700, 700), np.uint8)
+    pages = 250  # of 0.8 megabytes each
+    noise = np.random.default_rng(0).integers(0, 256, (900, 900), np.uint8)
     with writing(Path("a.pdf"), force=False) as add:
         for _ in range(pages):
             add(noise, Scan(noise, (720, 720)))
@@ -137,6 +137,7 @@ def test_memory_for_many_pages_is_bounded(here: Path) -> None:
     greys, peaks = zip(*(map(int, line.split()) for line in done.stdout.splitlines()), strict=True)
     assert len(greys) == pages and set(greys) <= {126, 127, 128}
     assert peaks[-1] - peaks[99] < 20_000  # kilobytes
+    assert peaks[-1] * 1024 < Path("a.pdf").stat().st_size
 
 
 # A minimal PDF that asks for a password (RC4 with 40 bits).

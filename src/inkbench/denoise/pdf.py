@@ -1,7 +1,6 @@
 """Render the pages of a PDF file with PDFium."""
 
 import contextlib
-import mmap
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -82,9 +81,14 @@ def _opened(file: BinaryIO) -> "pypdfium2.PdfDocument":
 
 def _user_units(document: "pypdfium2.PdfDocument", file: BinaryIO) -> dict[int, float]:
     """The factor of each page whose unit is not a point (UserUnit), which PDFium ignores."""
-    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        if content.find(b"UserUnit") < 0 and content.find(b"ObjStm") < 0:
+    file.seek(0)
+    before = b""
+    while block := before + file.read(2**20):
+        if b"UserUnit" in block or b"ObjStm" in block:
+            break
+        if len(block) == len(before):
             return {}
+        before = block[-8:]
     with tempfile.TemporaryFile() as plain:
         document.save(plain)  # without compressed objects, which Pillow cannot read
         plain.flush()
