@@ -215,7 +215,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--rehearse", action="store_true", help=text)
 
     command = add(grade, "score a submission as MLE-bench does")
-    command.add_argument("submission", type=Path, help="CSV file, plain, .gz or .zip")
+    command.add_argument("submission", type=Path, help="CSV file, plain or packed (.zip, .gz …)")
     command.add_argument("answers", type=Path, help="CSV file with the true pixel values")
 
     command = add(readme, "update the result tables of README.md from metrics/")
