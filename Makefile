@@ -46,12 +46,12 @@ clean: ## delete the environment, all data (also yours), models, the DVC cache a
 	rm -rf .venv .*_cache .hypothesis .checkpoints .tracking .dvc/cache .dvc/tmp dvc_plots mlflow.db* mlartifacts
 	git clean -fdqX data models evaluations plots reports submission
 
-$(INSTALLED): requirements.lock pyproject.toml
+$(INSTALLED): requirements.lock pyproject.toml tools/install.py
 	@$(PYTHON) -c 'import sys; ok = (3, 11) <= sys.version_info < (3, 14); sys.exit(0 if ok else f"inkbench needs Python 3.11, 3.12 or 3.13; {sys.executable} is {sys.version.split()[0]}. Try: make PYTHON=python3.12 $(MAKECMDGOALS)")'
 	@$(PYTHON) -c 'import shutil, sys; free = shutil.disk_usage(".").free // 10**6; sys.exit(0 if free > $(MIN_FREE_MB) else f"inkbench needs $(MIN_FREE_MB) MB of free disk for its environment, data and models; here are {free} MB")'
 	@echo "Setting up .venv (a few minutes, once) …"
 	@$(PYTHON) -m venv .venv
-	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements.lock
-	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@.venv/bin/python tools/install.py --no-compile --require-hashes -r requirements.lock
+	@.venv/bin/python tools/install.py --no-deps --no-build-isolation -e .
 	@.venv/bin/python -m compileall -qq -j 0 -x '/tests?/' .venv/lib src || true  # on all cores; pip would take one
 	@touch $@
