@@ -7,15 +7,19 @@ INSTALLED := .venv/.installed
 MIN_FREE_MB := 6000
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro test lint format ui bench verify-repro clean
+.PHONY: help setup clone repro test lint format ui bench verify-repro clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST)
 
 setup: $(INSTALLED) ## set up the environment only; then `. .venv/bin/activate` for dvc and inkbench
 
-repro: $(INSTALLED) ## set up and rebuild whatever is stale: data, models, metrics, figures, report
+repro: clone $(INSTALLED) ## set up and rebuild whatever is stale: data, models, metrics, figures, report
 	@dvc repro
+
+clone:
+	@reason=$$(LC_ALL=C git rev-parse --git-dir 2>&1 > /dev/null | head -n 1); test -z "$$reason" || \
+	{ echo "inkbench: error: $(CURDIR): $$reason. DVC needs a git clone, not a zip download; without git, only \`make setup\` and \`inkbench denoise --model FILE\` work" >&2; exit 2; }
 
 test: $(INSTALLED) ## set up and run the tests
 	@pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder  # three workers on two cores: some wait for servers

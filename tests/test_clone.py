@@ -1,13 +1,17 @@
-"""Clones have the committed bytes, whatever git was told about line ends."""
+"""Clones have the committed bytes, and a download without git says what works."""
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+from drawn_pages import letter_page
 
 import sharing_page
-from helpers import contents
+from helpers import ROOT, contents, inkbench
+from inkbench import models
+from inkbench.models.common import storage
 
 ALWAYS = ["-c", "user.name=t", "-c", "user.email=t@example.org"]
 
@@ -46,3 +50,28 @@ def test_commit_from_windows_keeps_every_byte(origin: Path, tmp_path: Path) -> N
     git(tmp_path / "clone", *ALWAYS, "commit", "-q", "--no-verify", "-m", "a table")
     git(tmp_path, "clone", "-q", "clone", "again")
     assert (tmp_path / "again/table.csv").read_bytes() == b"id,value\r\n1,2\r\n"
+
+
+def test_repro_without_git_says_so_in_one_line(tmp_path: Path) -> None:
+    folder = tmp_path / "a b#c"
+    folder.mkdir()
+    for name in ("Makefile", "requirements.lock", "pyproject.toml"):
+        shutil.copy(ROOT / name, folder)
+    done = subprocess.run(["make", "repro"], cwd=folder, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (2, "")
+    ours, makes = done.stderr.splitlines()
+    assert str(folder) in ours and "git clone" in ours and "--model FILE" in ours
+    assert makes.startswith("make: ***")
+
+
+def test_denoise_with_a_model_needs_no_repository_and_no_git(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    storage.save(models.build("unet", (None, None, 2), 0, {"width": 4}), Path("mine.keras"))
+    letter_page().save("scan.png")
+    assert inkbench("denoise", "scan.png", "--model", "mine.keras", "-o", "out") == 0
+    assert "mine.keras" in capsys.readouterr().err
+    assert [path.name for path in Path("out").iterdir()] == ["scan.png"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.keras", "out", "scan.png"]
