@@ -75,7 +75,7 @@ class Browser:
         self._from, write = os.pipe()
         command = f'exec "$0" {FLAGS} "--user-data-dir=$1" about:blank 3<&{read} 4>&{write}'
         self._process = subprocess.Popen(
-            ["sh", "-c", command, name, folder], pass_fds=(read, write), stderr=subprocess.DEVNULL
+            ["bash", "-c", command, name, folder], pass_fds=(read, write), stderr=subprocess.DEVNULL
         )
         os.close(read)
         os.close(write)

@@ -56,6 +56,60 @@ def test_fitted_keeps_images_of_the_input_size() -> None:
     assert np.array_equal(fitted(image, Settings(ink="dark")), 255 - image)
 
 
+@pytest.mark.parametrize(("dataset", "longest"), [("notmnist", 28), ("mnist", 20)])
+@pytest.mark.parametrize("side", [27, 28, 29])
+@pytest.mark.parametrize("paper", [0, 90, 255])
+def test_fitted_image_of_the_input_size_is_fitted_like_any_other(
+    paper: int, side: int, dataset: str, longest: int
+) -> None:
+    page = np.full((side, side), paper, np.uint8)
+    page[3:15, 2:6] = 255 if paper == 0 else 0
+    ink = fitted(page, Settings(dataset)) > 127
+    rows, columns = np.flatnonzero(ink.any(1)), np.flatnonzero(ink.any(0))
+    assert np.ptp(rows) + 1 == longest
+    assert abs(rows[0] + rows[-1] - 27) <= 1 and abs(columns[0] + columns[-1] - 27) <= 1
+
+
+def test_fitted_finds_no_letter_on_an_empty_image_of_the_input_size() -> None:
+    for value in (0, 235, 255):
+        with pytest.raises(InkbenchError, match="no letter"):
+            fitted(np.full((28, 28), value, np.uint8), Settings())
+
+
+@pytest.mark.parametrize("sheet", [None, (1, 1)])
+@pytest.mark.parametrize("side", [28, 40])
+def test_cut_offers_both_inks_where_the_border_does_not_tell(
+    side: int, sheet: tuple[int, int] | None
+) -> None:
+    letter = np.zeros((side, side), np.uint8)
+    letter[:, : side // 3] = letter[: side // 3] = 255
+    dark, light = (image for _, image in cut(letter, Settings(sheet=sheet)))
+    assert light[:9].min() > 200 and light[12:, 12:].max() < 50
+    assert dark.min() > 200  # the square that is not the letter
+    assert len(list(cut(letter, Settings(sheet=sheet, ink="dark")))) == 1
+
+
+def test_command_takes_the_ink_of_which_the_model_is_surer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class DarkModel:
+        """Surer, and of another class, the darker an image is."""
+
+        def predict_on_batch(self, letters: np.ndarray) -> np.ndarray:
+            sure = 1 - letters.mean((1, 2)) / 300
+            return np.stack([np.where(sure > 0.5, sure, 0), np.where(sure > 0.5, 0, sure)], 1)
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(chosen, "model", lambda *_: (DarkModel(), "model: for tests"))
+    letter = np.zeros((28, 28), np.uint8)
+    letter[:, :4] = letter[:4] = 255
+    Image.fromarray(letter).save("light.png")
+    Image.fromarray(255 - letter).save("dark.png")
+    assert inkbench("classify", "light.png", "dark.png") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split("\t")[:2] for line in lines] == [["light.png", "A"], ["dark.png", "A"]]
+
+
 def test_cut_finds_scattered_letters_in_reading_order_without_specks() -> None:
     boxes = [(2, 4, 2, 4), (62, 90, 12, 40), (10, 40, 60, 80), (12, 40, 10, 20), (60, 90, 70, 74)]
     letters = list(cut(bars((100, 100), *boxes), Settings(sheet=(0, 0))))

@@ -1,7 +1,9 @@
 """`inkbench grade`: scores as MLE-bench's grader, accepts what pandas reads, one-line errors."""
 
+import bz2
 import gzip
 import io
+import lzma
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -52,11 +54,16 @@ def zipped(text: bytes, *names: str) -> bytes:
     ("name", "content"),
     [
         ("s.csv.gz", gzip.compress(VALID.encode())),
+        ("s.csv.bz2", bz2.compress(VALID.encode())),
+        ("s.csv.xz", lzma.compress(VALID.encode())),
         ("s.zip", zipped(VALID.encode(), "submission.csv")),
         ("upper-case.zip", zipped(VALID.encode(), "S.CSV")),
-        ("macos.zip", zipped(VALID.encode(), "s.csv", "__MACOSX/._s.csv")),
+        ("macos.zip", zipped(VALID.encode(), "s.csv", "__MACOSX/._s.csv", "__MACOSX/s.csv")),
+        ("folder.zip", zipped(VALID.encode(), "./out/", "./out/s.csv", "out/.~lock.s.csv#")),
+        ("other-suffix.zip", zipped(VALID.encode(), "submission")),
         ("S.CSV", VALID.encode()),
         ("windows.csv", b"\xef\xbb\xbf" + VALID.replace("\n", "\r\n").encode()),
+        ("old-macos.csv", (VALID + "2_1_1,0.5\n" * 200).replace("\n", "\r").encode()),
         ("no-last-newline.csv", VALID.rstrip().encode()),
         ("blank-lines.csv", VALID.replace("\n1_2", "\n\n1_2").encode() + b"\n\n"),
         ("quoted.csv", VALID.replace("1_1_2,0.5", '"1_1_2","0.5"').encode()),
@@ -68,7 +75,8 @@ def test_read_accepts_what_pandas_reads(
 ) -> None:
     (tmp_path / name).write_bytes(content)
     table = grade.read(tmp_path / name)
-    assert dict(zip(table["id"], table["value"], strict=True)) == dict.fromkeys(ANSWERS, 0.5)
+    values = dict(zip(table["id"], table["value"], strict=True))
+    assert {key: values[key] for key in ANSWERS} == dict.fromkeys(ANSWERS, 0.5)
 
 
 @pytest.mark.parametrize(
@@ -103,7 +111,9 @@ def test_grade_rejects_malformed_tables(
         gzip.compress(VALID.encode())[:20],
         zipped(VALID.encode(), "s.csv").replace(b"1_1_2,0.5", b"1_1_2,0.9"),  # wrong checksum
         zipped(VALID.encode(), "a.csv", "b.csv"),
-        zipped(VALID.encode(), "readme.txt"),
+        zipped(b"Read me.", "readme.txt"),
+        zipped(VALID.encode(), "a.txt", "b.txt"),
+        lzma.compress(VALID.encode())[:40],
         b"PK\x03\x04 not a zip",
         bytes(range(256)) * 20,
         b"\xff\xfe",

@@ -4,7 +4,7 @@ import contextlib
 import itertools
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 
 _MIN_AREA = 12  # pixels of a letter on a sheet; smaller components are specks
+_MARGIN = 2  # pixels by which a letter of the dataset's size may differ from it
+_EMPTY = "no letter in this image"
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class Settings:
 
     ``sheet`` is None for an image of one letter, ``(0, 0)`` for letters separated by paper, or the
     rows and columns of a grid of equal cells. The ink is ``dark`` or ``light`` relative to the
-    background; ``auto`` inspects the border.
+    background; ``auto`` inspects the border, and the network decides where that is unclear.
     """
 
     dataset: str = "notmnist"
@@ -87,12 +89,10 @@ def cut(page: np.ndarray, settings: Settings) -> Iterator[tuple[str, np.ndarray]
     ------
     place, letter
         ``""`` for a single letter, ``[2,3]`` for a row and column, or ``[5]`` for the fifth letter;
-        and uint8 ``[h, w]`` with white ink, as in the dataset.
+        and uint8 ``[h, w]`` with white ink, as in the dataset. A letter comes twice, from dark and
+        from light ink, if it fills its image so that the border does not tell.
     """
-    if settings.sheet is None:
-        yield "", fitted(page, settings)
-        return
-    rows, columns = settings.sheet
+    rows, columns = settings.sheet or (1, 1)
     if not rows:
         yield from _scattered(page, settings)
         return
@@ -103,12 +103,13 @@ def cut(page: np.ndarray, settings: Settings) -> Iterator[tuple[str, np.ndarray]
     blank = True
     for row, band in enumerate(np.array_split(page, rows), 1):
         for column, cell in enumerate(np.array_split(band, columns, axis=1), 1):
-            with contextlib.suppress(InkbenchError):  # an empty cell
-                letter = fitted(cell, settings)
-                blank = False
-                yield f"[{row},{column}]", letter
+            for ink in _inks(cell, settings.ink):
+                with contextlib.suppress(InkbenchError):  # an empty cell
+                    letter = fitted(cell, replace(settings, ink=ink))
+                    blank = False
+                    yield f"[{row},{column}]" if settings.sheet else "", letter
     if blank:
-        raise InkbenchError("no letters on this sheet")
+        raise InkbenchError("no letters on this sheet" if settings.sheet else _EMPTY)
 
 
 def _scattered(page: np.ndarray, settings: Settings) -> Iterator[tuple[str, np.ndarray]]:
@@ -132,16 +133,36 @@ def _scattered(page: np.ndarray, settings: Settings) -> Iterator[tuple[str, np.n
 def fitted(letter: np.ndarray, settings: Settings) -> np.ndarray:
     """Crop and resize an image of one letter as in the dataset: uint8 ``[h, w]``, white ink.
 
-    An image of that size is used unchanged, or inverted if ``settings.ink`` is ``dark``.
+    An image that has this size already, and a letter of the dataset's size in it, is not resized.
     """
-    if letter.shape == settings.spec.image_shape:
-        return 255 - letter if settings.ink == "dark" else letter
-    light, ink = _light_ink(letter, settings.ink)
+    spec = settings.spec
+    is_sized = letter.shape == spec.image_shape
+    ink_of = _inks(letter, settings.ink)[-1] if is_sized else settings.ink
+    light, ink = _light_ink(letter, ink_of)
     rows, columns = np.flatnonzero(ink.any(1)), np.flatnonzero(ink.any(0))
     if not len(rows):
-        raise InkbenchError("no letter in this image")
+        raise InkbenchError(_EMPTY)
     box = light[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    return _framed(box, settings.spec)
+    if is_sized and abs(max(box.shape) - (spec.glyph_size or max(letter.shape))) <= _MARGIN:
+        return 255 - letter if ink_of == "dark" else letter
+    return _framed(box, spec)
+
+
+def _inks(letter: np.ndarray, ink: str) -> tuple[str, ...]:
+    """The ink that a letter may have; both kinds if its border does not tell."""
+    if ink != "auto":
+        return (ink,)
+    light = (_border(letter) > _middle(letter)).mean()
+    return ("dark", "light") if 0.05 < light < 0.95 else ("dark" if light > 0.5 else "light",)
+
+
+def _border(page: np.ndarray) -> np.ndarray:
+    return np.concatenate([page[0], page[-1], page[:, 0], page[:, -1]])
+
+
+def _middle(page: np.ndarray) -> float:
+    """Between the darkest and the brightest pixel."""
+    return (float(page.min()) + float(page.max())) / 2
 
 
 def _framed(box: np.ndarray, spec: Spec) -> np.ndarray:
@@ -159,8 +180,7 @@ def _light_ink(page: np.ndarray, ink: str) -> tuple[np.ndarray, np.ndarray]:
     """The page with white ink on black, its contrast stretched, and the mask of its ink."""
     from skimage.filters import threshold_otsu
 
-    border = np.concatenate([page[0], page[-1], page[:, 0], page[:, -1]])
-    dark = ink == "dark" or (ink == "auto" and np.median(border) > 127)
+    dark = ink == "dark" or (ink == "auto" and np.median(_border(page)) > _middle(page))
     light = (255 - page if dark else page).astype(np.float32)
     low, high = np.percentile(light, (2, 99.5))
     spread = max(high - low, 64)  # a smaller range may be noise on an empty page
@@ -177,5 +197,8 @@ def _predict(
     grey = np.asarray(Image.fromarray(pixels).convert("L"))
     places, letters = zip(*cut(grey, settings), strict=True)
     probabilities = np.asarray(model.predict_on_batch(np.stack(letters)))
+    surest: dict[str, np.ndarray] = {}
     for place, row in zip(places, probabilities, strict=True):
+        surest[place] = max(surest.get(place, row), row, key=np.max)
+    for place, row in surest.items():
         yield place, settings.spec.classes[int(row.argmax())], float(row.max())

@@ -41,13 +41,22 @@ def ui(options: argparse.Namespace) -> None:
         raise InkbenchError(f"--port {options.port}: {reason}; choose another") from None
     store.set_environment()
     os.environ.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")  # unused
-    page = "#/experiments?workflowType=machine_learning"  # the default is MLflow's GenAI view
+    page = runs_page(store.Store.open(create=False).experiment_id)
     print(f"MLflow UI: http://127.0.0.1:{options.port}/{page}  (Ctrl-C stops it)", flush=True)
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1"]
     command += ["--port", str(options.port), "--workers", "1"]
     command += ["--backend-store-uri", store.uri()]
     command += ["--artifacts-destination", str(store.artifact_folder())]
     os.execv(sys.executable, command)
+
+
+def runs_page(experiment: str) -> str:
+    """Address of an experiment's runs in MLflow's UI, or of all experiments if it is empty.
+
+    A browser that never saw the UI would start in its GenAI mode, where the runs are hidden.
+    """
+    place = f"/{experiment}/runs" if experiment else ""
+    return f"#/experiments{place}?workflowType=machine_learning"
 
 
 def sync(options: argparse.Namespace) -> None:
@@ -220,7 +229,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--rehearse", action="store_true", help=text)
 
     command = add(grade, "score a submission as MLE-bench does")
-    command.add_argument("submission", type=Path, help="CSV file, plain, .gz or .zip")
+    command.add_argument("submission", type=Path, help="CSV file, plain or packed (.zip, .gz …)")
     command.add_argument("answers", type=Path, help="CSV file with the true pixel values")
 
     command = add(readme, "update the result tables of README.md from metrics/")

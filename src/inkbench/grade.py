@@ -4,12 +4,15 @@ Chan et al., *MLE-bench* (2024), competition ``denoising-dirty-documents``: sort
 then compute the root mean squared error over all rows.
 """
 
+import bz2
 import gzip
 import io
+import lzma
 import zipfile
 import zlib
+from collections.abc import Callable
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,7 +23,12 @@ if TYPE_CHECKING:
 
 MEDALS = (("gold", 0.01794), ("silver", 0.02609), ("bronze", 0.04517))
 _COLUMNS = ["id", "value"]
-_GZIP, _ZIP = b"\x1f\x8b", b"PK\x03\x04"
+_PACKED: dict[bytes, Callable[..., Any]] = {
+    b"\x1f\x8b": gzip.open,
+    b"BZh": bz2.open,
+    b"\xfd7zXZ": lzma.open,
+}
+_ZIP = b"PK\x03\x04"
 # Limits against decompression bombs. A submission of 14 million rows has 255 MB.
 _MAX_BYTES = 500_000_000
 _MAX_LINE = 1000
@@ -32,7 +40,7 @@ def grade(submission: Path, answers: Path) -> float:
     Parameters
     ----------
     submission, answers
-        CSV files with the columns ``id`` and ``value``: plain, gzipped, or alone in a zip archive.
+        CSV files with the columns ``id`` and ``value``: plain, in a zip archive, gzip, bzip2 or xz.
 
     Raises
     ------
@@ -83,7 +91,14 @@ def read(path: Path) -> "pd.DataFrame":
         table = pd.read_csv(
             io.BytesIO(content), usecols=_COLUMNS, dtype={"id": str, "value": np.float64}
         )
-    except (OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+    except (
+        OSError,
+        EOFError,
+        RuntimeError,
+        zipfile.BadZipFile,
+        zlib.error,
+        lzma.LZMAError,
+    ) as error:
         reason = getattr(error, "strerror", None) or error  # RuntimeError: an encrypted zip
         raise InkbenchError(f"{path}: cannot be read ({reason})") from None
     except (ValueError, OverflowError) as error:
@@ -99,26 +114,27 @@ def read(path: Path) -> "pd.DataFrame":
     return table
 
 
-def _open(path: Path) -> IO[bytes] | gzip.GzipFile:
+def _open(path: Path) -> IO[bytes]:
     """Open a file, decompressed; its content decides, not its suffix."""
     with path.open("rb") as file:
-        start = file.read(4)
-    if start.startswith(_GZIP):
-        return gzip.open(path)
-    if start != _ZIP:
-        return path.open("rb")
+        start = file.read(6)
+    if start[:4] != _ZIP:
+        unpack = (opener for magic, opener in _PACKED.items() if start.startswith(magic))
+        return next(unpack, open)(path, "rb")
     archive = zipfile.ZipFile(path)
-    names = [name for name in archive.namelist() if name.lower().endswith(".csv")]
-    names = [name for name in names if not Path(name).name.startswith("._")]  # macOS metadata
-    if len(names) != 1:
-        raise InkbenchError(f"{path}: contains {len(names)} CSV files; expected one")
-    return archive.open(names[0])
+    files = {info: Path(info.filename) for info in archive.infolist() if not info.is_dir()}
+    files = {i: n for i, n in files.items() if n.name[:1] != "." and "__MACOSX" not in n.parts}
+    tables = [info for info, name in files.items() if name.suffix.lower() == ".csv"] or [*files]
+    if len(tables) != 1:
+        raise InkbenchError(f"{path}: contains {len(tables)} files; expected one CSV file")
+    return archive.open(tables[0])
 
 
 def _check_size(content: bytes) -> None:
     """Raise ValueError for a file or a line that would exhaust memory when parsed."""
     if len(content) > _MAX_BYTES:
         raise ValueError(f"more than {_MAX_BYTES / 1e6:.0f} MB uncompressed")
-    ends = np.flatnonzero(np.frombuffer(content, np.uint8) == ord("\n"))
+    codes = np.frombuffer(content, np.uint8)
+    ends = np.flatnonzero((codes == ord("\n")) | (codes == ord("\r")))  # pandas reads both
     if np.diff(ends, prepend=-1, append=len(content)).max() > _MAX_LINE:
         raise ValueError(f"a line is longer than {_MAX_LINE:,} bytes")

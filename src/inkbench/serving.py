@@ -35,14 +35,28 @@ class Served:
         Parameters
         ----------
         model_input
-            uint8 ``[n, h, w]``; pages of a restorer have any size.
+            uint8 ``[n, h, w]``, 0 to 255; pages of a restorer have any size. MLflow's server casts
+            other numbers to uint8, so that those between 0 and 1 become 0.
 
         Returns
         -------
         numpy.ndarray
             float32 as described above.
+
+        Raises
+        ------
+        mlflow.exceptions.MlflowException
+            If the values are not within 0 to 255, or all within 0 to 1.
         """
-        images = np.asarray(model_input, np.uint8)
+        values = np.asarray(model_input)
+        if values.size and not (values.min() >= 0 and 1 < values.max() <= 255):
+            from mlflow.exceptions import MlflowException
+
+            raise MlflowException.invalid_parameter_value(
+                f"inputs: the values are from {values.min():g} to {values.max():g}; expected uint8 "
+                "grey values from 0 to 255, so multiply values between 0 and 1 by 255"
+            )
+        images = values.astype(np.uint8)
         if self._task not in ("restoration", "cleaning"):
             return np.asarray(self._model.predict(images, verbose=0), np.float32)
         from inkbench.restore import restore

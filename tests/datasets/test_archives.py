@@ -64,12 +64,15 @@ def test_members_reads_long_names_and_large_members(files: made.Files) -> None:
 
 def test_content_digest_does_not_depend_on_packing() -> None:
     files = {"d/b.png": b"2", "d/a.png": b"1", "d/c.png": b""}
-    from_macos = {"./d/._a.png": b"fork", "__MACOSX/x": b"x", "./.DS_Store": b"x"}
+    from_macos = {"./d/._a.png": b"fork", "d/__MACOSX/x": b"x", "././.DS_Store": b"x"}
+    from_windows = {"d\\Thumbs.db": b"x", "desktop.ini": b"x"}
     packed = (
         made.tar_gz(files),
         made.tar_gz(dict(sorted(files.items())), tarfile.USTAR_FORMAT),
         made.tar_gz({f"./{name}": content for name, content in files.items()} | from_macos),
+        made.tar_gz({f".//./{name}".replace("d/", "d/./"): files[name] for name in files}),
         made.zipped(files),
+        made.zipped({name.replace("/", "\\"): files[name] for name in files} | from_windows),
     )
     assert len({archives.content_digest(written(content)) for content in packed}) == 1
 

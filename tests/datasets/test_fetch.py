@@ -1,7 +1,9 @@
 """Fetching: the right source, verified, once, and the same provenance everywhere."""
 
+import io
 import json
 import shutil
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -180,6 +182,81 @@ def test_fetch_accepts_archives_put_there_by_hand(server: Server, offer: Offer) 
     described = fetched("documents")
     assert described["source"] == "official"
     assert {file["url"] for file in described["files"]} == {KAGGLE}
+
+
+def unpacked(zips: made.Files, names: str) -> made.Files:
+    """The members of archives, each in a folder; ``names`` says how they are called."""
+    files = {}
+    for archive in zips.values():
+        with zipfile.ZipFile(io.BytesIO(archive)) as opened:
+            for name in opened.namelist():
+                files[names.format(stem=name.split("/")[0], name=name)] = opened.read(name)
+    return files
+
+
+def laid(folder: Path, files: made.Files) -> None:
+    for name, content in files.items():
+        put((folder / name).parent, {Path(name).name: content})
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "{name}",  # train/2.png
+        "{stem}/{name}",  # train/train/2.png
+        "denoising-dirty-documents/{name}",
+        "denoising-dirty-documents/{stem}.zip",
+        "all (1).zip: {name}",
+        "all.zip: ./denoising-dirty-documents/{name}",
+        "all.zip: {stem}.zip",
+        "all.zip: {stem}\\{name}",
+    ],
+)
+def test_fetch_finds_what_kaggles_archives_hold(form: str, offer: Offer) -> None:
+    zips = made.page_zips(made.pages())
+    offer(tuple(made.archive(n, c, KAGGLE, pin="content_digest") for n, c in zips.items()))
+    outer, _, names = form.rpartition(": ")
+    if names.endswith("{stem}.zip"):
+        files = {names.format(stem=Path(name).stem): zips[name] for name in zips}
+    else:
+        files = unpacked(zips, names)
+    files |= {"__MACOSX/train/._2.png": b"fork", "sampleSubmission.csv.zip": b"x"}
+    raw = layout.raw("documents")
+    laid(raw, {outer: made.zipped(files)} if outer else files)
+    described = fetched("documents")
+    assert (described["source"], {file["url"] for file in described["files"]}) == (
+        "official",
+        {KAGGLE},
+    )
+    digests = [file["content_digest"] for file in described["files"]]
+    assert digests == [made.content_digest(content) for content in zips.values()]
+    provenance.load("documents")
+    assert fetched("documents") == described
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("all.zip", made.zipped({"other/1.png": b"x"})),
+        ("all.zip", b"PK\x03\x04 cut"),
+        ("train/1.png", b"changed"),
+        ("Train (2).ZIP", b"x"),
+    ],
+)
+def test_fetch_says_what_is_expected_where(
+    name: str, content: bytes, offer: Offer, generated: None, capfd: pytest.CaptureFixture[str]
+) -> None:
+    zips = made.page_zips(made.pages())
+    offer(
+        tuple(made.archive(n, c, NOWHERE, pin="content_digest") for n, c in zips.items()),
+        made.archive("noisyoffice.zip", b"", NOWHERE, pin="nothing"),
+    )
+    laid(layout.raw("documents"), {name: content})
+    fetched("documents", source="auto")
+    (line,) = [line for line in capfd.readouterr().err.splitlines() if "expected there" in line]
+    for fact in (str(layout.raw("documents")), name.split("/")[0], *zips, "noisyoffice.zip"):
+        assert fact in line
+    assert (layout.raw("documents") / name).read_bytes() == content
 
 
 def test_fetch_never_deletes_files_outside_its_folder(official: bytes) -> None:

@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -88,6 +89,10 @@ def test_serve_returns_pages_of_the_size_they_had(address: str, restorer: Path) 
         assert restored.shape == (2, *size)
         expected = restore(storage.load(restorer), pages[1])
         assert np.allclose(restored[1], expected, atol=1e-4)
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        invoke(address, pages / 255)
+    assert refused.value.code == 400
+    assert "0 to 255" in json.load(refused.value)["message"]
     if shutil.which("curl"):
         asked = page.block("curl").replace("http://127.0.0.1:5001/invocations", address)
         answer = subprocess.run(["sh", "-c", asked], capture_output=True, check=True).stdout

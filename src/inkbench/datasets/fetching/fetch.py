@@ -8,12 +8,13 @@ bytes.
 import os
 import shutil
 import sys
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from inkbench import data_source, datasets, disk, layout, records
 from inkbench.data_source import SYNTHETIC
-from inkbench.datasets.fetching import transfer
+from inkbench.datasets.fetching import by_hand, transfer
 from inkbench.datasets.fetching.transfer import Unavailable
 from inkbench.datasets.reading import archives, provenance
 from inkbench.datasets.specs import KAGGLE, Archive, Edition, Spec
@@ -84,6 +85,10 @@ class _Search:
         self.folder = layout.raw(spec.name)
         self.scratch = self.folder / _SCRATCH
         self.recorded = provenance.recorded(spec.name) or {"source": SYNTHETIC, "files": []}
+        # What ``data/raw/D`` holds once it is filled; anything else there was put by hand.
+        sets = (archives for editions in spec.editions.values() for archives in editions)
+        self.known = {archive.name for archives in sets for archive in archives}
+        self.known.add(layout.provenance("").name)
         self._failures: list[str] = []
         self._is_offline = False
 
@@ -107,7 +112,18 @@ class _Search:
                     if source == "local":
                         source = self.recorded["source"] if is_unchanged else "official"
                     return source, files
+            if source == "local":
+                self._list_unused(editions)
         return None
+
+    def _list_unused(self, editions: tuple[Edition, ...]) -> None:
+        """Say in one line what is of no use in ``data/raw/D``, and what is expected there."""
+        paths = self.folder.iterdir() if self.folder.is_dir() else ()
+        unused = sorted(p.name for p in paths if p.name not in self.known and p.name[0] != ".")
+        if unused:
+            sets = (", ".join(archive.name for archive in edition) for edition in editions)
+            expected = f"expected there: {'; or '.join(sets)}"
+            self._fail(f"{self.folder}: cannot use {', '.join(unused)[:200]}; {expected}")
 
     def summary(self) -> str:
         """One line: everything that was tried, and what to do."""
@@ -131,14 +147,34 @@ class _Search:
         try:
             return _verified(archive, path, archive.urls[0])
         except Unavailable as error:
-            self._failures.append(f"{path}: {error}")
+            (self._failures.append if listed else self._fail)(f"{path}: {error}")
             return None
+
+    def _packed(self, archive: Archive) -> File | None:
+        """Pack an archive from files that were put into ``data/raw/D`` in another form."""
+        if not archive.content_digest or not self.folder.is_dir():
+            return None
+        target = self.scratch / archive.name
+        try:
+            if not by_hand.pack(archive, self.folder, self.known, target):
+                return None
+            file = _verified(archive, target, archive.urls[0])
+        except (Unavailable, OSError, zipfile.BadZipFile, RuntimeError) as error:
+            self._fail(f"{self.folder}: {archive.name}, packed from what is there: {error}")
+            return None
+        print(f"{self.spec.name}: {archive.name} from files in {self.folder}, verified")
+        return file
+
+    def _fail(self, failure: str) -> None:
+        self._failures.append(failure)
+        print(f"inkbench: {self.spec.name}: {failure}", file=sys.stderr)
 
     def _fetched(self, archive: Archive, source: str) -> File | None:
         """Download an archive; its description, or None if no address of the source has it."""
+        if source == "local":
+            return self._packed(archive)
         mirrored = f"{self.spec.name}/{archive.name}"
         places = {
-            "local": [],
             "mirror": [(f"{_mirror()}/{mirrored}", f"mirror:{mirrored}")],
             "official": [(url, url) for url in archive.urls],
         }
@@ -152,8 +188,7 @@ class _Search:
             except Unavailable as error:
                 self._is_offline |= error.is_offline
                 file_name = f" {archive.name}" if address.startswith(KAGGLE) else ""
-                self._failures.append(f"{transfer.public(address)}{file_name}: {error}")
-                print(f"inkbench: {self.spec.name}: {self._failures[-1]}", file=sys.stderr)
+                self._fail(f"{transfer.public(address)}{file_name}: {error}")
             else:
                 print(f"{self.spec.name}: {archive.name} from {label}, verified")
                 return file

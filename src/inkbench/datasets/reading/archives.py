@@ -12,7 +12,7 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import IO, BinaryIO
 
 from tqdm import tqdm
@@ -21,6 +21,9 @@ from inkbench.errors import InkbenchError
 
 MEMBER_LIMIT = 16 * 2**20  # bytes, unpacked; a page of the documents has 0.1 MB
 TOTAL_LIMIT = 2**31  # bytes, unpacked, with a tar's headers; notMNIST_large has 0.7 GB
+
+# Files and folders that macOS and Windows add.
+_ADDED = {"__MACOSX", ".AppleDouble", ".DS_Store", "Thumbs.db", "desktop.ini"}
 
 _DAMAGE = (
     tarfile.TarError,
@@ -51,7 +54,7 @@ class ArchiveError(InkbenchError):
 def members(path: Path) -> Iterator[tuple[str, bytes]]:
     """Regular files of a ``.zip``, ``.tar`` or ``.tar.gz``, in archive order, one at a time.
 
-    Files that macOS adds (``._name``, ``.DS_Store``, ``__MACOSX/``) are left out.
+    Files that macOS and Windows add (``._name``, ``__MACOSX/``, ``Thumbs.db`` …) are left out.
 
     Parameters
     ----------
@@ -74,13 +77,13 @@ def members(path: Path) -> Iterator[tuple[str, bytes]]:
         with path.open("rb") as file:
             read = _zip_members if zipfile.is_zipfile(file) else _tar_members
             file.seek(0)
-            for name, content in read(file, path):
+            for member, content in read(file, path):
                 total += len(content)
                 if total > TOTAL_LIMIT:
-                    raise _refused(path, name, f"brings the total over {TOTAL_LIMIT:,} bytes")
-                name = name.removeprefix("./")
-                if not _is_from_macos(name):
-                    yield name, content
+                    raise _refused(path, member, f"brings the total over {TOTAL_LIMIT:,} bytes")
+                name = PurePosixPath(member.replace("\\", "/"))  # without `./`, `//` and `/./`
+                if not _is_added(name):
+                    yield str(name), content
     except _DAMAGE as error:
         raise ArchiveError(path, f"damaged or not an archive ({error})") from None
 
@@ -179,6 +182,5 @@ def _refused(path: Path, name: str, reason: str) -> ArchiveError:
     return ArchiveError(path, f"member {name[:120]!r} {reason}, so not the official archive")
 
 
-def _is_from_macos(name: str) -> bool:
-    file = name.rpartition("/")[2]
-    return name.startswith("__MACOSX/") or file.startswith("._") or file == ".DS_Store"
+def _is_added(name: PurePosixPath) -> bool:
+    return name.name.startswith("._") or not _ADDED.isdisjoint(name.parts)
