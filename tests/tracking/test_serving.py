@@ -17,9 +17,9 @@ import tracking_page as page
 from project import SCRIPTS, Project
 from server import answers, free_port
 
-from inkbench import models
+from inkbench import layout, models
 from inkbench.models.common import storage
-from inkbench.tracking.logged_models import log_model
+from inkbench.tracking.record import log_model, md5
 from inkbench.tracking.store import Store
 
 pytestmark = pytest.mark.slow
@@ -32,14 +32,16 @@ def restorer(store: Store, tmp_path: Path) -> Path:
     """Model file of an untrained restorer that is champion."""
     import mlflow
 
-    path, snapshots = tmp_path / "trained.keras", tmp_path / "snapshots.npz"
+    path, snapshots = layout.model("documents-unet"), layout.snapshots("documents-unet")
+    path.parent.mkdir(parents=True)
     storage.save(models.build("unet", (None, None, 2), 0, {"width": 8}), path)
     np.savez(snapshots, inputs=np.full((1, 32, 32, 2), 255, np.uint8))
     run = store.client.create_run(store.experiment_id)
-    card = {"variant": {"dataset": "documents", "task": "restoration", "family": "unet"}}
-    tags = {"model.md5": "md5", "variant": "documents-unet", "data_source": "synthetic"}
-    model = log_model(store, run.info.run_id, path, snapshots, tags, card)
-    mlflow.register_model(f"models:/{model}", NAME)
+    block = {"dataset": "documents", "task": "restoration", "family": "unet"}
+    card = {"variant": block, "data_source": "synthetic"}
+    log_model(store, run.info.run_id, "documents-unet", tmp_path, card)
+    (model,) = store.models(md5(path))
+    mlflow.register_model(f"models:/{model.model_id}", NAME)
     store.client.set_registered_model_alias(NAME, "champion", "1")
     return path
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from inkbench.tracking import parents, state
+from inkbench.errors import InkbenchError
+from inkbench.tracking import state
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -92,8 +93,8 @@ def test_of_folder_shows_the_remote_without_credentials(
 
 def test_commit_link_leads_to_the_web_page() -> None:
     commit = "0123456789abcdef"
-    assert parents.commit_link(commit, "") == "commit `0123456789ab`"
-    assert parents.commit_link(commit, "https://example.org/a/b.git") == (
+    assert state.commit_link(commit, "") == "commit `0123456789ab`"
+    assert state.commit_link(commit, "https://example.org/a/b.git") == (
         f"[commit `0123456789ab`](https://example.org/a/b/commit/{commit})"
     )
 
@@ -103,5 +104,6 @@ def test_of_revision_equals_the_clean_tree(repository: Path) -> None:
     assert state.of_revision(repository, "main") == (here, here.commit)
 
 
-def test_of_revision_is_none_for_an_unknown_one(repository: Path) -> None:
-    assert state.of_revision(repository, "nowhere") is None
+def test_of_revision_refuses_an_unknown_one(repository: Path) -> None:
+    with pytest.raises(InkbenchError, match="nowhere"):
+        state.of_revision(repository, "nowhere")

@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from inkbench.tracking import runs, sync
+from inkbench.tracking import record, runs, sync
 from inkbench.tracking.executions import Execution
 from inkbench.tracking.journal import Journal
 from inkbench.tracking.runs import stage_run
 from inkbench.tracking.store import Store
-from inkbench.tracking.upload import Upload
+from inkbench.tracking.sync import Upload
 
 BLOCK = {"dataset": "mnist", "task": "reconstruction", "epochs": 2, "model": {"code": 8}}
 MODEL_MD5 = "5d41402abc4b2a76b9719d911017c592"  # of "hello"
@@ -94,8 +94,7 @@ def test_attach_test_metrics_to_the_model_and_its_training(store: Store) -> None
     (journal,) = Journal.waiting()
     evaluate_id = uploaded(store, journal)
     recorded(store, evaluate_id, "evaluate@mnist-a")
-    parent = store.client.get_run(evaluate_id).data.tags["mlflow.parentRunId"]
-    sync._attach_test_metrics(store, parent)
+    record.attach_test_metrics(store, evaluate_id)
     (metric,) = store.models(MODEL_MD5)[0].metrics
     assert (metric.key, metric.value, metric.run_id) == ("test_bce", 0.25, evaluate_id)
     assert metric.dataset_name == "processed/mnist"

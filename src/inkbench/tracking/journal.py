@@ -1,8 +1,7 @@
 """Journals: what one execution of a stage reports while it runs, as files.
 
-A journal is a folder ``.tracking/<id>/`` with ``events.jsonl``, one event per line. It names the
-pipeline state and the stage, so it can be moved to another machine and uploaded there. Whoever
-uploads it deletes it, or leaves the reason in ``failure.txt``.
+A journal is a folder ``.tracking/<id>/`` with ``events.jsonl``, which its upload deletes. If the
+upload fails, ``failure.txt`` has the reason. It can be moved to another machine.
 """
 
 import contextlib
@@ -10,9 +9,8 @@ import fcntl
 import json
 import os
 import shutil
-import socket
+import tempfile
 import time
-import uuid
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
@@ -44,13 +42,16 @@ class Journal:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._events = folder / "events.jsonl"
+        self._failure = folder / "failure.txt"
+        self._lock = folder / "stage.lock"
+        self._held = contextlib.ExitStack()
 
     @classmethod
     def create(cls) -> "Journal":
         """Start an empty journal in ``.tracking/``."""
-        folder = outbox() / f"{time.strftime('%Y%m%dT%H%M%S')}-{uuid.uuid4().hex[:12]}"
-        folder.mkdir()
-        return cls(folder)
+        journal = cls(Path(tempfile.mkdtemp("", time.strftime("%Y%m%dT%H%M%S-"), outbox())))
+        journal._held.enter_context(locked(journal._lock))  # until this process ends
+        return journal
 
     @classmethod
     def waiting(cls) -> "list[Journal]":
@@ -80,31 +81,23 @@ class Journal:
     @cached_property
     def start(self) -> Event:
         """The first event; empty if there is none yet."""
-        events, _ = self.read()
-        return events[0] if events else {}
+        return next(iter(self.read()[0]), {})
 
     @property
     def is_running(self) -> bool:
         """Whether the stage that writes this journal still runs on this machine."""
-        import psutil
-
-        events, _ = self.read()
-        if not events or events[-1]["do"] == "end" or events[0]["host"] != socket.gethostname():
-            return False
-        with contextlib.suppress(psutil.Error):
-            started = psutil.Process(events[0]["pid"]).create_time() * 1000
-            return started <= events[0]["at"]
-        return False
+        with locked(self._lock) as is_free:
+            return not is_free
 
     def fail(self, reason: str) -> None:
         """Note why the upload failed; from then on only `inkbench sync` tries again."""
         with contextlib.suppress(OSError):  # the disk may be full
-            (self.folder / "failure.txt").write_text(reason, encoding="utf-8")
+            self._failure.write_text(reason, encoding="utf-8")
 
     @property
     def has_failed(self) -> bool:
         """Whether an upload has failed."""
-        return (self.folder / "failure.txt").exists()
+        return self._failure.exists()
 
     @property
     def is_settled(self) -> bool:
@@ -117,17 +110,12 @@ class Journal:
 
 
 @contextlib.contextmanager
-def locked(path: Path, timeout: float = 0) -> Iterator[bool]:
-    """Hold a file lock, waiting for it up to ``timeout`` seconds; yields whether it is held."""
-    deadline = time.monotonic() + timeout
+def locked(path: Path, wait: bool = False) -> Iterator[bool]:
+    """Hold a file lock, after waiting for it or if it is free; yields whether it is held."""
     with path.open("w") as file:
-        while not (acquired := _acquire(file.fileno())) and time.monotonic() < deadline:
-            time.sleep(0.05)
-        yield acquired
-
-
-def _acquire(descriptor: int) -> bool:
-    with contextlib.suppress(OSError):
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return True
-    return False
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            is_held = True
+        except BlockingIOError:
+            is_held = False
+        yield is_held

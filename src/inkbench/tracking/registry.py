@@ -4,17 +4,14 @@ import contextlib
 import io
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from inkbench import layout
 from inkbench.data_source import REAL
 from inkbench.errors import InkbenchError
 from inkbench.tracking import record
 from inkbench.tracking.executions import Pipeline
-from inkbench.tracking.store import Store, public
-
-if TYPE_CHECKING:
-    from mlflow.entities.model_registry import ModelVersion
+from inkbench.tracking.store import ModelVersion, Store, public
 
 CHAMPION = "champion"
 PREFIX = "inkbench-"
@@ -24,18 +21,15 @@ _RETIRED = "retired"
 def promote_best(store: Store, pipeline: Pipeline, echo: Callable[[str], None]) -> None:
     """Register the best model of every block under ``registry:`` if it beats the champion.
 
-    Only evaluations that are up to date count. A metric on real data beats any on synthetic data.
-    Variants on another split of the pages or on other pixels do not compete (see `competes`). A
-    version that was rolled back stays retired.
+    A metric on real data beats any on synthetic data. A version that was rolled back stays retired.
     """
+    import mlflow
+
     variants = pipeline.params.get("train") or {}
     for block, rule in (pipeline.params.get("registry") or {}).items():
         name = PREFIX + block
-        retired = {
-            version.tags.get("model.md5")
-            for version in _versions(store, name).values()
-            if _RETIRED in version.tags
-        }
+        versions = _versions(store, name)
+        retired = {v.tags.get("model.md5") for v in versions.values() if _RETIRED in v.tags}
         candidates = [
             tags
             for variant, settings in variants.items()
@@ -44,9 +38,28 @@ def promote_best(store: Store, pipeline: Pipeline, echo: Callable[[str], None]) 
             and (tags := _candidate(pipeline.outputs, variant, rule["metric"]))
             and tags["model.md5"] not in retired
         ]
-        if candidates:
-            best = max(candidates, key=lambda tags: _rank(tags, rule))
-            _promote(store, name, best, rule, echo)
+        if not candidates:
+            continue
+        best = max(candidates, key=lambda tags: _rank(tags, rule))
+        models, leader = store.models(best["model.md5"]), champion(store, name)
+        previous = "the first"
+        if leader:
+            tags = leader.tags
+            previous = f"version {leader.version} ({tags.get('variant')}) had {tags.get('value')}"
+            if tags.get("metric") == rule["metric"] and _rank(best, rule) <= _rank(tags, rule):
+                continue
+        if not models:
+            continue
+        why = f"{rule['best']} {best['metric']} = {best['value']} on {best['data_source']} data; "
+        registered = {version.tags.get("model.md5"): n for n, version in versions.items()}
+        number = registered.get(best["model.md5"])
+        if number is None:
+            with contextlib.redirect_stderr(io.StringIO()):  # it prints to stderr
+                number = mlflow.register_model(f"models:/{models[0].model_id}", name).version
+        for key, text in {**best, "why": why + previous}.items():
+            store.client.set_model_version_tag(name, number, key, text)
+        store.client.set_registered_model_alias(name, CHAMPION, number)
+        echo(f"champion   {name} version {number}: {best['variant']}, {why}{previous}")
 
 
 def _candidate(outputs: Path, variant: str, metric: str) -> dict[str, str]:
@@ -64,7 +77,7 @@ def _candidate(outputs: Path, variant: str, metric: str) -> dict[str, str]:
 
 
 def competes(block: Mapping[str, Any], rule: Mapping[str, Any]) -> bool:
-    """Whether a variant's metrics compare with those of a rule: same data, task and pixels."""
+    """Whether a variant's metrics compare with those of a rule: same data, split, task, pixels."""
     defaults = {"dataset": None, "task": None, "split": "page-disjoint", "binarise": False}
     same = all(block.get(key, value) == rule.get(key, value) for key, value in defaults.items())
     noisy = block.get("task") == "reconstruction" and any((block.get("noise") or {}).values())
@@ -76,47 +89,13 @@ def _rank(tags: Mapping[str, str], rule: Mapping[str, str]) -> tuple[bool, float
     return tags.get("data_source") == REAL, value if rule["best"] == "max" else -value
 
 
-def _promote(
-    store: Store,
-    name: str,
-    best: dict[str, str],
-    rule: Mapping[str, str],
-    echo: Callable[[str], None],
-) -> None:
-    models = store.models(best["model.md5"])
-    if not models:
-        return
-    leader = champion(store, name)
-    previous = "the first"
-    if leader:
-        tags = leader.tags
-        if tags.get("metric") == rule["metric"] and _rank(best, rule) <= _rank(tags, rule):
-            return
-        previous = f"version {leader.version} ({tags.get('variant')}) had {tags.get('value')}"
-    why = f"{rule['best']} {best['metric']} = {best['value']} on {best['data_source']} data; "
-    registered = {v.tags.get("model.md5"): n for n, v in _versions(store, name).items()}
-    number = registered.get(best["model.md5"]) or _register(name, models[0])
-    for key, text in {**best, "why": why + previous}.items():
-        store.client.set_model_version_tag(name, number, key, text)
-    store.client.set_registered_model_alias(name, CHAMPION, number)
-    echo(f"champion   {name} version {number}: {best['variant']}, {why}{previous}")
-
-
-def _register(name: str, model: Any) -> str:
-    import mlflow
-
-    with contextlib.redirect_stderr(io.StringIO()):  # it prints to stderr
-        uri = f"models:/{model.model_id}"
-        return str(mlflow.register_model(uri, name, await_registration_for=30).version)
-
-
-def _versions(store: Store, name: str) -> "dict[str, ModelVersion]":
+def _versions(store: Store, name: str) -> dict[str, ModelVersion]:
     """All versions of a registered model by number, oldest first."""
     versions = store.client.search_model_versions(f"name = '{name}'")
     return {str(v.version): v for v in sorted(versions, key=lambda v: int(v.version))}
 
 
-def champion(store: Store, name: str) -> "ModelVersion | None":
+def champion(store: Store, name: str) -> ModelVersion | None:
     """The version of a registered model with the alias ``champion``; None if there is none."""
     from mlflow.exceptions import MlflowException
 
@@ -129,10 +108,9 @@ def champion(store: Store, name: str) -> "ModelVersion | None":
 
 
 def roll_back(store: Store, name: str, number: str | None = None) -> str:
-    """Give the alias to an earlier version and retire the later ones; returns a line about it.
+    """Give the alias to a version, by default the one before, and retire the later ones.
 
-    By default it is the newest version before the champion that is not retired. `InkbenchError` if
-    there is no such model or version.
+    Returns a line about it. `InkbenchError` if there is no such model or version.
     """
     name = PREFIX + name.removeprefix(PREFIX)
     versions = _versions(store, name)
@@ -141,15 +119,14 @@ def roll_back(store: Store, name: str, number: str | None = None) -> str:
         raise InkbenchError(f"{name} is not registered; there are: {', '.join(known) or 'none'}")
     if number is None:
         leader = champion(store, name)
-        earlier = [n for n in versions if leader and int(n) < int(leader.version)]
-        usable = [n for n in earlier if _RETIRED not in versions[n].tags]
+        last = int(leader.version) if leader else 0
+        usable = [n for n, v in versions.items() if int(n) < last and _RETIRED not in v.tags]
         if not usable:
             raise InkbenchError(f"{name} has no version before its champion to go back to")
         number = usable[-1]
     if number not in versions:
-        raise InkbenchError(
-            f"{name} has no version {public(number)}; there are: {', '.join(versions)}"
-        )
+        numbers = ", ".join(versions)
+        raise InkbenchError(f"{name} has no version {public(number)}; there are: {numbers}")
     for later in (n for n in versions if int(n) > int(number)):
         store.client.set_model_version_tag(name, later, _RETIRED, f"rolled back to {number}")
     if _RETIRED in versions[number].tags:

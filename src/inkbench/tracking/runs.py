@@ -11,9 +11,8 @@ from numbers import Real
 from pathlib import Path
 from typing import Any
 
-from inkbench.tracking import journal as journals
 from inkbench.tracking import state, store
-from inkbench.tracking.journal import Journal
+from inkbench.tracking.journal import Journal, locked, root
 
 _WAIT_BY_HAND = 30.0  # seconds that the end of a stage waits for its upload; under DVC it does not
 _WAIT_LAST_STAGE = 120.0
@@ -29,15 +28,10 @@ def stage_run(
 ) -> "Iterator[StageRun]":
     """Record one execution of a stage as an MLflow run.
 
-    Later, the run also gets what the stage has written (see `record`). Tracking never raises: if it
-    fails, one warning is printed and the stage goes on. An exception of the body marks the run as
-    failed and propagates.
-
-    ``params`` are the parameters that the stage depends on, nested as in ``params.yaml``.
+    If tracking fails, one warning is printed and the stage goes on. ``params`` are the parameters
+    that the stage depends on, nested as in ``params.yaml``.
     """
-    run = StageRun()
-    if os.environ.get("INKBENCH_TRACKING", "on").lower() not in {"off", "0", "false", "no"}:
-        run.begin(stage=stage, dataset=dataset, variant=variant, params=dict(params or {}))
+    run = StageRun(stage=stage, dataset=dataset, variant=variant, params=dict(params or {}))
     try:
         yield run
     except BaseException as error:
@@ -47,16 +41,15 @@ def stage_run(
 
 
 class StageRun:
-    """One run: every method appends to a journal and returns at once."""
+    """One run: every method appends to a journal, unless tracking is off, and returns at once."""
 
-    def __init__(self) -> None:
+    def __init__(self, **subject: Any) -> None:
         self._journal: Journal | None = None  # then every method does nothing
         self._has_warned = False
         self._wait = 0.0 if os.environ.get("DVC_STAGE") else _WAIT_BY_HAND
-
-    def begin(self, **subject: Any) -> None:
-        """Start a journal, and the uploader unless it runs already."""
-        with self.guard():
+        if os.environ.get("INKBENCH_TRACKING", "on").lower() in {"off", "0", "false", "no"}:
+            return
+        with self._guard():
             start = {
                 **subject,
                 "dvc_stage": os.environ.get("DVC_STAGE"),
@@ -64,43 +57,41 @@ class StageRun:
                 "store": store.digest(),
                 "project_run": os.environ.get("MLFLOW_RUN_ID"),  # set by `mlflow run`
                 "user": os.environ.get("USER"),
-                "pid": os.getpid(),
                 "host": socket.gethostname(),
                 "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
                 "cwd": os.getcwd(),
             }
             self._journal = Journal.create()
-            self.note("start", **start)
+            self._note("start", **start)
             _start_uploader()
 
     def sync(self) -> None:
         """Complete the store after this run, which is the last stage's (see `sync`)."""
-        self.note("sync")
+        self._note("sync")
         self._wait = _WAIT_LAST_STAGE
 
     def log_metrics(self, metrics: Mapping[str, Any], step: int = 0) -> None:
         """Log the numbers among some values; with a step (the epoch) they are points of a curve."""
         values = {key: float(value) for key, value in metrics.items() if isinstance(value, Real)}
-        self.note("metrics", values=values, step=step)
-
-    def note(self, kind: str, **fields: Any) -> None:
-        """Append an event."""
-        with self.guard():
-            if self._journal:
-                self._journal.append(kind, **fields)
+        self._note("metrics", values=values, step=step)
 
     def end(self, status: str) -> None:
         """End the run, and wait for the upload if there is reason to."""
-        self.note("end", status=status)
-        with self.guard():
+        self._note("end", status=status)
+        with self._guard():
             if self._journal and not self._journal.is_settled:
                 _start_uploader()  # it may have been killed
                 deadline = time.monotonic() + self._wait
                 while not self._journal.is_settled and time.monotonic() < deadline:
                     time.sleep(0.05)
 
+    def _note(self, kind: str, **fields: Any) -> None:
+        with self._guard():
+            if self._journal:
+                self._journal.append(kind, **fields)
+
     @contextlib.contextmanager
-    def guard(self) -> Iterator[None]:
+    def _guard(self) -> Iterator[None]:
         """Turn the errors of tracking into one warning."""
         try:
             yield
@@ -114,12 +105,12 @@ class StageRun:
 
 def _start_uploader() -> None:
     """Start the uploader, unless it runs; it is out of reach of Ctrl-C and keeps our stderr."""
-    with journals.locked(store.uploader_lock()) as is_free:
+    with locked(store.uploader_lock()) as is_free:
         pass
     if is_free:  # of several uploaders started at the same time, one gets the lock and stays
         process = subprocess.Popen(
             [sys.executable, "-m", "inkbench.tracking.uploader"],
-            cwd=journals.root(),
+            cwd=root(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             start_new_session=True,

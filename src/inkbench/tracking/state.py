@@ -1,4 +1,4 @@
-"""The pipeline state that a run belongs to: a clean commit, a changed tree or an experiment."""
+"""Pipeline states (a clean commit, a changed tree, a DVC experiment) and their parent runs."""
 
 import hashlib
 import os
@@ -10,8 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from inkbench.errors import InkbenchError
+from inkbench.tracking.store import Run, Store, locked
+
 # Files in git that determine the pipeline's results: parameters and code.
 INPUTS = ("dvc.yaml", "params.yaml", "stages", "src")
+
+_KEY = "pipeline.key"
+_INPUTS = "pipeline.inputs"
 
 
 @dataclass(frozen=True)
@@ -41,22 +47,80 @@ def of_folder(folder: Path, environment: Mapping[str, str] = os.environ) -> Stat
     return State(key, title, inputs, commit, dirty=True, repository=_repository(folder))
 
 
-def of_revision(folder: Path, revision: str) -> tuple[State, str] | None:
-    """State of a git revision or a DVC experiment, and the commit with its files, if it exists."""
-    for name, baseline, commit in experiments(folder):
-        if revision in (name, commit):
-            return _experiment(folder, name, baseline, _inputs_of(folder, commit)), commit
+def of_revision(folder: Path, revision: str) -> tuple[State, str]:
+    """State of a git revision or a DVC experiment, and its commit; `InkbenchError` if unknown."""
+    for state, commit in experiments(folder):
+        if revision in (state.experiment, commit):
+            return state, commit
     commit = _git(folder, "rev-parse", "--verify", "-q", f"{revision}^{{commit}}")
-    return (_clean(folder, commit, _inputs_of(folder, commit)), commit) if commit else None
+    if not commit:
+        remedy = "`git log` and `dvc exp list` show them"
+        raise InkbenchError(f"--rev {revision}: no such git revision or DVC experiment; {remedy}")
+    return _clean(folder, commit, _inputs_of(folder, commit)), commit
 
 
-def experiments(folder: Path) -> list[tuple[str, str, str]]:
-    """DVC experiments of the repository: (name, baseline commit, its own commit)."""
+def experiments(folder: Path) -> list[tuple[State, str]]:
+    """States of the repository's DVC experiments, each with the commit that has its files."""
     listing = _git(folder, "for-each-ref", "--format=%(refname) %(objectname)", "refs/exps")
-    pattern = r"refs/exps/([0-9a-f]{2})/([0-9a-f]{38})/([^/ ]+) (.+)"
+    refs = re.findall(r"refs/exps/([0-9a-f]{2})/([0-9a-f]{38})/([^/ ]+) (.+)", listing)
     return [
-        (name, start + rest, commit) for start, rest, name, commit in re.findall(pattern, listing)
+        (_experiment(folder, name, start + rest, _inputs_of(folder, commit)), commit)
+        for start, rest, name, commit in refs
     ]
+
+
+def find_parent(store: Store, state: State) -> Run | None:
+    """The parent run of a state; None if there is none yet."""
+    if runs := store.tagged(_KEY, state.key):
+        return runs[0]
+    # A changed tree keeps its parent when it is committed unchanged, and the tree that an
+    # experiment leaves in the workspace has the experiment's parent.
+    for run in [] if state.experiment else store.tagged(_INPUTS, state.inputs):
+        key = run.data.tags[_KEY]
+        if key.startswith("tree:") or (state.dirty and key.startswith("exp:")):
+            return run
+    return None
+
+
+def find_or_create_parent(store: Store, state: State, at: int | None = None) -> str:
+    """Id of the parent run of a state, which is created if needed, as of a time in milliseconds."""
+    where = commit_link(state.commit, state.repository)
+    if state.dirty:
+        where = f"{state.experiment or 'changed tree'} on {where}"
+    tags = source_tags(state, "dvc repro") | {
+        _KEY: state.key,
+        _INPUTS: state.inputs,
+        "stage": "pipeline",
+        "mlflow.note.content": f"The pipeline: {where}. Its stages are the runs below.",
+    }
+    with locked("parent"):  # two processes must not create it twice
+        parent = find_parent(store, state)
+        if parent is None:
+            parent = store.client.create_run(store.experiment_id, at, tags, state.title)
+            store.client.set_terminated(parent.info.run_id)  # until a stage runs
+        elif parent.data.tags[_KEY].startswith("tree:") and not state.dirty:  # it was committed
+            store.log(parent.info.run_id, tags=tags | {"mlflow.runName": state.title})
+        return parent.info.run_id
+
+
+def source_tags(state: State, command: str) -> dict[str, str]:
+    """Source of a run, as the UI shows it."""
+    tags = {
+        "dvc.exp_name": state.experiment,
+        "git.commit": state.commit,
+        "mlflow.source.git.commit": state.commit,
+        "mlflow.source.git.repoURL": state.repository,
+        "mlflow.source.name": command,
+        "mlflow.source.type": "PROJECT",
+    }
+    return {key: value for key, value in tags.items() if value}
+
+
+def commit_link(commit: str, repository: str) -> str:
+    """A commit in Markdown, with a link if the repository has a web page."""
+    name = f"commit `{commit[:12]}`" if commit else "no git commit"
+    page = f"{repository.removesuffix('.git')}/commit/{commit}"
+    return f"[{name}]({page})" if commit and repository else name
 
 
 def _clean(folder: Path, commit: str, inputs: str) -> State:
@@ -70,21 +134,16 @@ def _experiment(folder: Path, name: str, baseline: str, inputs: str) -> State:
 
 
 def _inputs_on_disk(folder: Path) -> str:
-    """Digest of the inputs in the working tree: what git would commit, or else all files."""
+    """Digest of the inputs in the working tree: what git would commit, or else the Python files."""
     paths = [name for name in INPUTS if (folder / name).exists()]
     with tempfile.TemporaryDirectory() as temporary:
         index = {"GIT_INDEX_FILE": f"{temporary}/index"}
         _git(folder, "add", "--", *paths, **index)
-        tree = _git(folder, "write-tree", **index)
-    if tree:
-        return _inputs_of(folder, tree)
-    digest = hashlib.sha256()
-    for path in sorted(
-        file for name in paths for file in [folder / name, *(folder / name).rglob("*")]
-    ):
-        if path.is_file() and "__pycache__" not in path.parts:
-            digest.update(f"{path.relative_to(folder)}\0".encode() + path.read_bytes())
-    return digest.hexdigest()[:16]
+        if tree := _git(folder, "write-tree", **index):
+            return _inputs_of(folder, tree)
+    files = [file for name in paths for file in [folder / name, *folder.glob(f"{name}/**/*.py")]]
+    content = [file.read_bytes() for file in sorted(files) if file.is_file()]
+    return hashlib.sha256(b"\0".join(content)).hexdigest()[:16]
 
 
 def _inputs_of(folder: Path, tree: str) -> str:
@@ -97,18 +156,18 @@ def _git(folder: Path, *arguments: str, **environment: str) -> str:
     """Output of a git command, stripped; empty if it fails or git is missing."""
     inherited = {key: value for key, value in os.environ.items() if key != "GIT_DIR"}
     try:
-        process = subprocess.run(
+        return subprocess.run(
             ["git", "-c", "safe.directory=*", *arguments],
             cwd=folder,
             env=inherited | {"GIT_OPTIONAL_LOCKS": "0"} | environment,
             capture_output=True,
+            check=True,
             text=True,
             errors="surrogateescape",
             timeout=30,
-        )
+        ).stdout.strip()
     except (OSError, subprocess.SubprocessError):
         return ""
-    return process.stdout.strip() if process.returncode == 0 else ""
 
 
 def _repository(folder: Path) -> str:
@@ -116,9 +175,8 @@ def _repository(folder: Path) -> str:
     url = _git(folder, "config", "remote.origin.url")
     # `git@host:owner/name.git` is short for `ssh://git@host/owner/name.git`
     parts = urlsplit(re.sub(r"^([\w.-]+@[\w.-]+):(?!//)", r"ssh://\1/", url))
-    if parts.scheme not in {"http", "https", "ssh", "git"} or not parts.hostname:
-        return ""
-    if parts.scheme in {"ssh", "git"}:  # the web page has another port
-        return f"https://{parts.hostname}{parts.path}"
-    port = f":{parts.port}" if parts.port else ""
-    return f"{parts.scheme}://{parts.hostname}{port}{parts.path}"
+    host = parts.netloc.rpartition("@")[2]
+    if parts.scheme in {"http", "https"}:
+        return f"{parts.scheme}://{host}{parts.path}"
+    # The web page has another port than ssh.
+    return f"https://{parts.hostname}{parts.path}" if parts.scheme in {"ssh", "git"} else ""

@@ -5,7 +5,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -16,7 +16,12 @@ from inkbench.tracking import journal
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities import Metric, Run
+    from mlflow.entities import Run
+    from mlflow.entities.model_registry import ModelVersion
+else:  # importing MLflow takes seconds
+    MlflowClient = ModelVersion = Run = Any
+
+Point = tuple[Any, ...]  # of a metric: name, value, time in milliseconds, step, model and dataset
 
 EXPERIMENT = "inkbench"
 
@@ -27,12 +32,6 @@ PARENT = "mlflow.parentRunId"
 LINK = "linked_to"
 BACKFILLED = "backfilled"
 INCOMPLETE = "backfill.incomplete"  # "true": DVC's outputs were not in the cache
-
-_DESCRIPTION = (
-    "Every state of the pipeline (a commit, a changed tree, a DVC experiment) is a parent run, and "
-    "every stage is a run below it. Training runs also have the test metrics: select two of them "
-    "and press Compare."
-)
 
 _DEFAULTS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -50,19 +49,15 @@ _SQLITE = re.compile(r"sqlite(?:\+pysqlite)?:///([^?]*)(.*)")
 
 
 def uri() -> str:
-    """Tracking URI: ``MLFLOW_TRACKING_URI``, or the repository's own SQLite file.
-
-    A relative SQLite path is relative to the repository, wherever a stage runs. `InkbenchError` if
-    the URI names a folder.
-    """
+    """Tracking URI, in which a SQLite path is absolute; `InkbenchError` if it names a folder."""
     chosen = os.environ.get("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db"
-    sqlite = _SQLITE.fullmatch(chosen)
     scheme = urlsplit(chosen).scheme
     if scheme == "file" or (not scheme and not chosen.startswith("databricks")):
         raise InkbenchError(
             f"MLFLOW_TRACKING_URI: {chosen}: MLflow has no file store any more; unset it, or set "
             "it to sqlite:///mlflow.db or the address of a server"
         )
+    sqlite = _SQLITE.fullmatch(chosen)
     if sqlite is None or sqlite[1].startswith("/"):
         return chosen
     root = str(journal.root())
@@ -77,9 +72,34 @@ def digest() -> str:
     return hashlib.sha256(uri().encode()).hexdigest()[:12]
 
 
+def sqlite_file() -> Path | None:
+    """File of a SQLite store; None for a server."""
+    sqlite = _SQLITE.fullmatch(uri())
+    return Path(unquote(sqlite[1])).resolve() if sqlite else None
+
+
+def is_missing() -> bool:
+    """Whether the store is a SQLite file that does not exist yet."""
+    file = sqlite_file()
+    return file is not None and not file.exists()
+
+
+def artifact_folder() -> Path | None:
+    """Folder for artifacts beside a SQLite file; None for a server, which chooses its own."""
+    file = sqlite_file()
+    return file and file.parent / "mlartifacts"
+
+
 def uploader_lock() -> Path:
     """File that the uploader of this repository and store holds locked."""
     return journal.outbox() / f"uploader-{digest()}.lock"
+
+
+def locked(name: str) -> contextlib.AbstractContextManager[bool]:
+    """Exclude the other processes of this machine."""
+    file = sqlite_file()
+    path = file.with_name(f"{file.name}.{name}.lock") if file else journal.outbox() / f"{name}.lock"
+    return journal.locked(path, wait=True)
 
 
 def set_environment() -> None:
@@ -94,8 +114,8 @@ def public(text: object) -> str:
     """A message in one line, without credentials."""
     line = " ".join(str(text).split())
     for name in ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN", "AWS_SECRET_ACCESS_KEY"):
-        secret = os.environ.get(name)
-        line = line.replace(secret, "***") if secret else line
+        if secret := os.environ.get(name):
+            line = line.replace(secret, "***")
     return re.sub(r"//[^/@\s]+@", "//***@", line)[:300]
 
 
@@ -103,15 +123,13 @@ def public(text: object) -> str:
 class Store:
     """An open store and the experiment in it."""
 
-    client: "MlflowClient"
+    client: MlflowClient
     experiment_id: str
 
     @classmethod
     def open(cls, create: bool = True) -> "Store":
-        """Open the store and the experiment; with ``create``, create what does not exist.
-
-        `InkbenchError` if it does not answer or was written by another version of MLflow.
-        """
+        """Open the store and its experiment; `InkbenchError` if it cannot be used."""
+        where = public(uri())
         set_environment()
         try:
             from mlflow import MlflowClient, set_tracking_uri
@@ -122,42 +140,40 @@ class Store:
             with locked("open"):  # two processes must not create tables or experiment twice
                 client = MlflowClient(uri())
                 return cls(client, _experiment(client, create))
-        except InkbenchError:
-            raise
         except Exception as error:
-            raise InkbenchError(_reason(error)) from error
+            reason = f"{where} does not answer ({public(error)[:160]})"
+            if re.search("out-of-date database schema|Can't locate revision", str(error)):
+                reason = (
+                    f"{where} was written by another version of MLflow; run `mlflow db upgrade "
+                    f"{where}` (after a backup) or install the version that wrote it"
+                )
+            raise InkbenchError(reason) from error
 
-    def search(self, condition: str) -> "list[Run]":
+    def search(self, condition: str) -> list[Run]:
         """Active runs of the experiment, oldest first."""
         if not self.experiment_id:
             return []
         runs = self.client.search_runs([self.experiment_id], condition, max_results=50_000)
         return sorted(runs, key=lambda run: (run.info.start_time, run.info.run_id))
 
-    def tagged(self, tag: str, value: str) -> "list[Run]":
+    def tagged(self, tag: str, value: str) -> list[Run]:
         """Active runs with this tag, oldest first."""
         quoted = value.replace("'", "")
         return self.search(f"tags.`{tag}` = '{quoted}'")
 
-    def log(
-        self,
-        run_id: str,
-        *,
-        params: Mapping[str, str] | None = None,
-        metrics: "Sequence[Metric]" = (),
-        tags: Mapping[str, str] | None = None,
-    ) -> None:
-        """Log any number of parameters, metrics and tags."""
-        from mlflow.entities import Param, RunTag
+    def log(self, run_id: str, metrics: Iterable[Point] = (), **more: Mapping[str, str]) -> None:
+        """Log any number of metrics, and ``params`` and ``tags``."""
+        from mlflow.entities import Metric, Param, RunTag
 
-        texts = [Param(key, value) for key, value in (params or {}).items()]
-        labels = [RunTag(key, value) for key, value in (tags or {}).items()]
-        self.client.log_batch(run_id, list(metrics), texts, labels)
+        params = [Param(key, value) for key, value in more.get("params", {}).items()]
+        tags = [RunTag(key, value) for key, value in more.get("tags", {}).items()]
+        self.client.log_batch(run_id, [Metric(*point) for point in metrics], params, tags)
 
-    def history(self, run: "Run") -> "list[Metric]":
+    def history(self, run: Run) -> list[Point]:
         """All points of a run's metrics."""
-        get = self.client.get_metric_history
-        return [point for name in run.data.metrics for point in get(run.info.run_id, name)]
+        names, get = run.data.metrics, self.client.get_metric_history
+        points = [point for name in names for point in get(run.info.run_id, name)]
+        return [(point.key, point.value, point.timestamp, point.step) for point in points]
 
     def models(self, md5: str) -> list[Any]:
         """Complete LoggedModels with a file of this md5, newest first."""
@@ -169,24 +185,13 @@ class Store:
         return [model for model in models if model.status == "READY"]
 
 
-def locked(name: str) -> "contextlib.AbstractContextManager[bool]":
-    """Exclude the other processes of this machine; after 2 minutes go on without the lock."""
-    file = sqlite_file()
-    path = file.with_name(f"{file.name}.{name}.lock") if file else journal.outbox() / f"{name}.lock"
-    return journal.locked(path, timeout=120)
-
-
-def _experiment(client: "MlflowClient", create: bool) -> str:
+def _experiment(client: MlflowClient, create: bool) -> str:
     """Id of the experiment, created or restored if need be; empty if it does not exist."""
     from mlflow.exceptions import MlflowException
 
     experiment = client.get_experiment_by_name(EXPERIMENT)
     if experiment is None and create:
-        folder = artifact_folder()
-        tags = {
-            "mlflow.experimentKind": "custom_model_development",  # for the UI's Models tab
-            "mlflow.note.content": _DESCRIPTION,
-        }
+        folder, tags = artifact_folder(), {"mlflow.experimentKind": "custom_model_development"}
         with contextlib.suppress(MlflowException):  # another machine may have been faster
             client.create_experiment(EXPERIMENT, folder.as_uri() if folder else None, tags)
         experiment = client.get_experiment_by_name(EXPERIMENT)
@@ -197,39 +202,10 @@ def _experiment(client: "MlflowClient", create: bool) -> str:
     return experiment.experiment_id
 
 
-def sqlite_file() -> Path | None:
-    """File of a SQLite store; None for a server."""
-    sqlite = _SQLITE.fullmatch(uri())
-    return Path(unquote(sqlite[1])).resolve() if sqlite else None
-
-
-def artifact_folder() -> Path | None:
-    """Folder for artifacts beside a SQLite file; None for a server, which chooses its own."""
-    file = sqlite_file()
-    return file.parent / "mlartifacts" if file else None
-
-
-def is_missing() -> bool:
-    """Whether the store is a SQLite file that does not exist yet."""
-    file = sqlite_file()
-    return file is not None and not file.exists()
-
-
-def _reason(error: Exception) -> str:
-    text, where = public(error), public(uri())
-    if "out-of-date database schema" in text or "Can't locate revision" in text:
-        return (
-            f"{where} was written by another version of MLflow; run `mlflow db upgrade {where}` "
-            "(after a backup) or install the version that wrote it"
-        )
-    return f"{where} does not answer ({text[:160]})"
-
-
 def flat_params(tree: Mapping[str, Any], subject: str = "", prefix: str = "") -> dict[str, str]:
-    """Flatten nested parameters to dotted keys.
+    """Flatten parameters to dotted keys without the subject's name, so that two variants compare.
 
-    The subject's own name is left out: ``train.mnist-vae.epochs`` becomes ``train.epochs``, so that
-    two variants have the same keys and the UI shows them side by side.
+    For example, ``train.mnist-vae.epochs`` becomes ``train.epochs``.
     """
     flat: dict[str, str] = {}
     for key, value in tree.items():

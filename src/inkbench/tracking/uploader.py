@@ -1,12 +1,8 @@
 """The uploader: the one background process, which uploads the journals of a repository.
 
-``python -m inkbench.tracking.uploader``, started by a stage if none runs. It uploads a journal
-while the stage still writes it, so the curves in MLflow are live. It ends when no journal has come
-for a while; waiting for the next stage saves importing MLflow again. When DVC has written
-``dvc.lock`` after a stage, it logs the recorded outputs and the stage hash.
-
-A store that is down, slow, full or broken costs the stage nothing: the uploader prints one warning
-and leaves the journal for `inkbench sync`. If it is killed, the next stage starts another one.
+A stage starts it if none runs. It uploads journals while stages still write them, and what DVC has
+recorded after them. If the store fails, it prints one warning and leaves the journal for
+`inkbench sync`.
 """
 
 import contextlib
@@ -18,15 +14,14 @@ import sys
 import time
 from pathlib import Path
 
+from inkbench.errors import InkbenchError
 from inkbench.tracking import store as stores
-from inkbench.tracking import sync
 from inkbench.tracking.executions import Pipeline
 from inkbench.tracking.journal import Journal, locked, now
 from inkbench.tracking.state import State
 from inkbench.tracking.store import Store, public
-from inkbench.tracking.upload import Upload
+from inkbench.tracking.sync import Upload, complete_state
 
-_POLL = 0.5  # seconds between two looks at the journals
 _IDLE = 10.0  # seconds to wait for another stage
 _PAUSE = 20.0  # seconds between two readings of dvc.lock, which take a second of CPU time
 _DVC = 60_000  # milliseconds to wait for DVC to record a stage
@@ -48,12 +43,11 @@ def main() -> None:
 
 def _waiting() -> list[Journal]:
     """Journals that this process can upload."""
+    here = (stores.digest(), socket.gethostname())
     return [
         journal
         for journal in Journal.waiting()
-        if journal.start["store"] == stores.digest()
-        and journal.start["host"] == socket.gethostname()
-        and not journal.has_failed
+        if (journal.start["store"], journal.start["host"]) == here and not journal.has_failed
     ]
 
 
@@ -65,19 +59,15 @@ class _Uploader:
         self._completed_at = 0.0
 
     def run(self) -> None:
-        """Upload until no journal has come for a while, or the last stage is done."""
-        idle_since, is_last = time.monotonic(), False
+        """Upload until no journal has come for a while."""
+        idle_since = time.monotonic()
         while self._uploads or self._ended or time.monotonic() - idle_since < _IDLE:
             for journal in _waiting():
                 self._proceed(journal)
                 idle_since = time.monotonic()
             for folder, upload in list(self._ended.items()):
-                if self._is_due(folder, upload):
-                    self._complete(folder, upload)
-                    is_last = upload.wants_sync
-            if is_last and not self._uploads:
-                return
-            time.sleep(_POLL)
+                self._complete(folder, upload)
+            time.sleep(0.5)
             if self._store and stores.is_missing():  # deleted: MLflow would not create it again
                 os.execv(sys.executable, [sys.executable, "-m", "inkbench.tracking.uploader"])
 
@@ -92,32 +82,30 @@ class _Uploader:
                 del self._uploads[journal.folder]
                 journal.discard()
                 if upload.is_finished:
-                    self._ended[Path(upload.start["cwd"])] = upload
+                    self._ended[Path(journal.start["cwd"])] = upload
         except Exception as error:
             self._uploads.pop(journal.folder, None)
             journal.fail(_warn(error))
 
-    def _is_due(self, folder: Path, upload: Upload) -> bool:
-        """Whether DVC has written ``dvc.lock`` after the stage, or will probably never do it."""
-        if not upload.start["dvc_stage"] or not folder.is_dir():
-            return True
-        with contextlib.suppress(OSError):
-            if (folder / "dvc.lock").stat().st_mtime_ns > upload.ended_at * 1_000_000:
-                return upload.wants_sync or time.monotonic() > self._completed_at + _PAUSE
-        return now() > upload.ended_at + _DVC
-
     def _complete(self, folder: Path, upload: Upload) -> None:
-        """Take what DVC has recorded about the stages that ran in a folder."""
-        del self._ended[folder]
-        if not folder.is_dir() or self._store is None:  # an experiment's copy, deleted by DVC
+        """Log what DVC has recorded about the stages that ran in a folder, once it has done so."""
+        lock, start = folder / "dvc.lock", upload.journal.start
+        is_last_try = not start["dvc_stage"] or now() > upload.ended_at + _DVC
+        is_new = lock.is_file() and lock.stat().st_mtime_ns > upload.ended_at * 1_000_000
+        is_time = upload.wants_sync or time.monotonic() > self._completed_at + _PAUSE
+        if folder.is_dir() and not is_last_try and not (is_new and is_time):
             return
-        try:
-            with contextlib.closing(Pipeline(folder)) as pipeline:
-                state = State(**upload.start["state"])
-                sync.complete_state(self._store, state, pipeline, only_known=not upload.wants_sync)
-        except Exception as error:
-            _warn(error)
         self._completed_at = time.monotonic()
+        try:
+            if self._store and folder.is_dir():  # DVC deletes an experiment's copy
+                target, whole = State(**start["state"]), upload.wants_sync
+                with contextlib.closing(Pipeline(folder)) as pipeline:
+                    complete_state(self._store, target, pipeline, whole, dry_run=False, echo=print)
+        except Exception as error:
+            if isinstance(error, InkbenchError) and not is_last_try:
+                return  # DVC is writing dvc.lock: try again
+            _warn(error)
+        del self._ended[folder]
 
 
 def _warn(error: Exception) -> str:
