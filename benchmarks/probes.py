@@ -175,10 +175,9 @@ def _scales(cleaned: Clean) -> Iterator[Probe]:
     band = plain.copy()
     y, x = np.mgrid[:300, :WIDTH]
     band[500:800] = np.where(np.sin(y * 1.2) * np.sin(x * 1.2) > 0.2, 90, 220)
-    expected, _ = scale.letter_height(plain)
+    expected = scale.measure(plain).factor
     for name, page in (("grain of 12", grain), ("halftone band", band)):
-        height, _ = scale.letter_height(page)
-        ratio = (height or 0) / (expected or 1)
+        ratio = scale.measure(page).factor / expected
         yield f"scale under {name}", abs(ratio - 1) <= 0.2, f"{ratio:.2f}", page, cleaned(page)
 
 
