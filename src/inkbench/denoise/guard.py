@@ -17,7 +17,8 @@ _MOSTLY = 0.5  # share of such pixels
 # Pictures are looked for in the envelope, from which text is gone, on every fourth pixel.
 _STEP = 4
 _DARKER = 0.82  # than this share of the page's paper
-_ROUGH = 0.12  # variation of the logarithm of light that no shadow has
+_ROUGH = 0.14  # variation of the logarithm of light that no shadow has
+_WILD = 0.45  # the same, that no shadow with text in it has either
 _INK, _PALE = 0.55, 0.9  # light relative to the envelope: print is darker, paper brighter
 _PRINTED = (0.3, 2)  # pixels of print for each one between print and paper: text in a shadow
 _SHARP = 0.25  # drop of light at the edge of a dark area that no shadow has
@@ -128,7 +129,8 @@ def _pictures(grey: np.ndarray, light: np.ndarray) -> np.ndarray:
         inside = flat[members]
         print_ = (inside < _INK).sum() / max(1, ((inside > _INK) & (inside < _PALE)).sum())
         text = _PRINTED[0] < print_ < _PRINTED[1]
-        if sharp or (_roughness(light, members) > _ROUGH and not text):
+        roughness = _roughness(light, members)
+        if sharp or roughness > (_WILD if text else _ROUGH):
             numbers[number] = numbers.max() + 1
     enlarged = np.kron(numbers[labels], np.ones((_STEP, _STEP), int))
     return enlarged[:height, :width]
