@@ -3,6 +3,7 @@
 import os
 import runpy
 import shutil
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,21 @@ def test_ui_links_to_the_runs_of_model_training(printed, store: Store) -> None:
 def test_ui_without_a_store_links_to_all_experiments(printed, tmp_path: Path) -> None:
     assert "http://127.0.0.1:5987/#/experiments?workflowType=machine_learning " in printed()
     assert not (tmp_path / "mlflow.db").exists()
+
+
+def test_ui_of_an_older_store_says_how_to_upgrade_it(
+    printed,
+    tables: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    shutil.copy(tables, "older.db")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///older.db")
+    with sqlite3.connect("older.db") as database:
+        database.execute("UPDATE alembic_version SET version_num = '451aebb31d03'")
+    assert inkbench("ui") == 2
+    error = capsys.readouterr().err
+    assert "mlflow db upgrade sqlite:///" in error and error.count("\n") == 1
 
 
 @pytest.mark.skipif(
