@@ -114,7 +114,7 @@ def log_model(store: Store, run_id: str, variant: str, root: Path, card: Mapping
         with np.load(snapshots) as arrays:
             example = arrays["inputs"][:1]
     else:  # a classifier without pretraining has no snapshots
-        example = np.zeros((1, *size), np.uint8)
+        example = np.full((1, *size), 255, np.uint8)
     model = store.client.create_logged_model(
         store.experiment_id,
         name=variant,
@@ -147,7 +147,7 @@ def log_model(store: Store, run_id: str, variant: str, root: Path, card: Mapping
             # A restorer computes its second channel, the background, from the page.
             input_example=example[..., 0] if example.ndim == 4 else example,
             pip_requirements=[f"{name}=={importlib.metadata.version(name)}" for name in _SHIPPED],
-            metadata={"variant": variant, "task": task},
+            metadata={"variant": variant, "task": task, "values": "grey values from 0 to 255"},
         )
         store.client.log_model_artifacts(model.model_id, f"{temporary}/model")
     attach(store, store.client.get_run(run_id), outputs=[model.model_id])
