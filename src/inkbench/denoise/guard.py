@@ -19,6 +19,9 @@ _STEP = 4
 _DARKER = 0.82  # than this share of the page's paper
 _ROUGH = 0.14  # variation of the logarithm of light that no shadow has
 _WILD = 0.45  # the same, that no shadow with text in it has either
+_AROUND = 15  # samples
+_LOCALLY = 0.1  # the same variation around one sample
+_TEXT = (0.7, 0.015)  # shares of paper and print, from which on the smooth part is text in a shadow
 _INK, _PALE = 0.55, 0.9  # light relative to the envelope: print is darker, paper brighter
 _PRINTED = (0.3, 2)  # pixels of print for each one between print and paper: text in a shadow
 _SHARP = 0.25  # drop of light at the edge of a dark area that no shadow has
@@ -117,7 +120,10 @@ def _pictures(grey: np.ndarray, light: np.ndarray) -> np.ndarray:
     found = ndimage.binary_opening(light < _DARKER * page, iterations=2)
     found = ndimage.binary_closing(np.pad(found, 6), iterations=4)[6:-6, 6:-6]
     labels, count = ndimage.label(ndimage.binary_fill_holes(found))
-    numbers = np.zeros(count + 1, int)
+    numbered = np.zeros(light.shape, int)
+    logarithm = np.log(light)
+    square = ndimage.uniform_filter(logarithm**2, _AROUND)
+    local = np.sqrt(np.maximum(square - ndimage.uniform_filter(logarithm, _AROUND) ** 2, 0))
     for number in range(1, count + 1):
         members = labels == number
         if members.mean() < _SMALLEST:
@@ -130,10 +136,17 @@ def _pictures(grey: np.ndarray, light: np.ndarray) -> np.ndarray:
         print_ = (inside < _INK).sum() / max(1, ((inside > _INK) & (inside < _PALE)).sum())
         text = _PRINTED[0] < print_ < _PRINTED[1]
         roughness = _roughness(light, members)
-        if sharp or roughness > (_WILD if text else _ROUGH):
-            numbers[number] = numbers.max() + 1
-    enlarged = np.kron(numbers[labels], np.ones((_STEP, _STEP), int))
-    return enlarged[:height, :width]
+        if not sharp and roughness < (_WILD if text else _ROUGH):
+            continue
+        rough = members & (local > _LOCALLY)
+        smooth = flat[members & ~rough]
+        paper, print_ = ((smooth > _PALE).mean(), (smooth < _INK).mean()) if smooth.size else (0, 0)
+        if not sharp and paper > _TEXT[0] and print_ > _TEXT[1]:  # beside a picture
+            rough = ndimage.binary_closing(np.pad(rough, 6), iterations=4)[6:-6, 6:-6]
+            whole = ndimage.binary_fill_holes(rough)  # and what is around it
+            members &= ndimage.binary_erosion(whole, iterations=_AROUND // 2 - 1)
+        numbered[members] = numbered.max() + 1
+    return np.kron(numbered, np.ones((_STEP, _STEP), int))[:height, :width]
 
 
 def _roughness(light: np.ndarray, members: np.ndarray) -> float:
