@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from inkbench import cli
+from inkbench.tracking.journal import locked
 
 ROOT = Path(__file__).parents[1]
 
@@ -18,6 +19,19 @@ def contents(folder: Path) -> dict[str, bytes]:
     """Bytes of all files in a folder, by name."""
     files = (path for path in sorted(folder.rglob("*")) if path.is_file())
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
+    """A folder that the first worker of a test run makes for all of them; do not change it."""
+    base = factory.getbasetemp()
+    base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    folder, done = base / name, base / f"{name}.done"
+    with locked(base / f"{name}.lock", wait=True):
+        if not done.exists():
+            folder.mkdir()
+            make(folder)
+            done.touch()
+    return folder
 
 
 def loaded(code: str, folder: Path | None = None) -> set[str]:

@@ -6,15 +6,18 @@ It has a variant of every kind and small files in the documented forms.
 import contextlib
 import io
 import json
+import shutil
 import zipfile
 from pathlib import Path
 
 import h5py
 import numpy as np
+import pytest
 
 from fake_models import FakeModel, probabilities
-from helpers import ROOT
+from helpers import ROOT, once
 from inkbench import layout, params, records
+from inkbench.data_source import SYNTHETIC
 from inkbench.datasets.common import store
 from inkbench.evaluation import suite
 from inkbench.params import Variant
@@ -36,13 +39,22 @@ _KNOWN = params.load(ROOT / "params.yaml").train
 VARIANTS = {name: _KNOWN[name] for name in _NAMES}
 
 
-def write(root: Path, data_source: str) -> Path:
+def copy(factory: pytest.TempPathFactory, data_source: str) -> Path:
+    """A new folder with the results, labelled with a data source."""
+    folder = factory.mktemp("results") / data_source
+    shutil.copytree(once(factory, "results", _write), folder)
+    for path in folder.rglob("*.json"):
+        path.write_text(path.read_text().replace(f'"{SYNTHETIC}"', f'"{data_source}"'))
+    return folder
+
+
+def _write(root: Path) -> None:
     """Write ``data/processed``, ``models``, ``evaluations``, ``metrics`` and the costs."""
     with contextlib.chdir(root):
         for dataset, classes in {"notmnist": LETTERS, "mnist": DIGITS, "documents": []}.items():
-            _dataset(layout.processed(dataset), dataset, classes, data_source)
+            _dataset(layout.processed(dataset), dataset, classes, SYNTHETIC)
         for number, (name, variant) in enumerate(VARIANTS.items()):
-            _variant(name, variant, data_source, np.random.default_rng(number))
+            _variant(name, variant, SYNTHETIC, np.random.default_rng(number))
         layout.COSTS.parent.mkdir()
         columns = "variant,seconds,images_per_second,peak_memory_mb,device,precision,threads"
         costs = [
@@ -50,7 +62,6 @@ def write(root: Path, data_source: str) -> Path:
             for i, name in enumerate(VARIANTS)
         ]
         records.write_csv(layout.COSTS, columns.split(","), costs)
-    return root
 
 
 def _dataset(folder: Path, dataset: str, classes: list[str], data_source: str) -> None:

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 from importlib.resources import files
 
 import pytest
@@ -71,9 +72,24 @@ VARIANTS = {
 }
 
 
+COMMANDS = [
+    *("download tiny", "preprocess tiny"),
+    *(f"{stage} {name}" for stage in ("train", "evaluate", "plot") for name in VARIANTS),
+]
+RUN = """
+import runpy, sys
+for command in sys.argv[1:]:
+    sys.argv = command.split()
+    runpy.run_path(f"stages/{sys.argv[0]}.py", run_name="__main__")
+"""
+
+
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A copy of the repository with one more dataset and two variants of it, built."""
+    """A copy of the repository with one more dataset and two variants of it, built.
+
+    All stages run in one process, so TensorFlow starts once.
+    """
     folder = tmp_path_factory.mktemp("pipeline")
     page.copy(folder / "repository")
     project = Project(folder / "repository")
@@ -93,8 +109,15 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     project.write("params.yaml", yaml.safe_dump(params, sort_keys=False))
     project.run("git", "init", "-q")
     project.commit("One more dataset")
-    project.run("dvc", "repro", *(f"plot@{name}" for name in VARIANTS), timeout=600)
+    project.run("python", "-c", RUN, *COMMANDS, timeout=600)
     return project
+
+
+def test_new_dataset_has_stages(project: Project) -> None:
+    planned = project.run("dvc", "repro", "--dry", *(f"plot@{name}" for name in VARIANTS)).stdout
+    assert set(re.findall(r"> python stages/(\w+)\.py (\S+)", planned)) == {
+        tuple(command.split()) for command in COMMANDS
+    }
 
 
 def test_new_dataset_is_preprocessed(project: Project) -> None:

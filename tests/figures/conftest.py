@@ -10,4 +10,4 @@ import made_results
 @pytest.fixture(scope="session")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Synthetic data: a variant of every kind, evaluated but not plotted."""
-    return made_results.write(tmp_path_factory.mktemp("project"), "synthetic")
+    return made_results.copy(tmp_path_factory, "synthetic")

@@ -20,8 +20,7 @@ STEMS = {
 @pytest.fixture(scope="session")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Everything the report stage reads, with blank figures and real data."""
-    root = tmp_path_factory.mktemp("real")
-    made_results.write(root, "real")
+    root = made_results.copy(tmp_path_factory, "real")
     made_audits.write(root, "real")
     for name, variant in made_results.VARIANTS.items():
         (root / "plots" / name).mkdir(parents=True)

@@ -9,17 +9,21 @@ import server as servers
 from project import Project, Seen, mlflow_uri
 from server import Server
 
+from helpers import once
 from inkbench.tracking.store import Store
 
 
 @pytest.fixture(scope="session")
 def template(tables: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A project whose whole pipeline has run once, untracked; do not change it."""
-    project = Project(tmp_path_factory.mktemp("template") / "project").build()
-    project.run("dvc", "repro", "-q", INKBENCH_TRACKING="off")
-    project.commit("results")
-    shutil.copy(tables, project.folder)
-    return project
+
+    def build(folder: Path) -> None:
+        project = Project(folder / "project").build()
+        project.run("dvc", "repro", "-q", INKBENCH_TRACKING="off")
+        project.commit("results")
+        shutil.copy(tables, project.folder)
+
+    return Project(once(tmp_path_factory, "template", build) / "project")
 
 
 @pytest.fixture
@@ -33,8 +37,7 @@ def project(template: Project, tmp_path: Path) -> Iterator[Project]:
 @pytest.fixture(scope="session")
 def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A SQLite file with MLflow's tables and no rows; creating the tables takes seconds."""
-    folder = tmp_path_factory.mktemp("tables")
-    Seen(mlflow_uri(folder))
+    folder = once(tmp_path_factory, "tables", lambda folder: Seen(mlflow_uri(folder)))
     return folder / "mlflow.db"
 
 

@@ -156,7 +156,7 @@ def complete_state(
             live.append((runs[-1], execution))
         elif whole and own is None:
             missing.append((execution, _find_source(store, execution)))
-        elif whole and pipeline.has_outputs(execution.name) and own in incomplete:
+        elif whole and own in incomplete and pipeline.has_outputs(execution.name):
             missing.append((execution, None))
     for execution, source in missing:
         echo(f"{'linked    ' if source else 'backfilled'} {execution.name}")
