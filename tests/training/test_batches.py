@@ -10,7 +10,7 @@ from inkbench.datasets.common import store
 from inkbench.datasets.common.background import with_background
 from inkbench.datasets.common.store import Images, Page
 from inkbench.errors import InkbenchError
-from inkbench.params import Augment, Noise, Patches, Variant
+from inkbench.params import Augment, Drawn, Noise, Patches, Variant
 from inkbench.training import batches
 
 RNG = np.random.default_rng(0)
@@ -172,3 +172,15 @@ def test_epoch_has_new_noise_and_validation_has_noise_too(root, monkeypatch):
     assert not np.array_equal(noisy.epoch("image", 1)[0], noisy.epoch("image", 2)[0])
     inputs, targets = noisy.valid("image")
     assert (inputs != 128).any() and (targets == 128).all()
+
+
+def test_drawn_scans_join_the_crops_of_a_cleaner(root, monkeypatch):
+    monkeypatch.setattr(store, "load_pages", lambda *_: PAGES)
+    patches, drawn = Patches(size=32, per_page=2), Drawn(scans=2, per_scan=3)
+    variant = _variant(root, "documents-scans", patches=patches, drawn=drawn)
+    data = batches.load(variant, 0)
+    first, again, other = (data.epoch("image", number) for number in (0, 0, 1))
+    assert first[0].shape == (data.count, 32, 32, 6) == (2 * 2 + 2 * 3, 32, 32, 6)
+    assert first[1].shape == (data.count, 32, 32, 3)
+    assert all(np.array_equal(*pair) for pair in zip(first, again, strict=True))
+    assert not np.array_equal(first[0], other[0])
