@@ -170,7 +170,7 @@ def test_artifacts_describe_every_dataset_and_a_model_per_task() -> None:
     names = {kind: {n for n, a in artifacts.items() if a["type"] == kind} for kind in KINDS}
     assert names["dataset"] == set(known.data)
     tasks = {known.variant(name).task for name in names["model"]}
-    assert tasks == {"reconstruction", "classification", "restoration"}
+    assert tasks == {"reconstruction", "classification", "restoration", "cleaning"}
     for name, artifact in artifacts.items():
         assert artifact["path"] == str(KINDS[artifact["type"]](name))
         assert re.fullmatch("[a-z0-9]+(-[a-z0-9]+)*", name)  # DVC accepts no other names

@@ -168,4 +168,6 @@ def test_draw_skips_figures_of_absent_optional_files(project_copy: Path):
 
 
 def test_made_results_cover_every_task():
-    assert {variant.task for variant in VARIANTS.values()} == set(variant.TASKS)
+    tasks = {variant.task for variant in VARIANTS.values()}
+    assert tasks == set(variant.TASKS) - {"cleaning"}  # has the figures of restoration
+    assert variant.TASKS["cleaning"] == variant.TASKS["restoration"]

@@ -77,12 +77,13 @@ def test_cnn_sees_22_rows_and_columns_unpadded_and_all_28_padded(padding, seen):
 @pytest.mark.parametrize("name", VARIANTS)
 def test_build_takes_uint8_and_returns_floats_in_0_to_1_for_every_variant(name):
     variant = VARIANTS[name]
-    shape = (None, None, 2) if variant.task == "restoration" else (28, 28)
+    channels = {"restoration": 2, "cleaning": 6}.get(variant.task)
+    shape = (None, None, channels) if channels else (28, 28)
     model = models.build(variant.family, shape, 10, variant.model_options)
-    size = (32, 48, 2) if variant.task == "restoration" else (28, 28)
+    size = (32, 48, channels) if channels else (28, 28)
     outputs = np.asarray(model(np.zeros((3, *size), np.uint8)))
     expected = {"reconstruction": (28, 28), "classification": (10,), "restoration": (32, 48, 1)}
-    assert outputs.shape == (3, *expected[variant.task])
+    assert outputs.shape == (3, *(expected | {"cleaning": (32, 48, 3)})[variant.task])
     assert outputs.dtype == np.float32
     assert outputs.min() >= 0 and outputs.max() <= 1
 
