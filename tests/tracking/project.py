@@ -65,6 +65,19 @@ stages:
     outs: [reports]
 """
 
+ALL = [
+    "evaluate@mnist-a",
+    "evaluate@mnist-b",
+    "plot@mnist-a",
+    "plot@mnist-b",
+    "preprocess@mnist",
+    "report",
+    "train@mnist-a",
+    "train@mnist-b",
+]
+OF_A = ["evaluate@mnist-a", "plot@mnist-a", "preprocess@mnist", "train@mnist-a"]
+UNTRACKED = {"INKBENCH_TRACKING": "off"}
+
 IGNORED = (
     "__pycache__/\nmlflow.db*\nmlartifacts/\n.tracking/\n/models\n/plots\n/reports\n/data\n*.log\n"
 )

@@ -3,8 +3,7 @@
 import json
 
 import pytest
-from project import Project
-from server import Server
+from project import ALL, OF_A, UNTRACKED, Project
 
 from inkbench.errors import InkbenchError
 from inkbench.tracking import sync
@@ -12,70 +11,6 @@ from inkbench.tracking.executions import Execution
 from inkbench.tracking.store import HASH, INCOMPLETE, LINK, Store
 
 pytestmark = pytest.mark.slow
-
-ALL = [
-    "evaluate@mnist-a",
-    "evaluate@mnist-b",
-    "plot@mnist-a",
-    "plot@mnist-b",
-    "preprocess@mnist",
-    "report",
-    "train@mnist-a",
-    "train@mnist-b",
-]
-OF_A = ["evaluate@mnist-a", "plot@mnist-a", "preprocess@mnist", "train@mnist-a"]
-UNTRACKED = {"INKBENCH_TRACKING": "off"}
-
-
-def test_sync_backfills_once_and_links_what_did_not_change(
-    project: Project, server: Server
-) -> None:
-    project.uri = server.uri
-    output = project.sync()
-    assert "8 stages, 8 added" in output and "champion" in output
-    store = project.seen()
-    (parent,) = store.parents
-    assert store.names(parent, backfilled="true") == ALL
-    assert parent.data.metrics == {
-        "leaderboard/mnist-a test_bce": 0.08,
-        "leaderboard/mnist-b test_bce": 0.09,
-    }
-    (training,) = store.stages(dvc__stage="train@mnist-a")
-    assert training.data.params == {
-        "train.dataset": "mnist",
-        "train.epochs": "3",
-        "train.model.code": "8",
-        "train.rate": "1e-05",
-        "train.task": "reconstruction",
-    }
-    assert store.curve(training, "loss") == [(1, 1.0), (2, 0.5), (3, 1 / 3)]
-    assert training.data.metrics["test_bce"] == 0.08
-    artifacts = [file.path for file in store.client.list_artifacts(training.info.run_id)]
-    assert artifacts == ["history.csv", "train.json"]
-    (model,) = [model for model in store.models() if model.name == "mnist-a"]
-    assert model.source_run_id == training.info.run_id
-    assert {metric.key: metric.value for metric in model.metrics} == {
-        "test_bce": 0.08,
-        "n_test": 10,
-    }
-
-    assert "8 stages, 0 added" in project.sync()
-    assert [run.to_dictionary() for run in project.seen().runs] == [
-        run.to_dictionary() for run in store.runs
-    ]
-
-    project.replace("params.yaml", "epochs: 2", "epochs: 4")
-    project.run("dvc", "repro", "-q", **UNTRACKED)
-    project.sync()
-    store = project.seen()
-    first, second = store.parents
-    assert store.names(first) == store.names(second) == ALL
-    links = [run for run in store.stages(second) if LINK in run.data.tags]
-    assert sorted(run.data.tags["dvc.stage"] for run in links) == OF_A
-    (link,) = [run for run in links if run.data.tags["stage"] == "train"]
-    assert link.data.tags[LINK] == training.info.run_id
-    assert link.data.params == training.data.params
-    assert store.curve(link, "loss") == store.curve(training, "loss")
 
 
 def test_sync_has_nothing_to_add_after_a_tracked_pipeline(
