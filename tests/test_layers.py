@@ -20,9 +20,9 @@ FLOORS = (
     {"prediction"},
     {"evaluation"},
     {"training"},
-    {"chosen", "published.*", "reporting", "serving", "submission"},
+    {"chosen", "cluster.pages", "published.*", "reporting", "serving", "submission"},
     {"denoise"},
-    {"classify"},
+    {"classify", "cluster"},
     {"cli", "stages"},
 )
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
@@ -35,7 +35,7 @@ MODULES = SCRIPTS | {
 
 HEAVY = {
     *("PIL", "keras", "matplotlib", "mlflow", "numpy", "pandas"),
-    *("pooch", "scipy", "skimage", "sklearn", "tensorflow"),
+    *("pooch", "ray", "s3fs", "scipy", "skimage", "sklearn", "tensorflow"),
 }
 
 

@@ -1,0 +1,1 @@
+"""Run work in many processes and on many machines with Ray."""
