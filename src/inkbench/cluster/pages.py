@@ -1,6 +1,6 @@
 """Work through a list in many processes: Ray actors, each of which loads what it needs once.
 
-Ray replaces an actor that dies, and gives it the item again that it had. Each actor holds one item
+Ray replaces an actor that dies, and gives it again the item that it had. Each actor holds one item
 at a time, so no more items are worked on twice than were in flight.
 """
 
@@ -8,6 +8,7 @@ import contextlib
 import os
 import signal
 import socket
+import subprocess
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -15,9 +16,20 @@ from typing import Any
 
 from inkbench.errors import InkbenchError
 
-RETRIES = 3  # of an item whose process died; also of the set-up of a process
-_STORE = 80 * 2**20  # bytes of shared memory; Ray's minimum, as little passes through it
+RETRIES = 3  # of an item whose process died
 _TIMEOUT = 5  # seconds for a connection to a cluster
+_OWN: dict[str, Any] = {
+    "_node_ip_address": "127.0.0.1",
+    "include_dashboard": False,
+    "num_gpus": 0,
+    "object_store_memory": 80 * 2**20,  # bytes, Ray's minimum
+}
+_QUIET: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
+_ENVIRONMENT = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # no warning about GPUs
+    "RAY_DEDUP_LOGS_SKIP_REGEX": ".*",  # no messages about processes that died; we count them
+}
 
 Work = Callable[[Any], Any]
 
@@ -29,16 +41,13 @@ class Killed(InkbenchError):
 class _Worker:
     """One process."""
 
-    def __init__(self, prepare: Callable[[], Work]) -> None:
-        self._prepare = prepare
-        self._work: Work | None = None
+    _work: Work | None = None
 
-    def start(self) -> None:
-        if self._work is None:
-            self._work = self._prepare()
+    def start(self, prepare: Callable[[], Work]) -> None:
+        self._work = self._work or prepare()
 
-    def work(self, item: Any) -> Any:
-        self.start()  # again in the replacement of a process that died
+    def work(self, prepare: Callable[[], Work], item: Any) -> Any:
+        self.start(prepare)  # again in the replacement of a process that died
         assert self._work
         return self._work(item)
 
@@ -46,7 +55,7 @@ class _Worker:
 def run(
     prepare: Callable[[], Work], items: Sequence[Any], jobs: int | None, address: str | None = None
 ) -> Iterator[tuple[int, Any]]:
-    """Apply a function to all items, in the order in which processes are free.
+    """Apply a function to all items, in as many processes as there are jobs.
 
     Parameters
     ----------
@@ -55,8 +64,7 @@ def run(
     jobs
         Number of processes; None for one per CPU of the cluster.
     address
-        ``HOST:PORT`` of a running Ray cluster, or ``auto``; None starts Ray on this machine, and
-        stops it in the end.
+        ``HOST:PORT`` of a Ray cluster, or ``auto``. None runs Ray on this machine, for this call.
 
     Yields
     ------
@@ -72,11 +80,12 @@ def run(
         jobs = jobs or int(ray.cluster_resources().get("CPU", 1))
         options = {"num_cpus": 1, "max_restarts": -1, "max_task_retries": RETRIES}
         worker = ray.remote(**options, scheduling_strategy="SPREAD")(_Worker)
-        shared, todo = ray.put(prepare), iter(enumerate(items))
-        actors = [worker.remote(shared) for _ in range(min(jobs, len(items)))]
+        shared, todo, left = ray.put(prepare), iter(enumerate(items)), len(items)
+        actors = [worker.remote() for _ in range(min(jobs, left))]
         # An actor without a free CPU never starts, and gets no item.
-        running: dict[Any, tuple[Any, int | None]] = {a.start.remote(): (a, None) for a in actors}
-        left = len(items)
+        running: dict[Any, tuple[Any, int | None]] = {
+            actor.start.remote(shared): (actor, None) for actor in actors
+        }
         while left:
             (ready,), _ = ray.wait(list(running), num_returns=1)
             actor, index = running.pop(ready)
@@ -84,14 +93,14 @@ def run(
             if index is None and isinstance(result, Killed):
                 raise result
             if (following := next(todo, None)) is not None:
-                running[actor.work.remote(following[1])] = actor, following[0]
+                running[actor.work.remote(shared, following[1])] = actor, following[0]
             if index is not None:
                 left -= 1
                 yield index, result
 
 
 def _result(reference: Any) -> Any:
-    """What an actor returned, or an error if its process died too often."""
+    """What an actor returned, or `Killed`."""
     import ray
     from ray.exceptions import RayError, RayTaskError
 
@@ -111,39 +120,60 @@ def _result(reference: Any) -> Any:
 @contextlib.contextmanager
 def _connected(jobs: int | None, address: str | None) -> Iterator[Any]:
     """Connect to a cluster, or run one of our own for this block."""
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # silences a warning
+    os.environ.update({k: v for k, v in _ENVIRONMENT.items() if k not in os.environ})
     import ray
 
-    # Ray replaces the handler; ours runs the `finally` blocks, and its exit code says why.
-    handler = signal.getsignal(signal.SIGTERM)
-    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
-    with tempfile.TemporaryDirectory(prefix="inkbench-", ignore_cleanup_errors=True) as folder:
+    handler = signal.getsignal(signal.SIGTERM)  # Ray replaces it
+    with contextlib.ExitStack() as ending:
         try:
             if address:
                 _reach(address)
-                ray.init(address, **quiet)
+                ray.init(address, **_QUIET)
             else:
-                own: dict[str, Any] = {"_temp_dir": folder, "_node_ip_address": "127.0.0.1"}
-                own |= {"num_cpus": jobs, "num_gpus": 0, "object_store_memory": _STORE}
-                ray.init("local", include_dashboard=False, **own, **quiet)
+                scratch = tempfile.TemporaryDirectory(
+                    prefix="inkbench-ray-", ignore_cleanup_errors=True
+                )
+                folder = ending.enter_context(scratch)
+                ray.init("local", num_cpus=jobs, _temp_dir=folder, **_OWN, **_QUIET)
+                ending.enter_context(_guard(folder))
         except (ConnectionError, OSError, RuntimeError, TimeoutError, ValueError) as error:
             reason = next(iter(str(error).splitlines()), type(error).__name__)
             where = f"no Ray cluster at {address}" if address else "Ray cannot start here"
             way_out = "start one with `ray start --head`" if address else "use --jobs 1"
             raise InkbenchError(f"{where} ({reason}); {way_out}") from None
-        try:
+        finally:
+            ending.callback(ray.shutdown)
             if threading.current_thread() is threading.main_thread():
                 signal.signal(signal.SIGTERM, handler)
-            yield ray
-        finally:
-            ray.shutdown()
+        yield ray
 
 
 def _reach(address: str) -> None:
     """Raise an error at once where Ray itself would try for a minute."""
     host, _, port = address.rpartition(":")
     if address != "auto":
-        if not host or not port.isdigit():
+        if not host or "/" in host or not port.isdigit():
             raise ValueError("expected HOST:PORT or auto")
         socket.create_connection((host, int(port)), _TIMEOUT).close()
+
+
+@contextlib.contextmanager
+def _guard(folder: str) -> Iterator[None]:
+    """If this process is killed, end Ray's agents, which would wait for it for a minute."""
+    import psutil
+
+    family = psutil.Process().children(recursive=True)
+    agents = [str(child.pid) for child in family if "Agent" in child.name()]
+    script = 'folder=$1; shift; cat; sleep 2; kill -s KILL "$@"; rm -rf "$folder"'
+    guard = subprocess.Popen(
+        ["sh", "-c", script, "sh", folder, *agents],
+        stdin=subprocess.PIPE,  # ends with this process
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        yield
+    finally:
+        guard.kill()
+        guard.communicate()
