@@ -130,9 +130,7 @@ def _connected(jobs: int | None, address: str | None) -> Iterator[Any]:
                 _reach(address)
                 ray.init(address, **_QUIET)
             else:
-                scratch = tempfile.TemporaryDirectory(
-                    prefix="inkbench-ray-", ignore_cleanup_errors=True
-                )
+                scratch = tempfile.TemporaryDirectory("-ray", ignore_cleanup_errors=True)
                 folder = ending.enter_context(scratch)
                 ray.init("local", num_cpus=jobs, _temp_dir=folder, **_OWN, **_QUIET)
                 ending.enter_context(_guard(folder))

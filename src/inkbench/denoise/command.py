@@ -110,6 +110,7 @@ def run(options: Namespace) -> bool:
     before = [source for source in targets if source not in left]
     done: list[Outcome] = []
     if files:
+        remote.check_bucket(out)
         with (
             _ending_on_sigterm(),
             _without_leftovers(targets.values()),

@@ -60,6 +60,13 @@ def reaching(place: PurePath) -> Iterator["fsspec.AbstractFileSystem"]:
         ) from None
 
 
+def check_bucket(place: PurePath) -> None:
+    """Raise an error if files cannot be put at a place because there is no such bucket."""
+    if not isinstance(place, Path):
+        with reaching(place) as system:
+            system.call_s3("head_bucket", Bucket=place.parts[1])
+
+
 def modified(path: PurePath) -> float | None:
     """When a file was written, in seconds since 1970; None if there is none."""
     if isinstance(path, Path):
