@@ -76,6 +76,7 @@ class Outcome:
 
 File = tuple[PurePath, PurePath]  # source and target
 Result = Outcome | InkbenchError
+Numbered = Generator[tuple[int, Result], None, None]  # index of the file, and what was done
 
 
 def _count(number: int, noun: str) -> str:
@@ -111,10 +112,14 @@ def run(options: Namespace) -> bool:
     done: list[Outcome] = []
     if files:
         remote.check_bucket(out)
+        several = options.address or (options.jobs or 1) > 1
+        if several and len(files) == 1:
+            print("inkbench: --jobs divides files, and there is one to clean", file=sys.stderr)
+        clean_all = _in_several_processes if several and len(files) > 1 else _in_one_process
         with (
             _ending_on_sigterm(),
             _without_leftovers(targets.values()),
-            contextlib.closing(_results(options, files)) as results,
+            contextlib.closing(clean_all(options, files)) as results,
         ):
             for result in _in_order(results, len(files)):
                 if isinstance(result, Outcome):
@@ -142,29 +147,30 @@ def _is_done(source: PurePath, target: PurePath, compare: bool) -> bool:
     return read is not None and all(time is not None and time > read for time in written)
 
 
-def _results(options: Namespace, files: list[File]) -> Generator[tuple[int, Result]]:
-    """Clean files here or in several processes; yields the number of each and what was done."""
+def _in_one_process(options: Namespace, files: list[File]) -> Numbered:
+    """Clean files here, one after another."""
     from inkbench import chosen
 
-    jobs = options.jobs or (None if options.address else 1)
-    if len(files) == 1 and (options.address or jobs != 1):
-        print("inkbench: one file, so one process: --jobs divides files", file=sys.stderr)
-    elif options.address or jobs != 1:
-        from inkbench.cluster import pages
-
-        content, source = chosen.content("documents", "cleaning", options.model)
-        print(source, file=sys.stderr)
-        settings = Namespace(**{k: v for k, v in vars(options).items() if k != "run"})
-        keys = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
-        prepare = functools.partial(_prepare, content, settings, Path.cwd(), keys)
-        for number, result in pages.run(prepare, files, jobs, options.address):
-            named = isinstance(result, pages.Killed)
-            yield number, InkbenchError(f"{shown(files[number][0])}: {result}") if named else result
-        return
     model, source = chosen.model("documents", "cleaning", options.model)
     print(source, file=sys.stderr)
     with reading.silenced_decoders():
         yield from enumerate(_attempt(model, options, file) for file in files)
+
+
+def _in_several_processes(options: Namespace, files: list[File]) -> Numbered:
+    """Clean files in processes that load the model once each."""
+    from inkbench import chosen
+    from inkbench.cluster import pages
+
+    content, source = chosen.content("documents", "cleaning", options.model)
+    print(source, file=sys.stderr)
+    settings = Namespace(**{k: v for k, v in vars(options).items() if k != "run"})
+    keys = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
+    prepare = functools.partial(_prepare, content, settings, Path.cwd(), keys)
+    for number, result in pages.run(prepare, files, options.jobs, options.address):
+        if isinstance(result, pages.Killed):
+            result = InkbenchError(f"{shown(files[number][0])}: {result}")
+        yield number, result
 
 
 def _prepare(
@@ -187,7 +193,7 @@ def _prepare(
     return functools.partial(_attempt, model, options)
 
 
-def _in_order(results: Iterator[tuple[int, Result]], total: int) -> Iterator[Result]:
+def _in_order(results: Numbered, total: int) -> Iterator[Result]:
     """Print and yield results in the order of the inputs; the progress bar counts each at once."""
     from tqdm import tqdm
 
@@ -246,6 +252,7 @@ def _clean_file(model: Any, options: Namespace, source: PurePath, target: PurePa
     pages: list[Page] = []
     with contextlib.ExitStack() as outputs:  # cleaned file and comparisons: all or nothing
         here = outputs.enter_context(remote.fetched(source))
+        written = remote.modified(here)
         there = outputs.enter_context(remote.delivered(target, options.force))
         add = outputs.enter_context(writing.writing(there, options.force))
         for number, scan in enumerate(reading.read(here, options.dpi), 1):
@@ -264,4 +271,6 @@ def _clean_file(model: Any, options: Namespace, source: PurePath, target: PurePa
                 path = inputs.comparison(there, number)
                 add_comparison = outputs.enter_context(writing.writing(path, options.force))
                 add_comparison(writing.side_by_side(scan.pixels, cleaned.pixels), Scan(scan.pixels))
+        if remote.modified(here) != written:
+            raise InkbenchError(f"{shown(source)}: changed while it was read; clean it again")
     return Outcome(source, target, pages)
