@@ -38,6 +38,10 @@ class Killed(InkbenchError):
     """The process that worked on an item died, and so did those that tried again."""
 
 
+class NotStarted(InkbenchError):
+    """Ray cannot start on this machine, for example without shared memory."""
+
+
 class _Worker:
     """One process."""
 
@@ -74,7 +78,7 @@ def run(
     Raises
     ------
     InkbenchError
-        If Ray cannot be reached or started, or ``prepare`` fails.
+        If Ray cannot be reached or started (`NotStarted`), or ``prepare`` fails.
     """
     with _connected(jobs, address) as ray:
         jobs = jobs or int(ray.cluster_resources().get("CPU", 1))
@@ -134,11 +138,12 @@ def _connected(jobs: int | None, address: str | None) -> Iterator[Any]:
                 folder = ending.enter_context(scratch)
                 ray.init("local", num_cpus=jobs, _temp_dir=folder, **_OWN, **_QUIET)
                 ending.enter_context(_guard(folder))
-        except (ConnectionError, OSError, RuntimeError, TimeoutError, ValueError) as error:
+        except Exception as error:  # Ray raises many kinds
             reason = next(iter(str(error).splitlines()), type(error).__name__)
-            where = f"no Ray cluster at {address}" if address else "Ray cannot start here"
-            way_out = "start one with `ray start --head`" if address else "use --jobs 1"
-            raise InkbenchError(f"{where} ({reason}); {way_out}") from None
+            if address:
+                way_out = "start one with `ray start --head`"
+                raise InkbenchError(f"no Ray cluster at {address} ({reason}); {way_out}") from None
+            raise NotStarted(f"Ray cannot start on this machine ({reason})") from None
         finally:
             ending.callback(ray.shutdown)
             if threading.current_thread() is threading.main_thread():

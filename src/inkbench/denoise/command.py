@@ -167,10 +167,14 @@ def _in_several_processes(options: Namespace, files: list[File]) -> Numbered:
     settings = Namespace(**{k: v for k, v in vars(options).items() if k != "run"})
     keys = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
     prepare = functools.partial(_prepare, content, settings, Path.cwd(), keys)
-    for number, result in pages.run(prepare, files, options.jobs, options.address):
-        if isinstance(result, pages.Killed):
-            result = InkbenchError(f"{shown(files[number][0])}: {result}")
-        yield number, result
+    try:
+        for number, result in pages.run(prepare, files, options.jobs, options.address):
+            if isinstance(result, pages.Killed):
+                result = InkbenchError(f"{shown(files[number][0])}: {result}")
+            yield number, result
+    except pages.NotStarted as reason:
+        print(f"inkbench: one process instead of --jobs {options.jobs}: {reason}", file=sys.stderr)
+        yield from _in_one_process(options, files)
 
 
 def _prepare(
