@@ -44,10 +44,12 @@ def test_jobs_and_resume_give_the_files_of_one_process(model: str, scans: list[s
     arguments = ["denoise", "scans", "--model", model, "--report"]
     assert inkbench(*arguments, "one.json", "-o", "one") == 1
     command = [sys.executable, "-m", "inkbench.cli", *arguments, "two.json", "-o", "two"]
-    with subprocess.Popen([*command, "--jobs", "2"], stdout=subprocess.PIPE) as process:
+    with subprocess.Popen([*command, "--jobs", "2"], stderr=subprocess.PIPE, text=True) as process:
         while process.poll() is None and not any(Path().glob("two/[0-9]*")):
             time.sleep(0.02)
         process.send_signal(signal.SIGTERM)
+        _, messages = process.communicate(timeout=60)
+    assert "one process instead" not in messages
     assert process.returncode == 128 + signal.SIGTERM
     done = {path: path.stat().st_mtime_ns for path in Path("two").iterdir()}
     assert 0 < len(done) < len(scans) - 1 and not any(path.name[0] == "." for path in done)
