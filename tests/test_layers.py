@@ -19,10 +19,10 @@ FLOORS = (
     {"restore"},
     {"prediction"},
     {"evaluation"},
-    {"cluster", "training"},
-    {"chosen", "published.*", "reporting", "serving", "submission"},
+    {"training"},
+    {"chosen", "cluster.pages", "published.*", "reporting", "serving", "submission"},
     {"denoise"},
-    {"classify"},
+    {"classify", "cluster"},
     {"cli", "stages"},
 )
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
@@ -35,7 +35,7 @@ MODULES = SCRIPTS | {
 
 HEAVY = {
     *("PIL", "keras", "matplotlib", "mlflow", "numpy", "pandas"),
-    *("pooch", "scipy", "skimage", "sklearn", "tensorflow"),
+    *("pooch", "ray", "s3fs", "scipy", "skimage", "sklearn", "tensorflow"),
 }
 
 
