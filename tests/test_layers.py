@@ -21,7 +21,7 @@ FLOORS = (
     {"evaluation"},
     {"training"},
     {"chosen", "published.*", "reporting", "serving", "submission"},
-    {"denoise"},
+    {"denoise", "sweeps"},
     {"classify"},
     {"cli", "stages"},
 )
