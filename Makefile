@@ -15,7 +15,7 @@ help: ## list the targets
 setup: $(INSTALLED) ## set up the environment only; then `. .venv/bin/activate` for dvc and inkbench
 
 repro: clone $(INSTALLED) ## set up and rebuild whatever is stale: data, models, metrics, figures, report
-	@dvc repro
+	@inkbench repro
 
 clone:
 	@reason=$$(LC_ALL=C git rev-parse --git-dir 2>&1 > /dev/null | head -n 1); test -z "$$reason" || \

@@ -19,7 +19,7 @@ FLOORS = (
     {"restore"},
     {"prediction"},
     {"evaluation"},
-    {"training"},
+    {"cluster", "training"},
     {"chosen", "published.*", "reporting", "serving", "submission"},
     {"denoise", "sweeps"},
     {"classify"},

@@ -59,6 +59,18 @@ def runs_page(experiment: str) -> str:
     return f"#/experiments{place}?workflowType=machine_learning"
 
 
+def repro(options: argparse.Namespace) -> None:
+    """Rebuild what is stale, many stages at a time."""
+    from inkbench.cluster import command
+    from inkbench.cluster.head import Options
+
+    _go_to_root()
+    address = options.address or os.environ.get("RAY_ADDRESS", "")
+    how = Options(options.jobs, address, options.retries, options.allow_mixed)
+    if not command.repro(options.targets, how, options.dry_run):
+        sys.exit(1)
+
+
 def sync(options: argparse.Namespace) -> None:
     """Upload runs that the MLflow store lacks."""
     from inkbench.tracking import sync
@@ -200,6 +212,20 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--port", type=_port, default=5000, help="default: 5000")
 
     command = add(
+        repro, "rebuild what is stale, as `dvc repro` does, on all cores or a Ray cluster"
+    )
+    command.add_argument("targets", nargs="*", metavar="TARGET", help="as of `dvc repro`")
+    text = "chains of stages that run at a time (default: by cores and free memory)"
+    command.add_argument("--jobs", type=_count, default=0, metavar="N", help=text)
+    text = "Ray cluster to use (default: $RAY_ADDRESS, else this machine)"
+    command.add_argument("--address", metavar="HOST:PORT", help=text)
+    text = "how often a chain that lost its worker runs again (default: 3)"
+    command.add_argument("--retries", type=_retries, default=3, metavar="N", help=text)
+    command.add_argument("--dry-run", action="store_true", help="only say what runs, and how long")
+    text = "also use workers with another CPU, Python or package, and label their results"
+    command.add_argument("--allow-mixed", action="store_true", help=text)
+
+    command = add(
         sync, "upload every run that MLflow lacks: pending, linked or backfilled from DVC"
     )
     command.add_argument("--rev", metavar="REVISION", help="a git revision or a DVC experiment")
@@ -293,6 +319,7 @@ def _number(
 
 
 _port, _count = _number(int, "port", 1, 65535), _number(int, "count", 1, 64)
+_retries = _number(int, "count", 0, 100)
 _dpi, _factor = _number(int, "resolution", 36, 1200), _number(float, "factor", 0.02, 4)
 
 

@@ -1,6 +1,7 @@
 """`stage_run` and the `StageRun` that a stage reports to while it runs."""
 
 import contextlib
+import json
 import os
 import socket
 import subprocess
@@ -55,6 +56,8 @@ class StageRun:
         if not is_on():
             return
         with self._guard():
+            # On a worker of `inkbench repro`: what the head says of itself. It uploads the journal.
+            head = json.loads(os.environ.get("INKBENCH_HEAD", "{}"))
             start = {
                 **subject,
                 "dvc_stage": os.environ.get("DVC_STAGE"),
@@ -65,10 +68,12 @@ class StageRun:
                 "host": socket.gethostname(),
                 "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
                 "cwd": os.getcwd(),
+                **head,
             }
             self._journal = Journal.create()
             self._note("start", **start)
-            _start_uploader()
+            if not head:
+                _start_uploader()
 
     def sync(self) -> None:
         """Complete the store after this run, which is the last stage's (see `sync`)."""
@@ -84,7 +89,8 @@ class StageRun:
         """End the run, and wait for the upload if there is reason to."""
         self._note("end", status=status)
         with self._guard():
-            if self._journal and not self._journal.is_settled:
+            is_here = "INKBENCH_HEAD" not in os.environ
+            if is_here and self._journal and not self._journal.is_settled:
                 _start_uploader()  # it may have been killed
                 deadline = time.monotonic() + self._wait
                 while not self._journal.is_settled and time.monotonic() < deadline:

@@ -151,6 +151,14 @@ def commit_link(commit: str, repository: str) -> str:
     return f"[{name}]({page})" if commit and repository else name
 
 
+def files_in_git(folder: Path) -> list[str]:
+    """Paths of all files that git tracks or would track; `InkbenchError` without git."""
+    names = _git(folder, "ls-files", "-coz", "--exclude-standard").split("\0")
+    if not names[0]:
+        raise InkbenchError(f"{folder}: no files in git; run this in a git clone")
+    return [name for name in names if name]
+
+
 def _clean(folder: Path, commit: str, inputs: str) -> State:
     title = f"{commit[:8]} {_git(folder, 'log', '-1', '--format=%s', commit)}"[:120]
     return State(f"commit:{commit}", title, inputs, commit, repository=_repository(folder))

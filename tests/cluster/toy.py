@@ -1,0 +1,117 @@
+"""A toy pipeline of the same shape as ours: trivial stages, six chains, two datasets."""
+
+import shutil
+from pathlib import Path
+
+from project import Project
+
+HERE = Path(__file__).parent
+KINDS = ("download", "preprocess", "train", "evaluate", "plot", "report")
+VARIANTS = ("digits-a", "digits-b", "letters-a")
+
+PARAMS = """\
+data:
+  digits: {seed: 0}
+  letters: {seed: 0}
+train:
+  digits-a: {dataset: digits, rate: 1}
+  digits-b: {dataset: digits, rate: 2}
+  letters-a: {dataset: letters, rate: 3}
+"""
+
+DVC_YAML = """\
+stages:
+  download:
+    foreach: ${data}
+    do:
+      cmd: python stages/download.py ${key}
+      params: ["data.${key}.seed"]
+      deps: [stages/download.py]
+      outs:
+        - data/raw/${key}: {persist: true}
+  preprocess:
+    foreach: ${data}
+    do:
+      cmd: python stages/preprocess.py ${key}
+      params: ["data.${key}"]
+      deps: [stages/preprocess.py, "data/raw/${key}"]
+      outs: ["data/processed/${key}"]
+  train:
+    foreach: ${train}
+    do:
+      cmd: python stages/train.py ${key}
+      params: ["train.${key}"]
+      deps: [stages/train.py, src/code, "data/processed/${item.dataset}"]
+      outs: ["models/${key}"]
+  evaluate:
+    foreach: ${train}
+    do:
+      cmd: python stages/evaluate.py ${key}
+      deps: [stages/evaluate.py, "models/${key}"]
+      outs: ["evaluations/${key}"]
+      metrics:
+        - metrics/${key}.json: {cache: false}
+  plot:
+    foreach: ${train}
+    do:
+      cmd: python stages/plot.py ${key}
+      deps: [stages/plot.py, "models/${key}", "evaluations/${key}"]
+      plots: ["plots/${key}"]
+  report:
+    cmd: python stages/report.py
+    deps: [stages/report.py, data/processed, metrics, plots]
+    outs: [reports]
+"""
+
+IGNORED = """\
+__pycache__/
+mlflow.db*
+mlartifacts/
+.tracking/
+.checkpoints/
+*.log
+/reports
+"""
+
+
+class Toy(Project):
+    """A repository with the toy pipeline. Stages note their executions in ``notes``."""
+
+    def __init__(self, folder: Path, uri: str = "") -> None:
+        super().__init__(folder, uri)
+        self.notes = folder.parent / "notes"
+        self.notes.mkdir(parents=True, exist_ok=True)
+        self.environment |= {"TOY_NOTES": str(self.notes), "INKBENCH_TRACKING": "off"}
+        self.environment.pop("RAY_ADDRESS", None)
+
+    def build(self) -> "Toy":
+        """Write the files and commit them."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.write("params.yaml", PARAMS)
+        self.write("dvc.yaml", DVC_YAML)
+        self.write(".gitignore", IGNORED)
+        self.write(".dvcignore", "__pycache__/\n")
+        self.write("src/code/module.py", "answer = 42\n")
+        (self.folder / "stages").mkdir()
+        for kind in KINDS:
+            shutil.copy(HERE / "toy_stage.py", self.folder / "stages" / f"{kind}.py")
+        self.run("git", "init", "-q", "-b", "main")
+        self.run("dvc", "init", "-q")
+        self.commit("first")
+        return self
+
+    def executed(self) -> list[str]:
+        """Stages that have run since the last call."""
+        file = self.notes / "executed"
+        names = file.read_text().split() if file.exists() else []
+        file.unlink(missing_ok=True)
+        return sorted(names)
+
+    def outputs(self) -> dict[str, bytes]:
+        """Bytes of dvc.lock and of all outputs."""
+        folders = ("data", "models", "evaluations", "metrics", "plots", "reports")
+        files = [self.folder / "dvc.lock"]
+        files += [
+            p for name in folders for p in sorted((self.folder / name).rglob("*")) if p.is_file()
+        ]
+        return {str(path.relative_to(self.folder)): path.read_bytes() for path in files}
