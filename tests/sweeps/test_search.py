@@ -34,7 +34,10 @@ def search(*axes: str, name: str = "s", inputs: str = "code", **options: object)
 def loss(training: Training) -> float:
     """Best at a rate of 0.002 and a batch size of 64."""
     values = training.values
-    rate, size = abs(values.get("learning_rate", 0.002) - 0.002), abs(values.get("batch_size", 64) - 64)
+    rate, size = (
+        abs(values.get("learning_rate", 0.002) - 0.002),
+        abs(values.get("batch_size", 64) - 64),
+    )
     return 10 * rate + size / 1000 + 1 / training.epochs + values["seed"] / 1e5
 
 

@@ -1,6 +1,9 @@
 """A pipeline with the real params.yaml and stages that compute numbers instead of training."""
 
+import contextlib
+import json
 import shutil
+import subprocess
 from pathlib import Path
 
 import yaml
@@ -11,7 +14,7 @@ from helpers import ROOT
 VARIANTS = ("mnist-conv-ae", "mnist-sparse-l2")
 
 STAGE = """\
-import csv, json, os, sys, zlib
+import csv, json, os, sys, time, zlib
 from pathlib import Path
 
 import yaml
@@ -24,8 +27,7 @@ folder.mkdir(parents=True, exist_ok=True)
 if stage == "train":
     with open(os.environ["TOY_LOG"], "a") as log:
         log.write(f"{name} {block['learning_rate']} {block['epochs']} {block['seed']}\\n")
-    if float(block["learning_rate"]) > 0.1:
-        sys.exit("diverged")
+    time.sleep(0.5)
     noise = zlib.crc32(f"{name} {block['seed']}".encode()) % 100 / 1e5
     loss = abs(float(block["learning_rate"]) - 0.004) + 0.01 / block["epochs"] + noise
     rows = [["epoch", "loss", "val_loss"], [1, 1, 1], [block["epochs"], 0.1, loss]]
@@ -75,14 +77,54 @@ stages:
       plots: ["plots/${key}"]
 """
 
+IGNORED = (
+    "/models\n/plots\n/data\n/evaluations\n.tracking/\n.checkpoints/\nmlflow.db*\nmlartifacts/\n"
+)
+
 
 class Toy(Project):
     """The toy in a temporary folder."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
+        self.stored_at_kill: list[set[str]] = []
         self.log = folder.with_name("trained.log")
         self.environment |= {"TOY_LOG": str(self.log), "PYTHONPATH": str(ROOT / "src")}
+
+    def copy_from(self, folder: Path) -> None:
+        """Become a copy of another toy."""
+        shutil.copytree(folder, self.folder, symlinks=True)
+
+    def start(self, *command: str, **environment: str) -> "subprocess.Popen[bytes]":
+        """Start a command in the background, in a process group of its own."""
+        return subprocess.Popen(
+            command,
+            cwd=self.folder,
+            env=self.environment | environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    def stored(self) -> set[str]:
+        """Trainings whose results are stored, as in `trained`."""
+        found = set()
+        for file in self.folder.glob("sweeps/*.journal"):
+            for line in file.read_text().split("\n"):
+                with contextlib.suppress(ValueError):
+                    for key, trial in json.loads(line).get("user_attr", {}).items():
+                        if key.startswith("{"):
+                            rate = dict(trial["settings"])["learning_rate"]
+                            found.add(
+                                f"{trial['variant']} {rate} {trial['epochs']} {trial['seed']}"
+                            )
+        return found
+
+    def experiments(self) -> list[str]:
+        """Names of all DVC experiments."""
+        listing = self.run("git", "for-each-ref", "--format=%(refname)", "refs/exps").stdout
+        names = {line.rpartition("/")[2] for line in listing.split() if line.count("/") == 4}
+        return sorted(names)
 
     def build(self) -> "Toy":
         """Write the files, commit them, run the pipeline and commit its results."""
@@ -94,7 +136,7 @@ class Toy(Project):
         self.cut("registry:")
         self.cut("submission:")
         self.write("dvc.yaml", DVC_YAML)
-        self.write(".gitignore", "/models\n/plots\n/data\n/evaluations\n.tracking/\nmlflow.db*\n")
+        self.write(".gitignore", IGNORED)
         for stage in ("preprocess", "train", "evaluate", "plot"):
             self.write(f"stages/{stage}.py", STAGE)
         shutil.copytree(

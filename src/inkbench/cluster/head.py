@@ -152,7 +152,8 @@ class Head:
             if not self._running:
                 return
             ready, _ = ray.wait(list(self._running), timeout=1)
-            yield from [task for ref in ready for task in [self._end(ref)] if task]
+            ended = [task for ref in ready for task in [self._end(ref)] if task]
+            yield from [*ended, *self._start()]  # no worker waits for the caller
 
     def _start(self) -> list[Task]:
         """Give waiting chains to free nodes; returns those that cannot run any more."""

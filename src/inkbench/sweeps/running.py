@@ -2,13 +2,16 @@
 
 import contextlib
 import difflib
+import functools
 import hashlib
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from inkbench import disk, layout, params, records
 from inkbench.errors import InkbenchError
@@ -19,6 +22,13 @@ from inkbench.sweeps import plan as plans
 from inkbench.sweeps.plan import Plan
 from inkbench.sweeps.search import Search, Training
 from inkbench.tracking import executions, journal, runs, state, sync
+
+if TYPE_CHECKING:
+    from inkbench.cluster.head import Head, Task
+
+Train = Callable[[Iterable[Training]], Iterator[tuple[Training, str]]]
+
+_AHEAD = 8  # trainings that are planned before the first one starts; planning takes a second each
 
 
 def run(plan: Plan, jobs: int | None = None, address: str | None = None) -> bool:
@@ -42,28 +52,26 @@ def run(plan: Plan, jobs: int | None = None, address: str | None = None) -> bool
 def _run(plan: Plan, jobs: int | None, address: str | None) -> bool:
     known, earlier = params.load(), _earlier(plan.name)
     datasets = {known.variant(name).dataset for name in plan.variants}
-    _dvc("repro", *(f"preprocess@{name}" for name in sorted(datasets)))
+    _prepare(datasets)
     searches = {}
-    for name in plan.variants:
-        block = known.variant(name)
-        searches[name] = Search(plan, name, block, _inputs(plan, name, block))
-        searches[name].recall(earlier)
-    while due := [training for each in searches.values() for training in each.due()]:
-        done = sum(len(each.known) for each in searches.values())
-        print(f"{plan.name}: {done} trainings are known, {len(due)} to do", flush=True)
-        for training, error in _train(due, jobs, address):
-            own = searches[training.variant]
-            try:
-                if error:
-                    raise InkbenchError(error)
-                trial = _keep(plan.name, training, own.inputs)
-            except InkbenchError as failure:
-                print(f"{_title(training)}: failed: {failure}", file=sys.stderr, flush=True)
-                own.failed.add(training)
-                continue
-            own.add(training, trial)
-            print(f"{_title(training)}: validation loss {trial.val_loss:g}", flush=True)
-            _track(trial.experiment)
+    with contextlib.closing(executions.Pipeline(Path.cwd())) as pipeline:
+        for name in plan.variants:
+            block = known.variant(name)
+            inputs = _digest(_fixed(plan, block), pipeline.inputs(name))
+            searches[name] = Search(plan, name, block, inputs)
+            searches[name].recall(earlier)
+    due, is_tracked = _due(searches), runs.is_on()
+    with contextlib.ExitStack() as opened:
+        train = opened.enter_context(_workers(jobs, address)) if due else None
+        while train and due:
+            done = sum(len(each.known) for each in searches.values())
+            print(f"{plan.name}: {done} trainings are known, {len(due)} to do", flush=True)
+            for training, error in train(due):
+                own = searches[training.variant]
+                experiment = _store(plan.name, own, training, error)
+                if experiment and is_tracked:
+                    _track(experiment)
+            due = _due(searches)
     others = [trial for trial in earlier if trial.variant not in searches]
     trials = others + [trial for each in searches.values() for trial in each.known.values()]
     if trials:
@@ -76,8 +84,19 @@ def _earlier(name: str) -> list[Trial]:
     return seeds.read(name) if seeds.trials_file(name).is_file() else []
 
 
-def _inputs(plan: Plan, name: str, block: params.Variant) -> str:
-    """Digest of what a training depends on, other than the axes and the seed."""
+def _prepare(datasets: Iterable[str]) -> None:
+    """Build datasets that are missing or stale."""
+    from inkbench.cluster.plan import plan
+
+    targets = [f"preprocess@{name}" for name in sorted(datasets)]
+    steps = plan(Path.cwd(), targets)
+    is_built = all(layout.processed(name).is_dir() for name in datasets)
+    if steps.first or steps.chains or steps.last or not is_built:
+        _dvc("repro", *targets)
+
+
+def _fixed(plan: Plan, block: params.Variant) -> dict[str, Any]:
+    """Settings of a variant other than the axes and the seed."""
     settings = block.model_dump(mode="json")
     for axis in [*plan.axes, "seed"]:
         *parents, last = axis.split(".")
@@ -85,22 +104,115 @@ def _inputs(plan: Plan, name: str, block: params.Variant) -> str:
         for part in parents:
             inner = inner.get(part) or {}
         inner.pop(last, None)
-    with contextlib.closing(executions.Pipeline(Path.cwd(), variant=name)) as pipeline:
-        content = json.dumps([settings, pipeline.inputs], sort_keys=True)
-    return hashlib.sha256(content.encode()).hexdigest()[:8]
+    return settings
 
 
-def _train(
-    trainings: Iterable[Training], jobs: int | None, address: str | None
-) -> Iterator[tuple[Training, str]]:
-    """Bring trainings into DVC's run-cache, in any order; each with an error or an empty text."""
-    for training in trainings:
-        yield training, ""
+def _digest(*content: Any) -> str:
+    text = json.dumps(content, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def _due(searches: Mapping[str, Search]) -> list[Training]:
+    return [training for search in searches.values() for training in search.due()]
+
+
+def _store(sweep: str, search: Search, training: Training, error: str) -> str:
+    """Store the result of a training; returns its experiment, empty if it failed."""
+    try:
+        if error:
+            raise InkbenchError(error)
+        trial = _keep(sweep, training, search.inputs)
+    except InkbenchError as failure:
+        print(
+            f"{_settings(training)} {training.variant}: failed: {failure}",
+            file=sys.stderr,
+            flush=True,
+        )
+        search.failed.add(training)
+        return ""
+    search.add(training, trial)
+    print(
+        f"{_settings(training)} {training.variant}: validation loss {trial.val_loss:g}", flush=True
+    )
+    return trial.experiment
+
+
+def _track(experiment: str) -> None:
+    """Add the runs of an experiment to MLflow; a failure is a warning."""
+    try:
+        sync.sync(experiment, echo=lambda line: None)
+    except InkbenchError as error:
+        print(f"inkbench: warning: MLflow: {error}; run `inkbench sync`", file=sys.stderr)
+
+
+@contextlib.contextmanager
+def _untracked() -> Iterator[None]:
+    """Switch tracking off for stages: runs are made from what DVC records of an experiment."""
+    name = "INKBENCH_TRACKING"
+    before = os.environ.get(name, "on")
+    os.environ[name] = "off"
+    try:
+        yield
+    finally:
+        os.environ[name] = before
+
+
+@contextlib.contextmanager
+def _workers(jobs: int | None, address: str | None) -> Iterator[Train]:
+    """Start the workers; yields what brings trainings into DVC's run-cache, in any order.
+
+    Each training comes with an error, or with an empty text. Where Ray cannot start, DVC runs them
+    later, one after another.
+    """
+    from inkbench.cluster.head import Head, Options
+    from inkbench.cluster.progress import Progress
+
+    with Progress() as progress, _untracked():
+        options = Options(jobs or 0, address or "")
+        try:
+            head = progress.enter_context(Head(options, progress))
+        except InkbenchError:
+            raise
+        except Exception as error:
+            reason = " ".join(str(error).split())[:200]
+            if address:
+                raise InkbenchError(f"--address {address}: {reason}") from None
+            print(f"inkbench: Ray cannot start here ({reason}); one training runs at a time")
+            yield lambda trainings: ((training, "") for training in trainings)
+            return
+        yield functools.partial(_train, head)
+
+
+def _train(head: "Head", trainings: Iterable[Training]) -> Iterator[tuple[Training, str]]:
+    from inkbench.cluster.head import Tree
+
+    text, todo = layout.PARAMS.read_text(encoding="utf-8"), deque(trainings)
+    running: dict[int, tuple[Training, list[Task]]] = {}
+
+    def add(count: int) -> Iterator[tuple[Training, str]]:
+        """Queue the next trainings; yields those that are in the run-cache already."""
+        while todo and count:
+            training = todo.popleft()
+            changed = plans.changed(text, training.variant, training.values)
+            tree = Tree(_settings(training), changed, tuple(training.targets))
+            if tasks := head.add(tree):
+                running[id(tree)] = training, tasks
+                count -= 1
+            else:
+                yield training, ""
+
+    yield from add(_AHEAD)
+    for task in head.results():
+        training, tasks = running[id(task.tree)]
+        if all(other.status in ("done", "failed") for other in tasks):
+            del running[id(task.tree)]
+            yield from add(1)
+            yield training, next((other.error for other in tasks if other.error), "")
 
 
 def _keep(sweep: str, training: Training, inputs: str) -> Trial:
     """Make a training a DVC experiment, which executes only what the run-cache lacks."""
-    root, name = Path.cwd(), f"{sweep}-{_digest(training, inputs)}"
+    root, name = Path.cwd(), f"{sweep}-{_digest(inputs, training.variant, training.shown)}"
     head = state.of_folder(root).commit
     if _commit_of(name, head):  # from a killed command
         _dvc("exp", "remove", "-q", name)
@@ -133,22 +245,8 @@ def _keep(sweep: str, training: Training, inputs: str) -> Trial:
     )
 
 
-def _track(experiment: str) -> None:
-    """Complete the MLflow store for an experiment; a failure is a warning."""
-    if runs.is_on():
-        try:
-            sync.sync(experiment, echo=lambda line: None)
-        except InkbenchError as error:
-            print(f"inkbench: warning: MLflow: {error}; run `inkbench sync`", file=sys.stderr)
-
-
-def _digest(training: Training, inputs: str) -> str:
-    content = json.dumps([inputs, training.variant, training.shown], sort_keys=True)
-    return hashlib.sha256(content.encode()).hexdigest()[:8]
-
-
-def _title(training: Training) -> str:
-    return " ".join([training.variant, *(f"{k}={v}" for k, v in training.shown.items())])
+def _settings(training: Training) -> str:
+    return " ".join(f"{key}={value}" for key, value in training.shown.items())
 
 
 def _commit_of(name: str, baseline: str) -> str:
@@ -158,11 +256,7 @@ def _commit_of(name: str, baseline: str) -> str:
 
 
 def _dvc(*arguments: str) -> None:
-    """Run DVC, without tracking: the runs of an experiment are made from what DVC has recorded."""
-    environment = os.environ | {"INKBENCH_TRACKING": "off", "DVC_NO_ANALYTICS": "1"}
-    done = subprocess.run(
-        [sys.executable, "-m", "dvc", *arguments], env=environment, capture_output=True, text=True
-    )
+    done = subprocess.run([sys.executable, "-m", "dvc", *arguments], capture_output=True, text=True)
     if done.returncode:
         lines = done.stderr.split("\n")
         errors = [line for line in lines if "error:" in line.lower()] or lines[-3:]

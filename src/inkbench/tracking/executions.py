@@ -111,12 +111,11 @@ class Pipeline:
 
         return {name: execution for name, execution in self.recorded.items() if is_current(name)}
 
-    @cached_property
-    def inputs(self) -> dict[str, str]:
-        """Present hashes of the code and data that training and evaluation read, by path."""
+    def inputs(self, variant: str) -> dict[str, str]:
+        """Present hashes of the code and data that a training and its evaluation read, by path."""
         from dvc.dependency import ParamsDependency
 
-        stages = [s for name, s in self._stages.items() if not name.startswith("plot@")]
+        stages = [self._stages[f"{kind}@{variant}"] for kind in ("train", "evaluate")]
         written = {out.def_path for stage in stages for out in stage.outs}
         deps = [d for s in stages for d in s.deps if not isinstance(d, ParamsDependency)]
         return {d.def_path: d.get_hash().value for d in deps if d.def_path not in written}
