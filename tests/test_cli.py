@@ -1,5 +1,7 @@
 """The command `inkbench`: its arguments, exit codes and one-line errors."""
 
+import getpass
+import os
 import resource
 import socket
 import subprocess
@@ -62,6 +64,17 @@ def test_outside_a_repository_the_folder_is_named(
     monkeypatch.chdir(tmp_path)
     error = run(capsys, "sync")
     assert str(tmp_path) in error and "dvc.yaml" in error
+
+
+def test_user_without_a_name_gets_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody(uid: int) -> None:
+        raise KeyError(f"getpwuid(): uid not found: {uid}")
+
+    monkeypatch.setattr("pwd.getpwuid", nobody)
+    monkeypatch.setattr("os.environ", {"PATH": os.environ["PATH"]})
+    with pytest.raises(SystemExit):
+        cli.main(["--help"])
+    assert getpass.getuser() == str(os.getuid())
 
 
 def test_ui_refuses_a_remote_server_without_showing_its_password(

@@ -5,6 +5,7 @@ Each subcommand is a function and a block in `_parser`. Functions import heavy p
 
 import argparse
 import contextlib
+import getpass
 import os
 import re
 import socket
@@ -18,9 +19,18 @@ from inkbench.errors import InkbenchError, escape_unencodable, one_line_errors
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line, by default with the arguments of the process."""
     escape_unencodable()
+    _name_user()
     options = _parser().parse_args(arguments)
     with one_line_errors(options.debug):
         options.run(options)
+
+
+def _name_user() -> None:
+    """Name the user by number if the system does not: DVC asks, and a container may not know."""
+    try:
+        getpass.getuser()
+    except (KeyError, OSError):  # OSError from Python 3.13
+        os.environ["LOGNAME"] = str(os.getuid())
 
 
 def ui(options: argparse.Namespace) -> None:

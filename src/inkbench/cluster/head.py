@@ -101,12 +101,12 @@ class Head:
         self._remote: dict[str, Any] = {}
 
     def __enter__(self) -> "Head":
+        os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
         import ray
         from ray import cloudpickle
 
         self._repo = self._open.enter_context(results.open_repo())
         self._state = state.of_folder(Path.cwd())
-        os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
         settings: dict[str, Any] = {"log_to_driver": False, "logging_level": "CRITICAL"}
         if self._options.address:
             self._remote = results.remote_settings(self._repo)
@@ -117,7 +117,8 @@ class Head:
             settings |= {"address": "local", "num_cpus": self._options.jobs or None}
             settings |= {"include_dashboard": False, "object_store_memory": 10**8}
         self._open.callback(ray.shutdown)
-        ray.init(**settings)
+        with _quiet():
+            ray.init(**settings)
         cloudpickle.register_pickle_by_value(worker)
         self._run_chain = ray.remote(num_cpus=1, max_retries=0)(worker.run_chain)
         self._archive = ray.put(_archive())
@@ -292,3 +293,16 @@ def _archive() -> bytes:
             if os.path.lexists(name):
                 tar.add(name, recursive=False)
     return buffer.getvalue()
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Discard what Ray's C++ code writes to file descriptor 2."""
+    saved = os.dup(2)
+    with open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)

@@ -3,6 +3,7 @@
 import contextlib
 import csv
 import heapq
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -102,7 +103,7 @@ class _Planner:
                 chain.upstream |= names - set(chain.stages)
                 chain_of[name] = chain
         costs = read_costs()
-        plan.chains.sort(key=lambda chain: -costs.get(chain.name, 0))
+        plan.chains.sort(key=lambda chain: -costs.get(chain.name, math.inf))
         return plan
 
     def _find(self, stage: Any, outs: Iterable[Entry]) -> Entry | None:

@@ -30,6 +30,7 @@ class Page:
     scale: Scale
     findings: Findings | None
     plain: bool  # the result is of one colour
+    undrawn: int  # annotations of a PDF that are missing
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,8 @@ class Outcome:
             facts.append(f"{pages}left as scanned: {reason}")
         if plain := [str(number) for number, page in enumerate(self.pages, 1) if page.plain]:
             facts.append(f"of one colour: page {', '.join(plain)}")
+        if undrawn := sum(page.undrawn for page in self.pages):
+            facts.append(f"{_count(undrawn, 'annotation')} missing: print the PDF to a PDF first")
         return f"{shown(self.source)} → {shown(self.target)} ({', '.join(facts)})"
 
     def record(self) -> dict[str, Any]:
@@ -63,7 +66,7 @@ class Outcome:
             "input": shown(self.source),
             "output": shown(self.target),
             "pages": [
-                {**asdict(page.scale), "one_colour": page.plain}
+                {**asdict(page.scale), "one_colour": page.plain, "undrawn": page.undrawn}
                 | (asdict(page.findings) if page.findings else {})
                 for page in self.pages
             ],
@@ -154,7 +157,7 @@ def _clean_file(model: Any, options: Namespace, source: Path, target: Path) -> O
             )
             add(cleaned.pixels, scan)
             plain = bool(np.ptp(cleaned.pixels, axis=(0, 1)).max() <= _PLAIN)
-            pages.append(Page(cleaned.scale, cleaned.findings, plain))
+            pages.append(Page(cleaned.scale, cleaned.findings, plain, scan.undrawn))
             if options.compare:
                 path = inputs.comparison(target, number)
                 add_comparison = outputs.enter_context(writing.writing(path, options.force))
