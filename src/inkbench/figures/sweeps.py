@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+_FEW = 6  # values that all have a tick
+
 
 @style.styled
 def slices(axes: Mapping[str, Sequence[str]], losses: np.ndarray, pruned: np.ndarray) -> "Figure":
@@ -51,6 +53,8 @@ def slices(axes: Mapping[str, Sequence[str]], losses: np.ndarray, pruned: np.nda
 
 def _places(axes: "Axes", texts: Sequence[str]) -> np.ndarray:
     """Positions of a setting's values, on a logarithmic scale if they span a decade."""
+    from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
+
     try:
         numbers = np.array([float(text) for text in texts])
     except ValueError:
@@ -58,11 +62,17 @@ def _places(axes: "Axes", texts: Sequence[str]) -> np.ndarray:
     if np.isfinite(numbers).all():
         if numbers.min() > 0 and numbers.max() >= 10 * numbers.min():
             axes.set_xscale("log")
+            axes.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
+            axes.xaxis.set_minor_locator(NullLocator())
+        known = np.unique(numbers)
+        if len(known) <= _FEW:
+            axes.set_xticks(known)
+        axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
         return numbers
-    known = sorted(set(texts))
-    axes.set_xticks(range(len(known)), known)
+    names = sorted(set(texts))
+    axes.set_xticks(range(len(names)), names)
     axes.margins(x=0.3)
-    return np.array([known.index(text) for text in texts], float)
+    return np.array([names.index(text) for text in texts], float)
 
 
 @style.styled
