@@ -36,7 +36,18 @@ def test_help_is_fast_and_lists_the_commands() -> None:
     command = [sys.executable, "-m", "inkbench.cli", "--help"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before < 1  # measured: 0.1 s
-    commands = {"ui", "sync", "rollback", "readme", "sweep", "promote", "denoise", "classify", "submission", "grade"}
+    commands = {
+        "ui",
+        "sync",
+        "rollback",
+        "readme",
+        "sweep",
+        "promote",
+        "denoise",
+        "classify",
+        "submission",
+        "grade",
+    }
     assert commands <= set(done.stdout.split())
 
 

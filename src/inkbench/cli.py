@@ -122,7 +122,8 @@ def sweep(options: argparse.Namespace) -> None:
     _go_to_root()
     from inkbench.sweeps import plan, running
 
-    if not running.run(plan.read(options), options.jobs, options.address):
+    address = options.address or os.environ.get("RAY_ADDRESS", "")
+    if not running.run(plan.read(options), options.jobs, address):
         sys.exit(1)
 
 
@@ -259,9 +260,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.add_argument("--prune", action="store_true", help=text)
     command.add_argument("--name", metavar="S", help="default: from the variants and the settings")
-    text = "trainings at the same time (default: as many as fit)"
-    command.add_argument("--jobs", type=_count, metavar="N", help=text)
-    command.add_argument("--address", metavar="A", help="a Ray cluster (default: this machine)")
+    text = "trainings that run at a time (default: by cores and free memory)"
+    command.add_argument("--jobs", type=_count, default=0, metavar="N", help=text)
+    text = "Ray cluster to use (default: $RAY_ADDRESS, else this machine)"
+    command.add_argument("--address", metavar="HOST:PORT", help=text)
 
     command = add(promote, "write the best settings of a sweep into params.yaml")
     command.add_argument("sweep", metavar="S", help="name of a sweep")

@@ -31,7 +31,7 @@ Train = Callable[[Iterable[Training]], Iterator[tuple[Training, str]]]
 _AHEAD = 8  # trainings that are planned before the first one starts; planning takes a second each
 
 
-def run(plan: Plan, jobs: int | None = None, address: str | None = None) -> bool:
+def run(plan: Plan, jobs: int = 0, address: str = "") -> bool:
     """Train what a sweep lacks and write its tables; whether all of it succeeded.
 
     A finished training is stored at once, so a killed command goes on where it was.
@@ -49,7 +49,7 @@ def run(plan: Plan, jobs: int | None = None, address: str | None = None) -> bool
         return _run(plan, jobs, address)
 
 
-def _run(plan: Plan, jobs: int | None, address: str | None) -> bool:
+def _run(plan: Plan, jobs: int, address: str) -> bool:
     known, earlier = params.load(), _earlier(plan.name)
     datasets = {known.variant(name).dataset for name in plan.variants}
     _prepare(datasets)
@@ -65,7 +65,9 @@ def _run(plan: Plan, jobs: int | None, address: str | None) -> bool:
         train = opened.enter_context(_workers(jobs, address)) if due else None
         while train and due:
             done = sum(len(each.known) for each in searches.values())
-            print(f"{plan.name}: {done} trainings are known, {len(due)} to do", flush=True)
+            print(
+                f"inkbench: {plan.name}: {done} trainings are known, {len(due)} to do", flush=True
+            )
             for training, error in train(due):
                 own = searches[training.variant]
                 experiment = _store(plan.name, own, training, error)
@@ -76,7 +78,7 @@ def _run(plan: Plan, jobs: int | None, address: str | None) -> bool:
     trials = others + [trial for each in searches.values() for trial in each.known.values()]
     if trials:
         seeds.write(plan.name, trials)
-        print(f"{seeds.trials_file(plan.name)}: {len(trials)} trainings")
+        print(f"inkbench: {seeds.trials_file(plan.name)}: {len(trials)} trainings")
     return not any(each.failed for each in searches.values())
 
 
@@ -118,22 +120,17 @@ def _due(searches: Mapping[str, Search]) -> list[Training]:
 
 def _store(sweep: str, search: Search, training: Training, error: str) -> str:
     """Store the result of a training; returns its experiment, empty if it failed."""
+    title = f"{_settings(training)} {training.variant}"
     try:
         if error:
             raise InkbenchError(error)
         trial = _keep(sweep, training, search.inputs)
     except InkbenchError as failure:
-        print(
-            f"{_settings(training)} {training.variant}: failed: {failure}",
-            file=sys.stderr,
-            flush=True,
-        )
+        print(f"inkbench: {title}: failed: {failure}", flush=True)
         search.failed.add(training)
         return ""
     search.add(training, trial)
-    print(
-        f"{_settings(training)} {training.variant}: validation loss {trial.val_loss:g}", flush=True
-    )
+    print(f"inkbench: {title}: validation loss {trial.val_loss:g}", flush=True)
     return trial.experiment
 
 
@@ -158,7 +155,7 @@ def _untracked() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _workers(jobs: int | None, address: str | None) -> Iterator[Train]:
+def _workers(jobs: int, address: str) -> Iterator[Train]:
     """Start the workers; yields what brings trainings into DVC's run-cache, in any order.
 
     Each training comes with an error, or with an empty text. Where Ray cannot start, DVC runs them
@@ -168,7 +165,7 @@ def _workers(jobs: int | None, address: str | None) -> Iterator[Train]:
     from inkbench.cluster.progress import Progress
 
     with Progress() as progress, _untracked():
-        options = Options(jobs or 0, address or "")
+        options = Options(jobs, address)
         try:
             head = progress.enter_context(Head(options, progress))
         except InkbenchError:

@@ -82,16 +82,17 @@ class Search:
 
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         file = journal(self.plan.name)
+        ranges = [axis for axis, v in sorted(self.plan.axes.items()) if isinstance(v, Range)]
         self._study: Study = optuna.create_study(
             storage=JournalStorage(JournalFileBackend(str(file))),
-            study_name=f"{self.variant} {self.inputs}",
+            study_name=" ".join([self.variant, self.inputs, *ranges]),
             load_if_exists=True,
         )
         values = self._study.user_attrs.get("values", {})
         if values and values.keys() != self.plan.axes.keys():
             raise InkbenchError(
-                f"--name {self.plan.name}: {file} has the axes "
-                f"{', '.join(values)}; choose another name"
+                f"--name {self.plan.name}: {file} has the axes {', '.join(values)}; "
+                "choose another name"
             )
         self._space: dict[str, list[str] | Range] = {}
         for axis, new in sorted(self.plan.axes.items()):
@@ -213,9 +214,11 @@ class Search:
             had = [trial.params for trial in kept]
             places = {a: [*range(len(v))] for a, v in self._space.items() if isinstance(v, list)}
             for params in (params for params in grid(places) if params not in had):
-                state, batch = optuna.trial.TrialState.RUNNING, {"batch": len(asked)}
                 trial = optuna.create_trial(
-                    state=state, params=params, distributions=self._distributions, user_attrs=batch
+                    state=optuna.trial.TrialState.RUNNING,
+                    params=params,
+                    distributions=self._distributions,
+                    user_attrs={"batch": len(asked)},
                 )
                 self._study.add_trial(trial)
             return self._running()
