@@ -36,6 +36,19 @@ def escape_unencodable() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
+@contextlib.contextmanager
+def quiet_stderr() -> Iterator[None]:
+    """Discard what is written to file descriptor 2, also by C++ code."""
+    saved, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+        os.close(nowhere)
+
+
 def print_error(error: object) -> None:
     """Print an error on stderr, as one line."""
     print(f"inkbench: error: {' '.join(str(error).split())}", file=sys.stderr)

@@ -1,8 +1,11 @@
 """A toy pipeline of the same shape as ours: trivial stages, six chains, two datasets."""
 
 import shutil
+import subprocess
 from pathlib import Path
+from typing import Any
 
+import psutil
 from project import Project
 
 HERE = Path(__file__).parent
@@ -79,10 +82,23 @@ class Toy(Project):
 
     def __init__(self, folder: Path, uri: str = "") -> None:
         super().__init__(folder, uri)
-        self.notes = folder.parent / "notes"
+        self.notes = folder.with_name(f"{folder.name}-notes")
         self.notes.mkdir(parents=True, exist_ok=True)
-        self.environment |= {"TOY_NOTES": str(self.notes), "INKBENCH_TRACKING": "off"}
-        self.environment.pop("RAY_ADDRESS", None)
+        self.environment |= {"INKBENCH_TRACKING": "off"}
+        self.environment = {k: v for k, v in self.environment.items() if not k.startswith("RAY_")}
+
+    def run(self, *command: str, **options: Any) -> "subprocess.CompletedProcess[str]":
+        """Run a command in the repository."""
+        return super().run(*command, **{"TOY_NOTES": str(self.notes), **options})
+
+    def start(self, *command: str, **environment: str) -> "subprocess.Popen[bytes]":
+        """Start a command in the background."""
+        return super().start(*command, **{"TOY_NOTES": str(self.notes), **environment})
+
+    def copy(self, folder: Path, uri: str = "") -> "Toy":
+        """A copy in another folder."""
+        shutil.copytree(self.folder, folder, symlinks=True)
+        return Toy(folder, uri)
 
     def build(self) -> "Toy":
         """Write the files and commit them."""
@@ -99,6 +115,26 @@ class Toy(Project):
         self.run("dvc", "init", "-q")
         self.commit("first")
         return self
+
+    def ask(self, *names: str) -> None:
+        """Ask for ``fail-STAGE-SUBJECT`` or ``pause-STAGE-SUBJECT-WHERE``."""
+        for name in names:
+            (self.notes / name).touch()
+
+    def paused(self, stage: str) -> psutil.Process:
+        """Wait until a stage (``STAGE-SUBJECT``) pauses; returns its process."""
+        file = self.notes / f"at-{stage}"
+        self.wait_for(lambda: file.exists() and file.read_text())
+        return psutil.Process(int(file.read_text()))
+
+    def go_on(self) -> None:
+        """Let all that pauses go on."""
+        for file in [*self.notes.glob("pause-*"), *self.notes.glob("at-*")]:
+            file.unlink()
+
+    def epochs(self) -> list[str]:
+        """Epochs that were trained, in order: ``VARIANT EPOCH``."""
+        return (self.notes / "epochs").read_text().splitlines()
 
     def executed(self) -> list[str]:
         """Stages that have run since the last call."""

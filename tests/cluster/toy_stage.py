@@ -1,6 +1,6 @@
 """Any stage of the toy pipeline: takes its own name from its file name.
 
-It pauses where a test asks for it, and notes every execution outside of the tree.
+It notes every execution, and pauses or fails where a file beside these notes asks for it.
 """
 
 import hashlib
@@ -23,18 +23,15 @@ def main() -> None:
     with tracking.stage_run(STAGE, **subject) as run:
         with (NOTES / "executed").open("a") as file:
             file.write(f"{STAGE}@{SUBJECT}\n")
-        _pause("start")
-        time.sleep(float(os.environ.get(f"TOY_SECONDS_{STAGE}", "0")))
-        if f"{STAGE}@{SUBJECT}" in os.environ.get("TOY_FAIL", ""):
+        if (NOTES / f"fail-{STAGE}-{SUBJECT}").exists():
             sys.exit("failed as requested")
         globals()[STAGE](run)
 
 
 def _pause(where: str) -> None:
-    """Wait where the file ``pause-STAGE-SUBJECT-where`` asks for it, until it is deleted."""
-    asked = NOTES / f"pause-{STAGE}-{SUBJECT}-{where}"
-    while asked.exists():
-        (NOTES / f"here-{os.getpid()}").write_text(os.getcwd())
+    """Wait while a file asks for it."""
+    while (NOTES / f"pause-{STAGE}-{SUBJECT}-{where}").exists():
+        (NOTES / f"at-{STAGE}-{SUBJECT}").write_text(str(os.getpid()))
         time.sleep(0.05)
 
 

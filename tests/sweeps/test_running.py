@@ -5,7 +5,7 @@ import os
 import signal
 
 import pytest
-from toy import Toy
+from sweep_toy import Toy
 
 from helpers import once
 

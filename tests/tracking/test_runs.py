@@ -18,7 +18,7 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DVC_ROOT", raising=False)
     monkeypatch.setenv("DVC_STAGE", "a stage")  # whose end does not wait for the upload
-    monkeypatch.setattr(runs, "_start_uploader", lambda: None)
+    monkeypatch.setattr(runs, "start_uploader", lambda: None)
     monkeypatch.setattr(runs, "_WAIT_LAST_STAGE", 0)
 
 

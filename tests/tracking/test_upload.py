@@ -22,7 +22,7 @@ DEPS = {"data/processed/mnist": "0123456789abcdef0123456789abcdef.dir", "src/x.p
 def _here(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """A pipeline in the store's folder, without an uploader."""
     monkeypatch.setenv("DVC_STAGE", "train@mnist-a")
-    monkeypatch.setattr(runs, "_start_uploader", lambda: None)
+    monkeypatch.setattr(runs, "start_uploader", lambda: None)
     for folder in ("models/mnist-a", "metrics"):
         Path(folder).mkdir(parents=True)
     Path("models/mnist-a/model.keras").write_text("hello")

@@ -4,7 +4,6 @@ import contextlib
 import io
 import json
 import os
-import socket
 import tarfile
 import tempfile
 import time
@@ -14,16 +13,15 @@ from pathlib import Path
 from typing import Any
 
 from inkbench import layout
-from inkbench.cluster import results, worker
-from inkbench.cluster.plan import Chain, Plan, plan
+from inkbench.cluster import worker
 from inkbench.cluster.progress import Progress
-from inkbench.errors import InkbenchError
-from inkbench.tracking import state, store
-from inkbench.tracking.journal import outbox
-from inkbench.tracking.state import State, files_in_git
+from inkbench.errors import InkbenchError, quiet_stderr
+from inkbench.pipeline import results
+from inkbench.pipeline.plan import Chain, Plan, plan
+from inkbench.tracking import journal, runs, state
+from inkbench.tracking.state import State
 
 _MEMORY = 1.5e9  # bytes that a chain needs: the largest training takes 1.2e9
-_HELD = "held.jsonl"  # a journal that waits for dvc.lock
 
 
 @dataclass
@@ -38,9 +36,9 @@ class Options:
 
 @dataclass
 class Tree:
-    """The working tree, or with ``params`` (its text) a version with another params.yaml.
+    """The working tree or, if ``params`` is the text of another params.yaml, a version of it.
 
-    ``name`` tells versions apart in messages, and MLflow shows their runs below ``state``.
+    ``name`` tells versions apart in messages; MLflow shows the runs of this one below ``state``.
     """
 
     name: str = ""
@@ -52,11 +50,11 @@ class Tree:
 
 @dataclass(eq=False)
 class Node:
-    """A machine; one without slots is refused."""
+    """A machine. It has no slots if it is refused, and a label if it differs from the head."""
 
     name: str
     slots: int
-    label: str = ""  # in what it differs from the head
+    label: str = ""
 
 
 @dataclass(eq=False)
@@ -66,7 +64,7 @@ class Task:
     tree: Tree
     chain: Chain
     status: str = "waits"  # then: runs, done, failed
-    node: "Node | None" = None
+    node: Node = field(default_factory=lambda: Node("", 0))
     started: float = 0
     seconds: float = 0
     attempts: int = 0
@@ -78,10 +76,9 @@ class Task:
         """Its name in messages."""
         return f"{self.tree.name} {self.chain.name}".strip()
 
-    @property
-    def where(self) -> str:
-        """Name of its node."""
-        return self.node.name if self.node else ""
+
+class CannotStart(Exception):
+    """Ray does not start on this machine."""
 
 
 class Head:
@@ -99,6 +96,7 @@ class Head:
         self._nodes: dict[str, Node] = {}
         self._running: dict[Any, Task] = {}
         self._remote: dict[str, Any] = {}
+        self._state = state.of_folder(Path.cwd())
 
     def __enter__(self) -> "Head":
         os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
@@ -106,10 +104,9 @@ class Head:
         from ray import cloudpickle
 
         self._repo = self._open.enter_context(results.open_repo())
-        self._state = state.of_folder(Path.cwd())
         settings: dict[str, Any] = {"log_to_driver": False, "logging_level": "CRITICAL"}
         if self._options.address:
-            self._remote = results.remote_settings(self._repo)
+            self._remote = results.default_remote(self._repo)
             secrets = {key: v for key, v in os.environ.items() if key.startswith("AWS_")}
             secrets["INKBENCH_REMOTE"] = json.dumps(self._remote)
             settings |= {"address": self._options.address, "runtime_env": {"env_vars": secrets}}
@@ -117,29 +114,31 @@ class Head:
             settings |= {"address": "local", "num_cpus": self._options.jobs or None}
             settings |= {"include_dashboard": False, "object_store_memory": 10**8}
         self._open.callback(ray.shutdown)
-        with _quiet():
-            ray.init(**settings)
+        try:
+            with quiet_stderr():
+                ray.init(**settings)
+        except Exception as error:  # Ray has no class for that
+            reason = " ".join(str(error).split())[:200]
+            if self._options.address:
+                raise InkbenchError(f"--address {self._options.address}: {reason}") from None
+            raise CannotStart(reason) from None
         cloudpickle.register_pickle_by_value(worker)
-        self._run_chain = ray.remote(num_cpus=1, max_retries=0)(worker.run_chain)
-        self._archive = ray.put(_archive())
-        self._find_nodes()
+        self._archive = ray.put(state.snapshot(Path.cwd()))
         return self
 
     def __exit__(self, *_: object) -> None:
         self._open.close()
 
     def add(self, tree: Tree) -> list[Task]:
-        """Plan a tree and queue its chains; also while others run."""
-        cache = str(self._repo.cache.local_cache_dir)
+        """Plan a tree and queue its chains, also while others run."""
         if not tree.params:
             tree.plan = plan(Path.cwd(), tree.targets)
         else:
             with tempfile.TemporaryDirectory() as name:
-                folder = Path(name)
-                with tarfile.open(fileobj=io.BytesIO(_archive())) as tar:
-                    tar.extractall(folder, filter="tar")
-                (folder / layout.PARAMS).write_text(tree.params, encoding="utf-8")
-                tree.plan = plan(folder, tree.targets, cache)
+                with tarfile.open(fileobj=io.BytesIO(state.snapshot(Path.cwd()))) as tar:
+                    tar.extractall(name, filter="tar")
+                (Path(name) / layout.PARAMS).write_text(tree.params, encoding="utf-8")
+                tree.plan = plan(Path(name), tree.targets, self._repo.cache.local_cache_dir)
         tasks = [Task(tree, chain) for chain in tree.plan.chains]
         self.tasks += tasks
         return tasks
@@ -148,54 +147,56 @@ class Head:
         """Run what is queued; yields tasks as they end, done or failed."""
         import ray
 
+        ended: list[Task] = []
         while True:
-            yield from self._start()
-            if not self._running:
+            self._find_nodes()
+            for task in [task for task in self.tasks if task.status == "waits"]:
+                if self._has_lost_input(task):
+                    ended.append(self._set(task, "failed", error="a chain that it needs failed"))
+                elif task.chain.inputs <= task.tree.plan.known.keys():
+                    node_id = max(self._nodes, key=self._free)
+                    if self._free(node_id) > 0:
+                        self._submit(task, node_id)
+            count = len(self.tasks)
+            yield from ended  # only now, so that no node is idle while the caller looks at them
+            ended = []
+            if self._running:
+                refs = ray.wait(list(self._running), timeout=1)[0]
+                tasks = [(self._running.pop(ref), ref) for ref in refs]
+                ended = [task for task, ref in tasks if self._take_in(task, ref)]
+            elif len(self.tasks) == count:
                 return
-            ready, _ = ray.wait(list(self._running), timeout=1)
-            ended = [task for ref in ready for task in [self._end(ref)] if task]
-            yield from [*ended, *self._start()]  # no worker waits for the caller
 
-    def _start(self) -> list[Task]:
-        """Give waiting chains to free nodes; returns those that cannot run any more."""
-        ended = []
-        waiting = [task for task in self.tasks if task.status == "waits"]
-        for task in waiting:
-            needed = [t for t in self.tasks if t.tree is task.tree and t.chain in task.chain.needs]
-            if lost := [other for other in needed if other.status == "failed"]:
-                task.status, task.error = "failed", f"it needs {lost[0].title}, which failed"
-                self._progress.changed(task)
-                ended.append(task)
-            elif all(other.status == "done" for other in needed):
-                node_id, node = max(self._nodes.items(), key=lambda item: self._free(item[1]))
-                if self._free(node) > 0:
-                    self._submit(task, node_id, node)
-        return ended
+    def _has_lost_input(self, task: Task) -> bool:
+        lost = (t for t in self.tasks if t.status == "failed" and t.tree is task.tree)
+        missing = task.chain.inputs - task.tree.plan.known.keys()
+        return any(missing & set(other.chain.stages) for other in lost)
 
-    def _free(self, node: Node) -> int:
-        """Free slots of a node."""
-        jobs = self._options.jobs or len(self._running) + 1
+    def _free(self, node_id: str) -> int:
+        """Chains that a node could begin now."""
+        jobs, node = self._options.jobs, self._nodes[node_id]
         busy = sum(task.node is node for task in self._running.values())
-        return min(node.slots - busy, jobs - len(self._running))
+        return node.slots - busy if not jobs or len(self._running) < jobs else 0
 
-    def _submit(self, task: Task, node_id: str, node: Node) -> None:
-        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+    def _set(self, task: Task, status: str, **fields: Any) -> Task:
+        vars(task).update(fields, status=status)
+        self._progress.changed(task)
+        return task
 
-        tree, chain = task.tree, task.chain
-        inputs = [tree.plan.known[name] for name in sorted(chain.upstream)]
+    def _submit(self, task: Task, node_id: str) -> None:
+        """Start a task on a node."""
+        tree, chain, node, here = task.tree, task.chain, self._nodes[node_id], str(Path.cwd())
+        inputs = [tree.plan.known[name] for name in sorted(chain.inputs)]
         if self._remote:
             results.transfer("push", self._repo, inputs)
-        here = str(Path.cwd())
-        version = results.digest({"params": tree.params})[:8] if tree.params else ""
-        own = {
-            "state": vars(tree.state or self._state),
-            "store": store.digest(),
-            "project_run": os.environ.get("MLFLOW_RUN_ID"),
-            "user": os.environ.get("USER"),
-            "host": socket.gethostname(),
-            "cwd": here,
-            "tags": {"worker.differs": node.label},
-        }
+        # Checkpoints of the same variant with other parameters must not meet.
+        checkpoints = f"{results.digest({'params': tree.params})[:8]}" if tree.params else ""
+        if self._remote:
+            checkpoints = f"{results.digest({'root': here})[:8]}/{checkpoints}"
+        else:
+            checkpoints = f"{here}/{layout.CHECKPOINTS / checkpoints}"
+        tags = {"worker.differs": node.label} if node.label else {}
+        of_head = runs.whereabouts(tree.state or self._state) | {"tags": tags}
         job = {
             "chain": chain.name,
             "stages": chain.stages,
@@ -203,106 +204,80 @@ class Head:
             "files": {str(layout.PARAMS): tree.params} if tree.params else {},
             "node": "" if self._remote else f"{here}/.dvc/tmp/cluster",
             "cache": "" if self._remote else str(self._repo.cache.local_cache_dir),
-            "checkpoints": "" if self._remote else f"{here}/{layout.CHECKPOINTS / version}",
-            "project": results.digest({"on": socket.gethostname(), "in": here})[:8] + version,
+            "checkpoints": checkpoints,
             "environment": {
-                "INKBENCH_HEAD": json.dumps(own),
+                "INKBENCH_HEAD": json.dumps(of_head),
                 "INKBENCH_TRACKING": os.environ.get("INKBENCH_TRACKING", "on"),
             },
         }
-        strategy = NodeAffinitySchedulingStrategy(node_id, soft=False)
-        started = self._run_chain.options(scheduling_strategy=strategy).remote(self._archive, job)
-        task.status, task.node, task.started = "runs", node, time.monotonic()
-        self._running[started] = task
-        self._progress.changed(task)
+        ref = _on(node_id, worker.run_chain, num_cpus=1).remote(self._archive, job)
+        self._running[ref] = self._set(task, "runs", node=node, started=time.monotonic())
 
-    def _end(self, ref: Any) -> Task | None:
-        """Take in what a task has returned; None if it will be tried again."""
+    def _take_in(self, task: Task, ref: Any) -> bool:
+        """Take in what a task has returned; False if it is to run again."""
         import ray
 
-        task = self._running.pop(ref)
-        task.seconds = time.monotonic() - task.started
         try:
             result = ray.get(ref)
-        except ray.exceptions.RayError as error:  # the worker or its node has died
+        except ray.exceptions.RayError as error:  # its worker or node has died
             task.attempts += 1
-            reason = " ".join(str(error).split())[:200]
             if task.attempts <= self._options.retries:
-                self._progress.say(f"{task.title}: lost its worker on {task.where}; it runs again")
+                self._progress.say(f"{task.title}: its worker on {task.node.name} is lost")
                 task.status = "waits"
-                self._find_nodes()
-                return None
-            result = {"error": f"lost its worker {task.attempts} times: {reason}"}
+                return False
+            reason = " ".join(str(error).split())[:200]
+            result = {"error": f"its worker is lost, {task.attempts} times: {reason}"}
         for name, entry in result.get("entries", {}).items():
             if self._remote:
                 results.transfer("pull", self._repo, [entry])
-                results.save(self._repo, entry, result["objects"])
+                results.record(self._repo, entry, result["objects"])
             task.tree.plan.known[name] = entry
         for name, text in result.get("journals", {}).items():
-            (outbox() / name).mkdir(exist_ok=True)
-            (outbox() / name / _HELD).write_text(text, encoding="utf-8")
-        task.error, task.log = result["error"], result.get("log", "")
-        task.status = "failed" if task.error else "done"
-        self._progress.changed(task)
-        return task
+            journal.hold(name, text)
+        told = {"error": result["error"], "log": result.get("log", "")}
+        seconds = time.monotonic() - task.started
+        self._set(task, "failed" if told["error"] else "done", **told, seconds=seconds)
+        return True
 
     def _find_nodes(self) -> None:
         """Look for living nodes, and compare new ones with the head."""
         import ray
-        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         alive = {node["NodeID"]: node for node in ray.nodes() if node["Alive"]}
-        lock = Path("requirements.lock")
-        text = lock.read_text(encoding="utf-8") if self._remote and lock.is_file() else ""
-        here = worker.facts(text)
         self._nodes = {node_id: node for node_id, node in self._nodes.items() if node_id in alive}
-        for node_id, node in alive.items():
-            name, resources = node["NodeManagerHostname"], node["Resources"]
-            if node_id in self._nodes:
-                continue
-            label, slots = "", int(resources.get("CPU", 0))
+        for node_id in alive.keys() - self._nodes.keys():
+            resources = alive[node_id]["Resources"]
+            node = Node(alive[node_id]["NodeManagerHostname"], int(resources.get("CPU", 0)))
             if self._remote or not self._options.jobs:
-                slots = min(slots, max(1, int(resources.get("memory", 0) / _MEMORY)))
-            if self._remote and slots:
-                strategy = NodeAffinitySchedulingStrategy(node_id, soft=False)
-                probe = ray.remote(num_cpus=0)(worker.facts).options(scheduling_strategy=strategy)
-                there = ray.get(probe.remote(text))
-                differing = [key for key in sorted(here | there) if here.get(key) != there.get(key)]
-                differences = [f"{k} {there.get(k)}, not {here.get(k)}" for k in differing]
-                label = "; ".join(differences[:3])
-                if label:
-                    verb = "accepted" if self._options.allow_mixed else "refused"
-                    self._progress.say(f"{name} is {verb}, because it differs: {label}")
-                    slots = slots if self._options.allow_mixed else 0
-            self._nodes[node_id] = Node(name, slots, label)
+                node.slots = min(node.slots, max(1, int(resources.get("memory", 0) / _MEMORY)))
+            if self._remote and node.slots:
+                self._compare(node, node_id)
+            self._nodes[node_id] = node
         if not any(node.slots for node in self._nodes.values()):
             raise InkbenchError("no worker can be used; docs/cluster.md says what must be the same")
 
+    def _compare(self, node: Node, node_id: str) -> None:
+        """Refuse or label a node on which results could differ."""
+        import ray
 
-def release_journals() -> None:
-    """Let the uploader see the journals that have come from workers."""
-    for held in outbox().glob(f"*/{_HELD}"):
-        held.rename(held.with_name("events.jsonl"))
+        lock = Path("requirements.lock")
+        text = lock.read_text(encoding="utf-8") if lock.is_file() else ""
+        here, there = worker.facts(text), ray.get(_on(node_id, worker.facts).remote(text))
+        keys = [key for key in sorted(here | there) if here.get(key) != there.get(key)]
+        pairs = [f"{key} {there.get(key, 'missing')}, not {here.get(key)}" for key in keys]
+        node.label = "; ".join(pairs[:3]) + (" …" if len(pairs) > 3 else "")
+        if node.label and self._options.allow_mixed:
+            self._progress.say(f"{node.name} differs: {node.label}; its results are labelled")
+        elif node.label:
+            node.slots = 0
+            self._progress.say(f"{node.name} differs: {node.label}; --allow-mixed would accept it")
 
 
-def _archive() -> bytes:
-    """A tar of all files that git tracks or would track."""
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as tar:
-        for name in files_in_git(Path.cwd()):
-            if os.path.lexists(name):
-                tar.add(name, recursive=False)
-    return buffer.getvalue()
+def _on(node_id: str, function: Any, num_cpus: int = 0) -> Any:
+    """A remote function that runs on one node, once."""
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Discard what Ray's C++ code writes to file descriptor 2."""
-    saved = os.dup(2)
-    with open(os.devnull, "w") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
-    try:
-        yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
+    where = NodeAffinitySchedulingStrategy(node_id, soft=False)
+    options: dict[str, Any] = {"max_retries": 0, "scheduling_strategy": where}
+    return ray.remote(num_cpus=num_cpus, **options)(function)

@@ -1,4 +1,4 @@
-"""What the user sees of running tasks: a live table on a terminal, otherwise plain lines."""
+"""What the user sees of tasks: a live table on a terminal, otherwise plain lines."""
 
 import contextlib
 import sys
@@ -13,12 +13,10 @@ if TYPE_CHECKING:
 class Progress(contextlib.ExitStack):
     """Shows the tasks in ``tasks``, a list that may grow."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.tasks: Sequence[Task] = ()
-        self._is_live = sys.stdout.isatty()
+    tasks: "Sequence[Task]" = ()
 
     def __enter__(self) -> "Progress":
+        self._is_live = sys.stdout.isatty()
         if self._is_live:
             from rich.live import Live
 
@@ -31,25 +29,23 @@ class Progress(contextlib.ExitStack):
 
     def changed(self, task: "Task") -> None:
         """Show that a task has started or ended."""
-        ended = [other for other in self.tasks if other.status in ("done", "failed")]
-        count = f"{len(ended)} of {len(self.tasks)}"
+        ended = sum(other.status in ("done", "failed") for other in self.tasks)
+        count = f"{ended} of {len(self.tasks)}"
         if task.status == "failed":
-            self.say(f"{task.title}: failed: {task.error} ({count})")
-            for line in task.log.splitlines()[-20:]:
-                print(f"  {line}", flush=True)
-        elif not self._is_live and task.status == "done":
+            log = "".join(f"\n  {line}" for line in task.log.splitlines()[-20:])
+            self.say(f"{task.title}: failed: {task.error} ({count}){log}")
+        elif task.status == "done" and not self._is_live:
             self.say(f"{task.title}: done in {task.seconds:.0f} s ({count})")
         elif not self._is_live:
-            self.say(f"{task.title}: {', '.join(task.chain.stages)} on {task.where}")
+            self.say(f"{task.title}: {', '.join(task.chain.stages)} on {task.node.name}")
 
     def _table(self) -> Any:
         from rich.table import Table
 
         table = Table("chain", "stages", "status", "where", "seconds", box=None)
-        now = time.monotonic()
         for task in self.tasks:
-            seconds = now - task.started if task.status == "runs" else task.seconds
+            runs = time.monotonic() - task.started if task.status == "runs" else task.seconds
             kinds = " ".join(name.partition("@")[0] for name in task.chain.stages)
-            shown = f"{seconds:.0f}" if task.started else ""
-            table.add_row(task.title, kinds, task.status, task.where, shown)
+            seconds = f"{runs:.0f}" if task.started else ""
+            table.add_row(task.title, kinds, task.status, task.node.name, seconds)
         return table

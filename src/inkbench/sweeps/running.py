@@ -88,7 +88,7 @@ def _earlier(name: str) -> list[Trial]:
 
 def _prepare(datasets: Iterable[str]) -> None:
     """Build datasets that are missing or stale."""
-    from inkbench.cluster.plan import plan
+    from inkbench.pipeline.plan import plan
 
     targets = [f"preprocess@{name}" for name in sorted(datasets)]
     steps = plan(Path.cwd(), targets)
@@ -161,20 +161,14 @@ def _workers(jobs: int, address: str) -> Iterator[Train]:
     Each training comes with an error, or with an empty text. Where Ray cannot start, DVC runs them
     later, one after another.
     """
-    from inkbench.cluster.head import Head, Options
+    from inkbench.cluster.head import CannotStart, Head, Options
     from inkbench.cluster.progress import Progress
 
     with Progress() as progress, _untracked():
-        options = Options(jobs, address)
         try:
-            head = progress.enter_context(Head(options, progress))
-        except InkbenchError:
-            raise
-        except Exception as error:
-            reason = " ".join(str(error).split())[:200]
-            if address:
-                raise InkbenchError(f"--address {address}: {reason}") from None
-            print(f"inkbench: Ray cannot start here ({reason}); one training runs at a time")
+            head = progress.enter_context(Head(Options(jobs, address), progress))
+        except CannotStart as reason:
+            progress.say(f"Ray cannot start here ({reason}); one training runs at a time")
             yield lambda trainings: ((training, "") for training in trainings)
             return
         yield functools.partial(_train, head)

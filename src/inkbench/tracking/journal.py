@@ -109,6 +109,20 @@ class Journal:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
+def hold(name: str, events: str) -> None:
+    """Take in a journal from another machine; its upload waits for `release`."""
+    (outbox() / name).mkdir(exist_ok=True)
+    (outbox() / name / "held.jsonl").write_text(events, encoding="utf-8")
+
+
+def release() -> bool:
+    """Let held journals be uploaded; returns whether there were any."""
+    held = list(outbox().glob("*/held.jsonl"))
+    for file in held:
+        file.rename(file.with_name("events.jsonl"))
+    return bool(held)
+
+
 @contextlib.contextmanager
 def locked(path: Path, wait: bool = False) -> Iterator[bool]:
     """Hold a file lock, after waiting for it or if it is free; yields whether it is held."""

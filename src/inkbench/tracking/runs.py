@@ -14,6 +14,7 @@ from typing import Any
 
 from inkbench.tracking import state, store
 from inkbench.tracking.journal import Journal, locked, root
+from inkbench.tracking.state import State
 
 _WAIT_BY_HAND = 30.0  # seconds that the end of a stage waits for its upload; under DVC it does not
 _WAIT_LAST_STAGE = 120.0
@@ -56,24 +57,18 @@ class StageRun:
         if not is_on():
             return
         with self._guard():
-            # On a worker of `inkbench repro`: what the head says of itself. It uploads the journal.
-            head = json.loads(os.environ.get("INKBENCH_HEAD", "{}"))
+            # On a worker of `inkbench repro`, the head says where the run belongs, and uploads it.
+            head = json.loads(os.environ.get("INKBENCH_HEAD", "null"))
             start = {
                 **subject,
                 "dvc_stage": os.environ.get("DVC_STAGE"),
-                "state": vars(state.of_folder(Path.cwd())),
-                "store": store.digest(),
-                "project_run": os.environ.get("MLFLOW_RUN_ID"),  # set by `mlflow run`
-                "user": os.environ.get("USER"),
-                "host": socket.gethostname(),
                 "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
-                "cwd": os.getcwd(),
-                **head,
+                **(head or whereabouts(state.of_folder(Path.cwd()))),
             }
             self._journal = Journal.create()
             self._note("start", **start)
             if not head:
-                _start_uploader()
+                start_uploader()
 
     def sync(self) -> None:
         """Complete the store after this run, which is the last stage's (see `sync`)."""
@@ -91,7 +86,7 @@ class StageRun:
         with self._guard():
             is_here = "INKBENCH_HEAD" not in os.environ
             if is_here and self._journal and not self._journal.is_settled:
-                _start_uploader()  # it may have been killed
+                start_uploader()  # it may have been killed
                 deadline = time.monotonic() + self._wait
                 while not self._journal.is_settled and time.monotonic() < deadline:
                     time.sleep(0.05)
@@ -114,7 +109,19 @@ class StageRun:
             self._has_warned = True
 
 
-def _start_uploader() -> None:
+def whereabouts(target: State) -> dict[str, Any]:
+    """Fields of a start event: the state that a run belongs to, and who uploads its journal."""
+    return {
+        "state": vars(target),
+        "store": store.digest(),
+        "project_run": os.environ.get("MLFLOW_RUN_ID"),  # set by `mlflow run`
+        "user": os.environ.get("USER"),
+        "host": socket.gethostname(),
+        "cwd": os.getcwd(),
+    }
+
+
+def start_uploader() -> None:
     """Start the uploader, unless it runs; it is out of reach of Ctrl-C and keeps our stderr."""
     with locked(store.uploader_lock()) as is_free:
         pass

@@ -1,9 +1,11 @@
 """Pipeline states (a clean commit, a changed tree, a DVC experiment) and their parent runs."""
 
 import hashlib
+import io
 import os
 import re
 import subprocess
+import tarfile
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -151,12 +153,17 @@ def commit_link(commit: str, repository: str) -> str:
     return f"[{name}]({page})" if commit and repository else name
 
 
-def files_in_git(folder: Path) -> list[str]:
-    """Paths of all files that git tracks or would track; `InkbenchError` without git."""
+def snapshot(folder: Path) -> bytes:
+    """A tar of all files that git tracks or would track; `InkbenchError` without git."""
     names = _git(folder, "ls-files", "-coz", "--exclude-standard").split("\0")
     if not names[0]:
-        raise InkbenchError(f"{folder}: no files in git; run this in a git clone")
-    return [name for name in names if name]
+        raise InkbenchError(f"{folder}: git lists no files; run this in a git clone")
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        for name in filter(None, names):
+            if os.path.lexists(folder / name):
+                tar.add(folder / name, name, recursive=False)
+    return buffer.getvalue()
 
 
 def _clean(folder: Path, commit: str, inputs: str) -> State:

@@ -1,0 +1,1 @@
+"""The pipeline as DVC knows it: what is stale, and results in its run-cache."""

@@ -1,0 +1,95 @@
+"""Results of stages in DVC's terms: entries of dvc.lock and the run-cache, objects of caches."""
+
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from inkbench import disk
+from inkbench.errors import InkbenchError
+
+Entry = dict[str, Any]  # of a stage, the same in dvc.lock and the run-cache
+
+_PAUSES = (1, 2, 4, 8, 16, 32, 64, 0)  # seconds after failures of a remote
+
+
+def open_repo(cache: str = "", **remote: Any) -> Any:
+    """DVC's repository in the current folder; outside of git if it has another cache."""
+    from dvc.repo import Repo
+
+    config = {"core": {"no_scm": True}, "cache": {"dir": cache}} if cache else {}
+    return Repo(config=config, **remote)
+
+
+def default_remote(repo: Any) -> dict[str, Any]:
+    """The default remote and its keys, as `open_repo` takes them; `InkbenchError` without one."""
+    if name := repo.config["core"].get("remote"):
+        return {"remote": name, "remote_config": dict(repo.config["remote"][name])}
+    raise InkbenchError(
+        "the machines of a cluster exchange data by DVC's default remote, and there is none; "
+        "run `dvc remote add --default NAME URL` (docs/sharing.md)"
+    )
+
+
+def as_stage(repo: Any, entry: Entry) -> Any:
+    """A stage with the outputs of an entry, all of them in the cache."""
+    return repo.stage_cache._create_stage(entry)
+
+
+def transfer(direction: str, repo: Any, entries: Iterable[Entry]) -> None:
+    """``push`` or ``pull`` outputs; the remote may be out of reach for two minutes."""
+    used = [as_stage(repo, entry).get_used_objs() for entry in entries]
+    objects = {obj for stage in used for objs in stage.values() for obj in objs}
+    for pause in _PAUSES if objects else ():
+        try:
+            failed = getattr(repo.cloud, direction)(objects).failed
+            if not failed:
+                return
+            reason = f"{len(failed)} files failed"
+        except Exception as error:  # each kind of remote has its own
+            reason = " ".join(str(error).split())
+        time.sleep(pause)
+    if objects:
+        raise InkbenchError(f"DVC remote: {direction} failed: {reason}")
+
+
+def uncached(repo: Any, name: str, entry: Entry) -> dict[str, bytes]:
+    """Outputs that no remote has, because git keeps them (``cache: false``), by md5."""
+    (stage,) = (stage for stage in repo.index.stages if stage.addressing == name)
+    paths = {out.def_path for out in stage.outs if not out.use_cache}
+    files = {out["md5"]: Path(out["path"]) for out in entry["outs"] if out["path"] in paths}
+    return {md5: file.read_bytes() for md5, file in files.items() if file.is_file()}
+
+
+def run_key(entry: Entry) -> str:
+    """Name in the run-cache for all results of these inputs."""
+    return digest(entry | {"outs": [out["path"] for out in entry["outs"]]})
+
+
+def recorded(repo: Any, key: str) -> Iterator[Entry]:
+    """Entries of the run-cache, newest first."""
+    from dvc.utils.serialize import load_yaml
+
+    files = (Path(repo.stage_cache.cache_dir) / key[:2] / key).glob("*")
+    for file in sorted(files, key=lambda file: file.stat().st_mtime, reverse=True):
+        yield load_yaml(str(file))
+
+
+def record(repo: Any, entry: Entry, objects: dict[str, bytes]) -> None:
+    """Add an entry to the run-cache, and before it objects to the cache."""
+    from dvc.utils.serialize import dump_yaml
+
+    key = run_key(entry)
+    files = {Path(repo.cache.local.oid_to_path(md5)): data for md5, data in objects.items()}
+    files[Path(repo.stage_cache.cache_dir) / key[:2] / key / digest(entry)] = b""
+    for path, content in files.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with disk.new_file(path) as scratch:
+            dump_yaml(str(scratch), entry) if not content else scratch.write_bytes(content)
+
+
+def digest(entry: Entry) -> str:
+    """Digest of an entry, by which the run-cache names it."""
+    from dvc.utils import dict_sha256
+
+    return dict_sha256(entry, exclude=["size", "nfiles"])
