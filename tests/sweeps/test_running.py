@@ -23,9 +23,11 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> Toy:
     toy.copy_from(template / "toy")
     for moment in (toy.trained, toy.stored):  # in the first training, after the first training
         process = toy.start(*SWEEP, "--jobs", "1", INKBENCH_TRACKING="off")
-        toy.wait_for(moment)
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        try:
+            toy.wait_for(moment, 600)
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
         toy.stored_at_kill.append(toy.stored())
         toy.log.unlink(missing_ok=True)
     toy.run(*SWEEP, INKBENCH_TRACKING="off")

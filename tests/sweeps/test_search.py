@@ -63,7 +63,7 @@ def test_grid_trains_every_combination_once_and_then_adds_only_what_is_new() -> 
     assert {(t.values["batch_size"], t.seed) for t in added} == {(128, 42), (128, 43)}
 
 
-def test_other_code_or_data_is_trained_anew() -> None:
+def test_other_code_or_data_is_trained_again() -> None:
     play(search("batch_size=32,64"))
     assert len(play(search("batch_size=32,64", inputs="other code"))) == 2
 

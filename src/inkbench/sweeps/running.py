@@ -78,7 +78,8 @@ def _run(plan: Plan, jobs: int, address: str) -> bool:
     trials = others + [trial for each in searches.values() for trial in each.known.values()]
     if trials:
         seeds.write(plan.name, trials)
-        print(f"inkbench: {seeds.trials_file(plan.name)}: {len(trials)} trainings")
+        epochs = sum(trial.epochs for trial in trials)
+        print(f"inkbench: {seeds.trials_file(plan.name)}: {len(trials)} trainings, {epochs} epochs")
     return not any(each.failed for each in searches.values())
 
 
