@@ -20,9 +20,9 @@ FLOORS = (
     {"prediction"},
     {"evaluation"},
     {"training"},
-    {"chosen", "cluster.pages", "published.*", "reporting", "serving", "submission"},
-    {"denoise"},
-    {"classify", "cluster"},
+    {"chosen", "published.*", "reporting", "serving", "submission"},
+    {"denoise", "sweeps"},
+    {"classify"},
     {"cli", "stages"},
 )
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}

@@ -117,6 +117,24 @@ def readme(options: argparse.Namespace) -> None:
         picture.write()
 
 
+def sweep(options: argparse.Namespace) -> None:
+    """Train variants with other settings and seeds."""
+    _go_to_root()
+    from inkbench.sweeps import plan, running
+
+    address = options.address or os.environ.get("RAY_ADDRESS", "")
+    if not running.run(plan.read(options), options.jobs, address):
+        sys.exit(1)
+
+
+def promote(options: argparse.Namespace) -> None:
+    """Write the best settings of a sweep into params.yaml."""
+    _go_to_root()
+    from inkbench.sweeps import running
+
+    print(running.promote(options.sweep) or "params.yaml has these values already", end="")
+
+
 def denoise(options: argparse.Namespace) -> None:
     """Clean scanned pages."""
     from inkbench.denoise import command
@@ -227,6 +245,28 @@ def _parser() -> argparse.ArgumentParser:
     command = add(rollback, "move the alias `champion` of a registered model to an earlier version")
     command.add_argument("model", help="registered model, for example documents-restorer")
     command.add_argument("--to", metavar="VERSION", help="default: the version before the champion")
+
+    command = add(sweep, "train variants with many settings and seeds, side by side")
+    command.add_argument("variants", nargs="+", metavar="VARIANT", help="a block under `train:`")
+    text = "values of a setting: learning_rate=0.001,0.003; a range to search: code=8..64"
+    command.add_argument("--set", action="append", default=[], metavar="KEY=V1,V2", help=text)
+    text = "trainings of each configuration, from the variant's seed on (default: 1)"
+    command.add_argument("--seeds", type=int, default=1, metavar="N", help=text)
+    text = "all combinations (default), or --trials N of them by chance or by Optuna's TPE"
+    command.add_argument("--search", choices=["grid", "random", "tpe"], default="grid", help=text)
+    command.add_argument("--trials", type=int, metavar="N", help="configurations to search")
+    text = (
+        "train with a ninth of the epochs, the best third with a third, their best third with all"
+    )
+    command.add_argument("--prune", action="store_true", help=text)
+    command.add_argument("--name", metavar="S", help="default: from the variants and the settings")
+    text = "trainings that run at a time (default: by cores and free memory)"
+    command.add_argument("--jobs", type=_count, default=0, metavar="N", help=text)
+    text = "Ray cluster to use (default: $RAY_ADDRESS, else this machine)"
+    command.add_argument("--address", metavar="HOST:PORT", help=text)
+
+    command = add(promote, "write the best settings of a sweep into params.yaml")
+    command.add_argument("sweep", metavar="S", help="name of a sweep")
 
     command = add(denoise, "clean scans and photographs of pages")
     add_images(command)
