@@ -26,6 +26,7 @@ _TEXT = (0.7, 0.015)  # shares of paper and print, from which on the smooth part
 _INK, _PALE = 0.55, 0.9  # light relative to the envelope: print is darker, paper brighter
 _PRINTED = (0.3, 2)  # pixels of print for each one between print and paper: text in a shadow
 _SHARP = 0.25  # drop of light at the edge of a dark area that no shadow has
+_BRIGHTEST = 1.25  # paper, relative to the envelope
 _SMALLEST = 0.004  # share of the page that a picture has, at least
 _ALL = 0.55  # share of the page from which on it is a picture as a whole
 
@@ -92,6 +93,11 @@ def checked(page: np.ndarray, paper: np.ndarray) -> tuple[np.ndarray, np.ndarray
     kept = pictures > 0
     if kept.mean() > _ALL:
         return np.ones_like(paper), kept, Findings(untouched="no paper found")
+    paper[..., :3] = np.where(
+        (light.mean(-1) > _DARKER * np.percentile(light.mean(-1), 95))[..., None],
+        np.minimum(paper[..., :3], _BRIGHTEST * light),  # as bright as paper elsewhere: no picture
+        paper[..., :3],
+    )
     paper = _blended(paper, np.float32(1), kept, 2)
     after = 1 - (1 - np.minimum(grey / paper[..., :3].mean(-1), 1)) * paper[..., 3]
     lost = _lost(grey, after)
