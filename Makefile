@@ -3,6 +3,8 @@
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export DVC_NO_ANALYTICS := 1
+# DVC asks for the user's name, and in a container a user may have none.
+export LOGNAME ?= $(or $(USER),$(shell id -u))
 INSTALLED := .venv/.installed
 MIN_FREE_MB := 6000
 

@@ -187,7 +187,7 @@ def _answers(url: str) -> bool:
         return False
 
 
-def runs(browser: Browser, ui: str, experiment: str, parent: Any, _: list[Any]) -> None:
+def runs(browser: Browser, ui: str, experiment: str, parent: Any, *_: Any) -> None:
     """The newest pipeline state and its stages."""
     state = {"runsExpanded": {parent.info.run_id: True}, "selectedColumns": COLUMNS}
     shown = {"orderByKey": "attributes.start_time", "orderByAsc": False, "startTime": "ALL"}
@@ -198,7 +198,7 @@ def runs(browser: Browser, ui: str, experiment: str, parent: Any, _: list[Any]) 
     browser.save("tracking-runs")
 
 
-def compared(browser: Browser, ui: str, experiment: str, _: Any, pair: list[Any]) -> None:
+def compared(browser: Browser, ui: str, experiment: str, _: Any, pair: list[Any], *__: Any) -> None:
     """Parameters and metrics of two variants side by side."""
     ids = json.dumps([run.info.run_id for run in pair])
     place = f'{ui}/compare-runs?runs={ids}&experiments=["{experiment}"]'
@@ -208,7 +208,7 @@ def compared(browser: Browser, ui: str, experiment: str, _: Any, pair: list[Any]
     browser.save("tracking-compare")
 
 
-def curves(browser: Browser, ui: str, experiment: str, _: Any, pair: list[Any]) -> None:
+def curves(browser: Browser, ui: str, experiment: str, _: Any, pair: list[Any], *__: Any) -> None:
     """Curves of both variants in one chart."""
     ids = json.dumps([run.info.run_id for run in pair])
     what = 'metric="val_loss"&plot_metric_keys=["val_loss"]&x_axis=step&show_point=true'
@@ -233,7 +233,18 @@ def models(browser: Browser, ui: str, experiment: str, *_: Any) -> None:
     browser.save("tracking-models")
 
 
-PICTURES: tuple[Callable[..., None], ...] = (runs, compared, curves, models)
+def sweep(
+    browser: Browser, ui: str, experiment: str, _: Any, __: list[Any], swept: list[Any]
+) -> None:
+    """The trainings of a sweep side by side, if the store has one."""
+    if swept:
+        ids = json.dumps([run.info.run_id for run in swept])
+        place = f'{ui}/compare-runs?runs={ids}&experiments=["{experiment}"]'
+        browser.open(place, "Parallel Coordinates", height=760)
+        browser.save("tracking-sweep")
+
+
+PICTURES: tuple[Callable[..., None], ...] = (runs, compared, curves, models, sweep)
 
 
 def main() -> None:
@@ -257,8 +268,8 @@ def main() -> None:
                 take(browser, ui, *experiment)
 
 
-def _runs(uri: str) -> tuple[str, Any, list[Any]]:
-    """The experiment, the newest commit's parent run, and the pair's trainings below it."""
+def _runs(uri: str) -> tuple[str, Any, list[Any], list[Any]]:
+    """The experiment, the newest commit's parent run, the pair's trainings below it, a sweep's."""
     from mlflow import MlflowClient
 
     client = MlflowClient(uri)
@@ -272,7 +283,17 @@ def _runs(uri: str) -> tuple[str, Any, list[Any]]:
         if run.data.tags.get("mlflow.parentRunId") == parent.info.run_id
         and run.data.tags["stage"] == "train"
     }
-    return experiment, parent, [trained[variant] for variant in PAIR]
+    return experiment, parent, [trained[variant] for variant in PAIR], _swept(runs)
+
+
+def _swept(runs: list[Any]) -> list[Any]:
+    """Trainings of the variant and sweep with the most of them; empty if there is no sweep."""
+    groups: dict[tuple[str, str], list[Any]] = {}
+    for run in runs:
+        tags = run.data.tags
+        if "sweep" in tags and tags["stage"] == "train":
+            groups.setdefault((tags["sweep"], tags["variant"]), []).append(run)
+    return max(groups.values(), key=len, default=[])
 
 
 if __name__ == "__main__":

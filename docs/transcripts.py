@@ -1,4 +1,4 @@
-"""Rerun the README's console sessions and update their output.
+"""Rerun the console sessions of docs/tracking.md and update their output.
 
     python docs/transcripts.py      # after `dvc repro` and a commit; takes a minute or two
 
@@ -33,8 +33,8 @@ def main() -> None:
         root, cache = shlex.quote(str(ROOT)), shlex.quote(str(ROOT / ".dvc/cache"))
         run(f"git clone --quiet {root} {clone}", ROOT)
         run(f"dvc cache dir --local {cache} && dvc checkout --quiet", clone)
-        readme = ROOT / "README.md"
-        disk.write_text(readme, rewritten(readme.read_text("utf-8"), clone))
+        page = ROOT / "docs/tracking.md"
+        disk.write_text(page, rewritten(page.read_text("utf-8"), clone))
 
 
 def rewritten(text: str, folder: Path) -> str:

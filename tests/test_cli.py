@@ -1,5 +1,7 @@
 """The command `inkbench`: its arguments, exit codes and one-line errors."""
 
+import getpass
+import os
 import resource
 import socket
 import subprocess
@@ -34,7 +36,18 @@ def test_help_is_fast_and_lists_the_commands() -> None:
     command = [sys.executable, "-m", "inkbench.cli", "--help"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before < 1  # measured: 0.1 s
-    commands = {"ui", "sync", "rollback", "readme", "denoise", "classify", "submission", "grade"}
+    commands = {
+        "ui",
+        "sync",
+        "rollback",
+        "readme",
+        "sweep",
+        "promote",
+        "denoise",
+        "classify",
+        "submission",
+        "grade",
+    }
     assert commands <= set(done.stdout.split())
 
 
@@ -64,6 +77,17 @@ def test_outside_a_repository_the_folder_is_named(
     assert str(tmp_path) in error and "dvc.yaml" in error
 
 
+def test_user_without_a_name_gets_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody(uid: int) -> None:
+        raise KeyError(f"getpwuid(): uid not found: {uid}")
+
+    monkeypatch.setattr("pwd.getpwuid", nobody)
+    monkeypatch.setattr("os.environ", {"PATH": os.environ["PATH"]})
+    with pytest.raises(SystemExit):
+        cli.main(["--help"])
+    assert getpass.getuser() == str(os.getuid())
+
+
 def test_ui_refuses_a_remote_server_without_showing_its_password(
     repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -90,7 +114,7 @@ def test_submission_needs_a_variant(
     root: Path, repository: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     text = (root / "params.yaml").read_text()
-    (repository / "params.yaml").write_text(text.replace("submission: [documents-unet]", ""))
+    (repository / "params.yaml").write_text(text.partition("\nsubmission:")[0])
     error = run(capsys, "submission")
     assert "params.yaml" in error and "--variant" in error
     assert error.count("\n") == 1

@@ -22,7 +22,7 @@ FLOORS = (
     {"evaluation"},
     {"training"},
     {"chosen", "published.*", "reporting", "serving", "submission"},
-    {"denoise"},
+    {"denoise", "sweeps"},
     {"classify"},
     {"cli", "stages"},
 )
@@ -36,7 +36,7 @@ MODULES = SCRIPTS | {
 
 HEAVY = {
     *("PIL", "keras", "matplotlib", "mlflow", "numpy", "pandas"),
-    *("pooch", "scipy", "skimage", "sklearn", "tensorflow"),
+    *("pooch", "ray", "s3fs", "scipy", "skimage", "sklearn", "tensorflow"),
 }
 
 

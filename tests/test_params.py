@@ -131,3 +131,30 @@ def test_stage_refuses_a_bad_value_before_importing_tensorflow(tmp_path, tree, r
     assert ran.stdout.split() == ["2", "False", "False"]
     (line,) = ran.stderr.splitlines()
     assert "params.yaml: train.mnist-vae.epochs: -1" in line
+
+
+def test_dvc_changes_nothing_in_the_file_but_the_value(tmp_path, root, monkeypatch):
+    """`dvc exp run --set-param` and `dvc exp apply`, back and forth twice, on the real file."""
+    from dvc.repo import Repo
+
+    before = (root / "params.yaml").read_text()
+    (tmp_path / "params.yaml").write_text(before)
+    stage = {"cmd": "touch out", "params": ["train.mnist-vae.epochs"], "outs": ["out"]}
+    (tmp_path / "dvc.yaml").write_text(yaml.safe_dump({"stages": {"train": stage}}))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / "site"))
+    git = ["git", "-c", "user.name=t", "-c", "user.email=t@example.org"]
+    subprocess.run([*git, "init", "-q"], check=True)
+    Repo.init().close()
+    subprocess.run([*git, "add", "-A"], check=True)
+    subprocess.run([*git, "commit", "-qm", "first"], check=True)
+    file, old = tmp_path / "params.yaml", "epochs: 3\n"
+    assert before.count(old) == 1
+    with Repo() as repo:
+        for value in (4, 3):
+            setting = f"train.mnist-vae.epochs={value}"
+            repo.experiments.run(params=[setting], tmp_dir=False, name=f"with-{value}")
+            assert file.read_text() == before.replace(old, f"epochs: {value}\n")
+        for value in (4, 3):
+            repo.experiments.apply(f"with-{value}")
+            assert file.read_text() == before.replace(old, f"epochs: {value}\n")

@@ -1,4 +1,4 @@
-"""The script that reruns the README's console sessions."""
+"""The script that reruns console sessions of the documentation."""
 
 import importlib.util
 from pathlib import Path

@@ -5,6 +5,7 @@ Each subcommand is a function and a block in `_parser`. Functions import heavy p
 
 import argparse
 import contextlib
+import getpass
 import os
 import re
 import socket
@@ -18,9 +19,18 @@ from inkbench.errors import InkbenchError, escape_unencodable, one_line_errors
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line, by default with the arguments of the process."""
     escape_unencodable()
+    _name_user()
     options = _parser().parse_args(arguments)
     with one_line_errors(options.debug):
         options.run(options)
+
+
+def _name_user() -> None:
+    """Name the user by number if the system does not: DVC asks, and a container may not know."""
+    try:
+        getpass.getuser()
+    except (KeyError, OSError):  # OSError from Python 3.13
+        os.environ["LOGNAME"] = str(os.getuid())
 
 
 def ui(options: argparse.Namespace) -> None:
@@ -105,6 +115,24 @@ def readme(options: argparse.Namespace) -> None:
     readme.update(check=options.check)
     if options.picture and not options.check:
         picture.write()
+
+
+def sweep(options: argparse.Namespace) -> None:
+    """Train variants with other settings and seeds."""
+    _go_to_root()
+    from inkbench.sweeps import plan, running
+
+    address = options.address or os.environ.get("RAY_ADDRESS", "")
+    if not running.run(plan.read(options), options.jobs, address):
+        sys.exit(1)
+
+
+def promote(options: argparse.Namespace) -> None:
+    """Write the best settings of a sweep into params.yaml."""
+    _go_to_root()
+    from inkbench.sweeps import running
+
+    print(running.promote(options.sweep) or "params.yaml has these values already", end="")
 
 
 def denoise(options: argparse.Namespace) -> None:
@@ -218,10 +246,32 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("model", help="registered model, for example documents-restorer")
     command.add_argument("--to", metavar="VERSION", help="default: the version before the champion")
 
+    command = add(sweep, "train variants with many settings and seeds, side by side")
+    command.add_argument("variants", nargs="+", metavar="VARIANT", help="a block under `train:`")
+    text = "values of a setting: learning_rate=0.001,0.003; a range to search: code=8..64"
+    command.add_argument("--set", action="append", default=[], metavar="KEY=V1,V2", help=text)
+    text = "trainings of each configuration, from the variant's seed on (default: 1)"
+    command.add_argument("--seeds", type=int, default=1, metavar="N", help=text)
+    text = "all combinations (default), or --trials N of them by chance or by Optuna's TPE"
+    command.add_argument("--search", choices=["grid", "random", "tpe"], default="grid", help=text)
+    command.add_argument("--trials", type=int, metavar="N", help="configurations to search")
+    text = (
+        "train with a ninth of the epochs, the best third with a third, their best third with all"
+    )
+    command.add_argument("--prune", action="store_true", help=text)
+    command.add_argument("--name", metavar="S", help="default: from the variants and the settings")
+    text = "trainings that run at a time (default: by cores and free memory)"
+    command.add_argument("--jobs", type=_count, default=0, metavar="N", help=text)
+    text = "Ray cluster to use (default: $RAY_ADDRESS, else this machine)"
+    command.add_argument("--address", metavar="HOST:PORT", help=text)
+
+    command = add(promote, "write the best settings of a sweep into params.yaml")
+    command.add_argument("sweep", metavar="S", help="name of a sweep")
+
     command = add(denoise, "clean scans and photographs of pages")
     add_images(command)
-    text = "output folder, or an output file that ends in .png, .jpg, .tif or .pdf"
-    command.add_argument("-o", "--out", type=Path, required=True, help=text)
+    text = "output folder, or an output file that ends in .png, .jpg, .tif or .pdf (also s3://…)"
+    command.add_argument("-o", "--out", required=True, help=text)
     text = "write grey pages (default: a page in colour stays in colour)"
     command.add_argument("--grey", action="store_true", help=text)
     text = "invert pages of light print on dark paper (default: they stay dark)"
@@ -230,8 +280,12 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--report", type=Path, metavar="FILE", help=text)
     command.add_argument("--compare", action="store_true", help="also write before/after images")
     command.add_argument("--force", action="store_true", help="overwrite existing results")
-    text = "files processed in parallel (default: 1)"
-    command.add_argument("--jobs", type=_count, default=1, metavar="N", help=text)
+    text = "clean N files at a time, in N processes (default: 1; with --address, one per CPU)"
+    command.add_argument("--jobs", type=_count, metavar="N", help=text)
+    text = "run the processes on a Ray cluster, HOST:PORT or auto (default: on this machine)"
+    command.add_argument("--address", metavar="ADDRESS", help=text)
+    text = "skip files whose result is newer than they are, for example after an interruption"
+    command.add_argument("--resume", action="store_true", help=text)
     text = "resize pages by FACTOR for the network (default: measured from the letters)"
     command.add_argument("--scale", type=_factor, metavar="FACTOR", help=text)
     text = "resolution at which PDF pages are rendered (default: 300)"

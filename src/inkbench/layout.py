@@ -8,6 +8,7 @@ from pathlib import Path
 PARAMS = Path("params.yaml")
 METRICS = Path("metrics")
 REPORTS = Path("reports")
+SWEEPS = Path("sweeps")  # tables of sweeps, in git; Optuna's databases beside them are not
 CHECKPOINTS = Path(".checkpoints")
 SUBMISSION = Path("submission")
 SUBMISSION_CARD = SUBMISSION / "submission.json"

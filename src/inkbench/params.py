@@ -63,6 +63,7 @@ class Patches(_Block):
 
     size: Annotated[int, Field(ge=16, le=256, multiple_of=16)]  # pixels
     per_page: Annotated[int, Field(gt=0)]  # per epoch, on average
+    weight: Annotated[float, Field(gt=0)] = 1  # in the loss, relative to drawn scans
 
 
 class Drawn(_Block):
@@ -109,7 +110,7 @@ class Variant(_Network):
     task: Task
     schedule: Literal["constant", "cosine"]
     optimiser: Literal["adam", "muon"]
-    loss: Literal["bce", "mse", "huber", "bernoulli_nats", "cross_entropy"]
+    loss: Literal["bce", "mse", "huber", "charbonnier", "bernoulli_nats", "cross_entropy"]
     precision: Literal["auto", "float32", "bfloat16"]
     binarise: bool = False  # inputs and targets, at 0.5
     # Documents only: disjoint pages; disjoint pages, texts and papers; or MLE-bench's split.

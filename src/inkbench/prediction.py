@@ -63,9 +63,9 @@ class Predictor:
 
     def clean(self, scan: np.ndarray) -> np.ndarray:
         """Divide a scan, uint8 ``[h, w, 3]``, by its predicted paper: float32, in [0, 1]."""
-        from inkbench.restore import paper
+        from inkbench.restore import divided, paper
 
-        return np.minimum(scan / np.float32(255) / paper(self._model, scan), 1)
+        return divided(scan, paper(self._model, scan))
 
     def _activations(self, images: np.ndarray, *names: str) -> list[np.ndarray]:
         import keras

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from inkbench.datasets.common.background import with_background, with_envelope
-from inkbench.models.common import PAPER
+from inkbench.models.common import GAIN, PAPER
 
 if TYPE_CHECKING:
     import keras
 
 TILE = 576  # pixels a side; limits memory, and a page of the dataset fits in one tile
-SCAN_TILE = 768  # a cleaner of scans sees farther
 _LOCK = threading.Lock()  # one tile at a time, which bounds memory
 _MULTIPLE = 16  # every network can halve and double such heights and widths
 
@@ -35,7 +34,7 @@ def restore(model: "keras.Model", page: np.ndarray, tile: int = TILE) -> np.ndar
         Largest side of a tile in pixels, a multiple of 16.
     """
     if cleans_scans(model):
-        return np.minimum(page / np.float32(255) / paper(model, page).mean(-1), 1)
+        return divided(page, paper(model, page))
     return _tiled(
         model, lambda channels: _mirrored_mean(model, channels), with_background(page), tile
     )[..., 0]
@@ -46,22 +45,38 @@ def cleans_scans(model: "keras.Model") -> bool:
     return any(layer.name == PAPER for layer in model.layers)
 
 
-def paper(model: "keras.Model", page: np.ndarray, tile: int = SCAN_TILE) -> np.ndarray:
-    """Predict the paper of a scan: the page divided by it is the cleaned page.
+def paper(model: "keras.Model", page: np.ndarray, tile: int = TILE) -> np.ndarray:
+    """Predict the paper of a scan and the gain of its print, to clean it by `divided`.
 
-    ``page`` is uint8 ``[h, w]`` or ``[h, w, 3]``; the result is float32 ``[h, w, 3]`` in (0, 1].
+    ``page`` is uint8 ``[h, w]`` or ``[h, w, 3]``; the result is float32 ``[h, w, 4]``: the paper's
+    colour in (0, 1], and the gain of contrast, from 1 up.
     """
     predictor = _paper_of(model)
-    return _tiled(
-        model, lambda part: np.asarray(predictor(part[None]))[0], with_envelope(page), tile
-    )
+
+    def predict(part: np.ndarray) -> np.ndarray:
+        return np.concatenate(predictor(part[None]), axis=-1)[0]
+
+    return _tiled(model, predict, with_envelope(page), tile)
+
+
+def divided(page: np.ndarray, paper: np.ndarray) -> np.ndarray:
+    """Divide a page, uint8 ``[h, w]`` or ``[h, w, 3]``, by its paper, and apply the gain.
+
+    The result is float32 like the page, in [0, 1]. White stays white, whatever the gain.
+    """
+    sheet, gain = paper[..., :3], paper[..., 3:]
+    if page.ndim == 2:
+        sheet, gain = sheet.mean(-1), gain[..., 0]
+    cleaned = np.minimum(page / np.float32(255) / sheet, 1)
+    return np.maximum(1 - (1 - cleaned) * gain, 0)
 
 
 @cache
-def _paper_of(model: "keras.Model") -> Callable[[np.ndarray], np.ndarray]:
+def _paper_of(model: "keras.Model") -> Callable[[np.ndarray], list[np.ndarray]]:
     import keras
 
-    return keras.Model(model.input, model.get_layer(PAPER).output).predict_on_batch
+    outputs = [model.get_layer(name).output for name in (PAPER, GAIN)]
+    return keras.Model(model.input, outputs).predict_on_batch
 
 
 def _tiled(

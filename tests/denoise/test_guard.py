@@ -5,14 +5,17 @@ import pytest
 from drawn_pages import letter_page
 
 from inkbench.datasets.synthetic import content
+from inkbench.datasets.synthetic.texture import mottle
 from inkbench.denoise.guard import Findings, checked, is_white
 
 SHADE = np.array([0.92, 0.9, 0.85])
 
 
 def flat(grey: np.ndarray | float, shape=(420, 540)) -> np.ndarray:
-    """Predicted paper without colour."""
-    return np.broadcast_to(np.float32(grey), (3, *shape)).transpose(1, 2, 0).copy()
+    """Predicted paper without colour, and no gain."""
+    sheet = np.broadcast_to(np.float32(grey), (4, *shape)).transpose(1, 2, 0).copy()
+    sheet[..., 3] = 1
+    return sheet
 
 
 def text() -> np.ndarray:
@@ -27,26 +30,33 @@ def test_is_white_holds_for_paper_that_is_white_already() -> None:
 
 def test_checked_leaves_a_right_paper_alone() -> None:
     paper = flat(np.tile(np.linspace(235, 190, 540) / 255, (420, 1)))
-    result, findings = checked(text(), paper)
-    assert findings == Findings()
+    result, doubtful, findings = checked(text(), paper)
+    assert findings == Findings() and not doubtful.any()
     assert np.array_equal(result, paper)
 
 
 def test_checked_brings_back_ink_that_would_vanish() -> None:
     page = text()
     blank = flat(page / 255 + 0.004)  # every pixel is taken for paper
-    result, findings = checked(page, blank)
-    assert findings.regions == 1
-    after = page / 255 / result.mean(-1)
+    result, doubtful, findings = checked(page, blank)
+    assert findings.regions == 1 and doubtful.all()
+    after = page / 255 / result[..., :3].mean(-1)
     assert after[page < 60].mean() < 0.35
 
 
 def test_checked_brings_back_faint_ink_where_there_is_no_other() -> None:
     page = 255 - (255 - np.asarray(letter_page(420, 540))) // 6
     blank = flat(page / 255 + 0.004)
-    result, findings = checked(page.astype(np.uint8), blank)
+    result, _, findings = checked(page.astype(np.uint8), blank)
     assert findings.regions >= 1
-    assert (page / 255 / result.mean(-1))[text() < 60].mean() < 0.92
+    assert (page / 255 / result[..., :3].mean(-1))[text() < 60].mean() < 0.92
+
+
+def test_checked_does_not_take_the_texture_of_card_for_ink() -> None:
+    rough = 1 + 0.05 * mottle((420, 540), 2, np.random.default_rng(4))
+    page = np.rint(text() * 0.7 * rough).clip(0, 255).astype(np.uint8)
+    paper = flat(0.7 * 235 / 255 * np.minimum(rough, 1))
+    assert checked(page, paper)[2] == Findings()
 
 
 def test_checked_keeps_a_picture_as_it_is() -> None:
@@ -54,26 +64,26 @@ def test_checked_keeps_a_picture_as_it_is() -> None:
     page[100:300, 150:400] = content.picture("test", 200, 250, np.random.default_rng(5))
     page[100:300, 150:400] //= 2
     page = np.rint(page * SHADE).astype(np.uint8)
-    result, findings = checked(page, flat(0.5))
+    result, _, findings = checked(page, flat(0.5))
     assert findings.pictures == 1
-    assert (result[120:280, 170:380] == 1).all() and (result[:60] == 0.5).all()
+    assert (result[120:280, 170:380] == 1).all() and (result[:60, :, :3] == 0.5).all()
 
 
 def test_checked_does_not_take_a_shadow_over_text_for_a_picture() -> None:
     light = 1 - 0.6 * np.clip((np.arange(540) - 200) / 200, 0, 1)
     page = np.rint(text() * light).astype(np.uint8)
     paper = flat(np.tile(np.linspace(235, 190, 540) / 255 * light, (420, 1)))
-    assert checked(page, paper)[1].pictures == 0
+    assert checked(page, paper)[2].pictures == 0
 
 
 def test_checked_leaves_a_photograph_as_a_whole() -> None:
     photograph = content.picture("train", 420, 540, np.random.default_rng(3))
-    result, findings = checked(photograph // 2, flat(0.3))
+    result, _, findings = checked(photograph // 2, flat(0.3))
     assert findings.untouched and (result == 1).all()
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (3, 700), (700, 3), (40, 40, 3)])
 def test_checked_takes_pages_of_any_size(shape: tuple[int, ...]) -> None:
     page = np.full(shape, 200, np.uint8)
-    result, _ = checked(page, flat(0.8, shape[:2]))
-    assert result.shape == (*shape[:2], 3)
+    result, _, _ = checked(page, flat(0.8, shape[:2]))
+    assert result.shape == (*shape[:2], 4)

@@ -81,6 +81,22 @@ def test_annotations_are_drawn(annotation: bytes, here: Path) -> None:
     assert ink(one_page([b"<< %s %s >>" % (head, annotation)])) > 50
 
 
+@pytest.mark.parametrize("flags", [4, 2, 32], ids=["shown", "hidden", "not for the screen"])
+def test_annotations_that_cannot_be_drawn_are_counted(flags: int, here: Path) -> None:
+    head = b"/Type /Annot /F %d /Rect [20 20 180 80] /Subtype" % flags
+    kinds = [
+        b"/Line /L [30 30 170 70]",
+        b"/Polygon /Vertices [30 30 170 70 100 30]",
+        b"/PolyLine /Vertices [30 30 170 70 100 30]",
+        b"/Stamp /Name /Approved",
+        b"/Link",
+        b"/Square /C [0 0 0]",
+        b"/Stamp" + APPEARANCE % 13,
+    ]
+    (scan,) = render(one_page([b"<< %s %s >>" % (head, kind) for kind in kinds]))
+    assert scan.undrawn == (4 if flags == 4 else 0)
+
+
 def test_form_that_only_adobe_draws_is_an_error(here: Path) -> None:
     xfa = one_page([b"<< %s %s >>" % (WIDGET, TEXT)], b"/XFA 4 0 R", more=b"/NeedsRendering true")
     assert "XFA" in error(xfa)

@@ -27,7 +27,7 @@ def test_save_writes_the_same_bytes_for_the_same_model(tmp_path):
         ("vae", (28, 28), {"code": 2, "width": 2, "binarise": True}),
         ("page_autoencoder", (None, None, 2), {"width": 2}),
         ("unet", (None, None, 2), {"width": 2}),
-        ("scan_unet", (None, None, 6), {"width": 2, "levels": 2}),
+        ("scan_unet", (None, None, 6), {"first": 2, "width": 2, "levels": 2}),
     ],
 )
 def test_load_restores_weights_and_outputs(tmp_path, family, shape, options):

@@ -265,7 +265,7 @@ class Seen:
         return [
             run
             for run in self.runs
-            if run.data.tags.get("stage") != "pipeline"
+            if run.data.tags.get("stage") not in {"pipeline", "sweep"}
             and (not parent or run.data.tags["mlflow.parentRunId"] == parent.info.run_id)
             and all(run.data.tags.get(key.replace("__", ".")) == tags[key] for key in tags)
         ]

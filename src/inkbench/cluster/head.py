@@ -113,21 +113,25 @@ class Head:
         """Run what is queued; yields tasks as they end, done or failed."""
         import ray
 
+        ended: list[Task] = []
         while True:
             self._find_nodes()
             for task in [task for task in self.tasks if task.status == "waits"]:
                 if self._has_lost_input(task):
-                    yield self._set(task, "failed", error="a chain that it needs failed")
+                    ended.append(self._set(task, "failed", error="a chain that it needs failed"))
                 elif task.chain.inputs <= task.tree.plan.known.keys():
                     node_id = max(self._nodes, key=self._free)
                     if self._free(node_id) > 0:
                         self._submit(task, node_id)
-            if not self._running:
+            count = len(self.tasks)
+            yield from ended  # only now, so that no node is idle while the caller looks at them
+            ended = []
+            if self._running:
+                refs = ray.wait(list(self._running), timeout=1)[0]
+                tasks = [(self._running.pop(ref), ref) for ref in refs]
+                ended = [task for task, ref in tasks if self._take_in(task, ref)]
+            elif len(self.tasks) == count:
                 return
-            for ref in ray.wait(list(self._running), timeout=1)[0]:
-                task = self._running.pop(ref)
-                if self._take_in(task, ref):
-                    yield task
 
     def _has_lost_input(self, task: Task) -> bool:
         lost = (t for t in self.tasks if t.status == "failed" and t.tree is task.tree)

@@ -7,6 +7,7 @@ faint ink, or darker than white in a picture. All of it is looked for at the net
 from dataclasses import dataclass
 
 import numpy as np
+from PIL import Image
 
 from inkbench.datasets.common.background import envelope
 
@@ -32,9 +33,13 @@ _ALL = 0.55  # share of the page from which on it is a picture as a whole
 _WINDOW = 41  # pixels: about three letters
 _SPECK = 12  # pixels: smaller components are not ink
 _FAINT = 0.09  # contrast of the palest ink
+_TEXTURE = 5  # times the contrast that the paper itself has: less is not ink
+_SAMPLED = 6  # every so many pixels, of every so many rows, tell the contrast of the paper
+_RIM = 12  # pixels at the edge of the page, where shadows and the scanner's lid end
 _LOST = 0.15  # share of the clear ink of a region that may be lost
 _LOST_FAINT = 0.35  # the same of all ink, also of what shines through
 _MANY = 40  # pixels of lost ink in a region, at least
+_EVERYWHERE = 0.4  # share of the page in such regions from which on all of the page is one
 
 
 @dataclass(frozen=True)
@@ -62,7 +67,7 @@ def is_white(page: np.ndarray) -> bool:
     return float((darkest >= _WHITE).mean()) > _MOSTLY
 
 
-def checked(page: np.ndarray, paper: np.ndarray) -> tuple[np.ndarray, Findings]:
+def checked(page: np.ndarray, paper: np.ndarray) -> tuple[np.ndarray, np.ndarray, Findings]:
     """Correct the paper where it would harm the page.
 
     Parameters
@@ -70,12 +75,13 @@ def checked(page: np.ndarray, paper: np.ndarray) -> tuple[np.ndarray, Findings]:
     page
         uint8 ``[h, w]`` or ``[h, w, 3]`` at the network's scale.
     paper
-        Its predicted paper, float32 ``[h, w, 3]`` in (0, 1].
+        Its predicted paper and gain, float32 ``[h, w, 4]``, see `inkbench.restore.paper`.
 
     Returns
     -------
-    paper, findings
-        The corrected paper, and what was found.
+    paper, doubtful, findings
+        The corrected paper; where print is hard to tell from paper, bool ``[h, w]``; and what was
+        found.
     """
     from scipy import ndimage
 
@@ -85,13 +91,18 @@ def checked(page: np.ndarray, paper: np.ndarray) -> tuple[np.ndarray, Findings]:
     pictures = _pictures(grey, light.mean(-1))
     kept = pictures > 0
     if kept.mean() > _ALL:
-        return np.ones_like(paper), Findings(untouched="no paper found")
+        return np.ones_like(paper), kept, Findings(untouched="no paper found")
     paper = _blended(paper, np.float32(1), kept, 2)
-    lost = _lost(grey, np.minimum(grey / paper.mean(-1), 1)) & ~kept
+    after = 1 - (1 - np.minimum(grey / paper[..., :3].mean(-1), 1)) * paper[..., 3]
+    lost = _lost(grey, after)
+    if lost.mean() > _EVERYWHERE:
+        lost[:] = True
+    lost &= ~kept
     _, regions = ndimage.label(lost)
     if regions:
-        paper = _blended(paper, np.maximum(paper, light), lost, 4)
-    return paper, Findings(int(pictures.max()), regions)
+        brighter = np.maximum(paper[..., :3], light)
+        paper[..., :3] = _blended(paper[..., :3], brighter, lost, 4)
+    return paper, lost, Findings(int(pictures.max()), regions)
 
 
 def _blended(
@@ -165,14 +176,27 @@ def _lost(before: np.ndarray, after: np.ndarray) -> np.ndarray:
 
     contrast = _contrast(ndimage.gaussian_filter(before, 0.7))
     gone = ndimage.maximum_filter(_contrast(after), 3) < _contrast(before) / 2
-    clear = _without_specks(before < threshold_sauvola(before, _WINDOW, k=0.2, r=0.5))
-    faint = _without_specks(contrast > _FAINT)
+    ink = np.zeros(before.shape, bool)
+    inner = (slice(_RIM, -_RIM), slice(_RIM, -_RIM))
+    ink[inner] = (contrast > np.maximum(_FAINT, _TEXTURE * _of_paper(contrast)))[inner]
+    clear = _without_specks(ink & (before < threshold_sauvola(before, _WINDOW, k=0.2, r=0.5)))
+    faint = _without_specks(ink)
     regions = np.zeros(before.shape, bool)
     size = 3 * _WINDOW
     for ink, share in ((clear, _LOST), (faint, _LOST_FAINT)):
         lost, all_ = (ndimage.uniform_filter(a.astype(np.float32), size) for a in (ink & gone, ink))
         regions |= (lost > share * all_) & (lost * size * size > _MANY)
     return regions
+
+
+def _of_paper(contrast: np.ndarray) -> np.ndarray:
+    """Contrast of the paper around every pixel: the lowest quarter of what is there."""
+    from scipy import ndimage
+
+    sampled = contrast[::_SAMPLED, ::_SAMPLED]
+    paper = ndimage.percentile_filter(sampled, 25, 3 * _WINDOW // _SAMPLED)
+    size = contrast.shape[1], contrast.shape[0]
+    return np.asarray(Image.fromarray(paper).resize(size, Image.Resampling.BILINEAR))
 
 
 def _without_specks(ink: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ from PIL import Image
 from inkbench.denoise import guard, scale
 from inkbench.denoise.colour import tint
 from inkbench.denoise.detail import enlarge
-from inkbench.restore import cleans_scans, paper, restore
+from inkbench.restore import cleans_scans, divided, paper, restore
 
 if TYPE_CHECKING:
     import keras
@@ -71,8 +71,8 @@ def clean(
         if guard.is_white(pixels):
             return Cleaned(pixels, measured, guard.Findings(untouched="its paper is white already"))
         small = np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS))
-        ground, findings = guard.checked(small, paper(model, small))
-        return Cleaned(_divided(pixels, small, ground), measured, findings)
+        sheet, doubtful, findings = guard.checked(small, paper(model, small))
+        return Cleaned(_divided(pixels, small, sheet, doubtful), measured, findings)
     small = np.asarray(Image.fromarray(luminance).resize(size, Image.Resampling.LANCZOS))
     restored = restore(model, small)
     if small.shape == luminance.shape:
@@ -84,23 +84,23 @@ def clean(
     )
 
 
-def _divided(page: np.ndarray, small: np.ndarray, ground: np.ndarray) -> np.ndarray:
+def _divided(
+    page: np.ndarray, small: np.ndarray, paper: np.ndarray, doubtful: np.ndarray
+) -> np.ndarray:
     """Divide a page by its paper, which is known at the size of ``small``: uint8 like ``page``.
 
-    Paper between the letters, where also the brighter neighbours are paper, becomes white.
+    Paper between the letters, where also the brighter neighbours are paper, becomes white, unless
+    it is doubtful.
     """
     from scipy.ndimage import minimum_filter
 
     coloured = page.ndim == 3
-    if not coloured:
-        ground = ground.mean(-1)
-    cleaned = np.minimum(small / np.float32(255) / ground, 1)
+    flat = np.concatenate([paper[..., :3], np.ones_like(paper[..., :1])], axis=-1)  # without gain
+    cleaned = divided(small, flat)
     darkest = minimum_filter(cleaned.min(-1) if coloured else cleaned, 3)
     blank = ((darkest - _PAPER[0]) / (_PAPER[1] - _PAPER[0])).clip(0, 1)
-    blank *= (ground.min(-1) if coloured else ground) < 0.99  # not in pictures
-    planes = [
-        Image.fromarray(plane) for plane in (np.moveaxis(ground, -1, 0) if coloured else [ground])
-    ]
+    blank *= (paper[..., :3].min(-1) < 0.99) & ~doubtful  # not in pictures
+    planes = [Image.fromarray(np.ascontiguousarray(plane)) for plane in np.moveaxis(paper, -1, 0)]
     blank_plane, ratio = Image.fromarray(blank), small.shape[0] / page.shape[0]
     result = np.empty(page.shape, np.uint8)
     for top in range(0, page.shape[0], _STRIP):
@@ -111,8 +111,7 @@ def _divided(page: np.ndarray, small: np.ndarray, ground: np.ndarray) -> np.ndar
         def enlarged(plane: Image.Image, box=box, size=size) -> np.ndarray:
             return np.asarray(plane.resize(size, Image.Resampling.BILINEAR, box))
 
-        sheet = np.stack([enlarged(plane) for plane in planes], -1).reshape(rows.shape)
         white = enlarged(blank_plane).reshape(rows.shape[:2] + (1,) * coloured)
-        strip = np.minimum(rows / np.float32(255) / sheet, 1)
+        strip = divided(rows, np.stack([enlarged(plane) for plane in planes], axis=-1))
         result[top : top + _STRIP] = np.rint((strip + white * (1 - strip)) * 255)
     return result

@@ -49,6 +49,7 @@ def pages(path: Path, dpi: int, max_pixels: int) -> Iterator[Image.Image]:
                         reason = f"page {number + 1} would have {size} pixels; lower --dpi"
                         raise InkbenchError(reason)
                     image = page.render(scale=scale).to_pil()
+                    image.info["undrawn"] = _undrawn(page)
                 image.info["dpi"] = (dpi, dpi)
                 yield image
         except pypdfium2.PdfiumError as error:
@@ -77,6 +78,23 @@ def _opened(file: BinaryIO) -> "pypdfium2.PdfDocument":
     environment = raw.FPDFDOC_InitFormFillEnvironment(document, config)
     document.formenv = pypdfium2.PdfFormEnv(environment, config)
     return document
+
+
+def _undrawn(page: "pypdfium2.PdfPage") -> int:
+    """How many visible annotations PDFium cannot draw: shapes and stamps without appearance."""
+    from pypdfium2 import raw
+
+    shapes = (raw.FPDF_ANNOT_LINE, raw.FPDF_ANNOT_POLYGON, raw.FPDF_ANNOT_POLYLINE)
+    marks = (raw.FPDF_ANNOT_STAMP, raw.FPDF_ANNOT_CARET)
+    count = 0
+    for number in range(raw.FPDFPage_GetAnnotCount(page)):
+        annotation = raw.FPDFPage_GetAnnot(page, number)
+        kind, flags = raw.FPDFAnnot_GetSubtype(annotation), raw.FPDFAnnot_GetFlags(annotation)
+        hidden = flags & (raw.FPDF_ANNOT_FLAG_HIDDEN | raw.FPDF_ANNOT_FLAG_NOVIEW)
+        length = raw.FPDFAnnot_GetAP(annotation, raw.FPDF_ANNOT_APPEARANCEMODE_NORMAL, None, 0)
+        count += kind in shapes + marks and not hidden and length <= 2  # bytes of an empty string
+        raw.FPDFPage_CloseAnnot(annotation)
+    return count
 
 
 def _user_units(document: "pypdfium2.PdfDocument", file: BinaryIO) -> dict[int, float]:

@@ -56,6 +56,7 @@ class Scan:
     dpi: tuple[float, float] | None = None  # horizontal, vertical
     exif: Image.Exif = field(default_factory=Image.Exif)  # or TIFF tags
     text: dict[str, str] = field(default_factory=dict)  # chunks of a PNG file
+    undrawn: int = 0  # annotations of a PDF that cannot be drawn
 
 
 def read(path: Path, pdf_dpi: int = 300) -> Iterator[Scan]:
@@ -150,7 +151,7 @@ def _scan(image: Image.Image, path: Path) -> Scan:
         _check_size(size)
         pixels = np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC))
         dpi = (max(dpi), max(dpi))
-    return Scan(pixels, dpi, exif, text)
+    return Scan(pixels, dpi, exif, text, image.info.get("undrawn", 0))
 
 
 def _check_size(size: tuple[int, int]) -> None:

@@ -31,6 +31,7 @@ LOSS_NAMES = {
     "bce": "binary cross-entropy",
     "mse": "mean squared error",
     "huber": "Huber loss",
+    "charbonnier": "Charbonnier loss",
     "bernoulli_nats": "negative ELBO in nats",
     "cross_entropy": "cross-entropy",
 }

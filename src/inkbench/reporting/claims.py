@@ -116,7 +116,7 @@ def _number(entries: Mapping[str, Entry], wanted: dict[str, str] | None) -> Numb
     if not wanted or entry is None or entry.metrics.get(wanted["metric"]) is None:
         return None
     key, metrics = wanted["metric"], entry.metrics
-    text = f"{_label(entry)}{leaderboard.label(key)} {leaderboard.show(key, metrics[key])}"
+    text = f"{_label(entry)}{leaderboard.label(key)} {leaderboard.text(entry, key)}"
     page = f"variants/{entry.name}.html"
     return Number(entry.name, page, text, leaderboard.note(key, metrics))
 

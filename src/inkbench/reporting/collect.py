@@ -1,6 +1,6 @@
 """The outputs of the stages, as the report reads them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,8 @@ from inkbench.data_source import REAL
 from inkbench.datasets.common.store import PAGE_DISJOINT
 from inkbench.errors import InkbenchError
 from inkbench.figures.outputs import Outputs, read_record
+from inkbench.reporting import seeds
+from inkbench.reporting.seeds import Trial
 
 COST_COLUMNS = ("seconds", "images_per_second", "peak_memory_mb")
 # Order of the figures on a model card.
@@ -62,6 +64,7 @@ class Entry:
     name: str
     block: dict[str, Any]  # of params.yaml
     metrics: dict[str, Any]  # metrics/V.json, and the training ``seconds`` if known
+    seeds: dict[int, Trial] = field(default_factory=dict, kw_only=True)  # of its seed sweep
 
     @property
     def task(self) -> str:
@@ -149,9 +152,11 @@ def result(name: str) -> Result:
         raise InkbenchError(f"{path} has no complete 'variant'; run `{rerun}`")
     costs = costs_of(name)
     metrics = metrics_of(name)
+    trials = seeds.of_variant(name, block.get("seed"), metrics)
     if "seconds" in costs:
         metrics["seconds"] = costs["seconds"]
-    return Result(name, block, metrics, card | costs, images(layout.plots(name), name))
+    figures = images(layout.plots(name), name)
+    return Result(name, block, metrics, card | costs, figures, seeds=trials)
 
 
 def costs_of(name: str) -> dict[str, float]:

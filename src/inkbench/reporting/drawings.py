@@ -1,6 +1,7 @@
 """Figures of the report itself: comparisons of variants, datasets, published results."""
 
-from collections.abc import Callable, Iterator, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,12 +10,13 @@ import numpy as np
 from inkbench.data_source import REAL
 from inkbench.datasets.common import store
 from inkbench.errors import InkbenchError
-from inkbench.figures import comparison, curves, dataset, images, published, style
+from inkbench.figures import comparison, curves, dataset, images, published, style, sweeps
 from inkbench.figures.variant import LOSS_NAMES
-from inkbench.reporting import collect, leaderboard
+from inkbench.reporting import collect, leaderboard, seeds
 from inkbench.reporting.claims import Reproduction
-from inkbench.reporting.collect import Image, Result
+from inkbench.reporting.collect import Entry, Image, Result
 from inkbench.reporting.leaderboard import Board
+from inkbench.reporting.seeds import Trial
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -66,6 +68,54 @@ def _points(board: Board, key: str) -> list[comparison.Point]:
         for name, metrics in variants
         if metrics.get(key) is not None and "parameters" in metrics
     ]
+
+
+def of_sweep(name: str, blocks: Mapping[str, Mapping[str, Any]], folder: Path) -> Iterator[Image]:
+    """Draw a sweep: the search of each variant, and its seeds, a figure per leaderboard."""
+    trials = [trial for trial in seeds.read(name) if trial.variant in blocks]
+    full = {t.configuration: t.epochs for t in trials if t.metrics}
+    by_variant: dict[str, list[Trial]] = {}
+    for trial in trials:
+        by_variant.setdefault(trial.variant, []).append(trial)
+    for variant, own in by_variant.items():
+        columns = {axis: [dict(t.settings)[axis] for t in own] for axis, _ in own[0].settings}
+        varied = {axis: values for axis, values in columns.items() if len(set(values)) > 1}
+        if varied and any(t.metrics for t in own):
+            losses = np.array([t.val_loss for t in own])
+            pruned = np.array([t.epochs < full.get(t.configuration, math.inf) for t in own])
+            figure = sweeps.slices(varied, losses, pruned)
+            alt = f"Validation loss of the trainings of {variant} against {', '.join(varied)}."
+            is_synthetic = any(t.data_source != REAL for t in own)
+            source = f"{name} · {variant}"
+            yield _save(figure, folder, f"search-{name}-{variant}", source, is_synthetic, alt)
+    boards: dict[tuple[str, ...], dict] = {}
+    for configuration, group in seeds.configurations(trials).items():
+        if len(group) > 1:
+            entry = Entry(configuration[0], dict(blocks[configuration[0]]), {})
+            board = (entry.task, entry.dataset, *entry.conditions)
+            boards.setdefault(board, {})[seeds.label(*configuration)] = group
+    for (task, data, *conditions), groups in boards.items():
+        key = leaderboard.wording()["tasks"][task]["leads"]
+        values = {label: [*seeds.by_seed(group, key).values()] for label, group in groups.items()}
+        values = {label: numbers for label, numbers in values.items() if numbers}
+        if not values:
+            continue
+        is_higher = leaderboard.about(key)["better"] == "higher"
+        best_first = sorted(values, key=lambda label: np.mean(values[label]), reverse=is_higher)
+        figure = sweeps.seeds(
+            {label: values[label] for label in best_first},
+            [seeds.spread(values[label]).half for label in best_first],
+            leaderboard.label(key),
+            is_higher,
+            leaderboard.about(key)["format"].endswith("%"),
+        )
+        alt = f"{leaderboard.label(key)} of every seed of {', '.join(best_first)}."
+        is_synthetic = any(
+            t.data_source != REAL for group in groups.values() for t in group.values()
+        )
+        source = " · ".join([name, leaderboard.dataset_title(data), *conditions])
+        slug = "-".join([task, data, *conditions]).replace(" ", "-")
+        yield _save(figure, folder, f"seeds-{name}-{slug}", source, is_synthetic, alt)
 
 
 def of_training(results: Sequence[Result], name: str, folder: Path) -> Iterator[Image]:

@@ -1,6 +1,7 @@
 """Leaderboards, for the report and the README."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -9,11 +10,18 @@ from typing import Any
 
 import yaml
 
-from inkbench import datasets
+from inkbench import datasets, layout
+from inkbench.reporting import seeds
 from inkbench.reporting.collect import Entry
+from inkbench.reporting.seeds import Spread
 
 _WORDING = Path(__file__).with_name("wording.yaml")
 NOTHING = "–"
+TIE = "≈"
+LEGEND = (
+    f"±: half of the 95 % interval of the mean over seeds (`{layout.SWEEPS}/`). {TIE}: the "
+    "difference from the best of the column is within its 95 % interval over the same seeds."
+)
 
 
 @dataclass(frozen=True)
@@ -94,6 +102,24 @@ def show(key: str, value: Any) -> str:
     return f"{text} {words['unit']}" if "unit" in words else text
 
 
+def spread(entry: Entry, key: str) -> Spread | None:
+    """A metric over the seeds of a variant; None if it does not vary or there is no sweep."""
+    values = seeds.by_seed(entry.seeds, key).values()
+    return seeds.spread(values) if len(set(values)) > 1 else None
+
+
+def text(entry: Entry, key: str) -> str:
+    """A metric of a variant: ``95.34 %``, or ``95.31 ± 0.12 %`` over seeds."""
+    over = spread(entry, key)
+    if over is None:
+        return show(key, entry.metrics.get(key))
+    mean, half = show(key, over.mean), show(key, over.half)
+    if not re.search("[1-9]", half):
+        half = f"{over.half:.1g}"
+    number = re.match(r"[−\d.,]+", half)
+    return re.sub(r"(?<=\d)(?![\d.,])", f" ± {number[0] if number else half}", mean, count=1)
+
+
 def label(key: str) -> str:
     """Label of a metric."""
     return about(key).get("label", key)
@@ -144,18 +170,50 @@ def _board(entries: Sequence[Entry], words: Mapping[str, Any]) -> Board:
 
 def _quality(entry: Entry, key: str) -> float:
     """Value of a metric, negated if lower is better; -inf without one."""
-    value = entry.metrics.get(key)
+    value = _value(entry, key)
     if value is None or "better" not in about(key):
         return -math.inf
     return value if about(key)["better"] == "higher" else -value
 
 
+def _value(entry: Entry, key: str) -> Any:
+    over = spread(entry, key)
+    return over.mean if over else entry.metrics.get(key)
+
+
 def _cell(entry: Entry, key: str, entries: Sequence[Entry]) -> Cell:
-    quality = [_quality(other, key) for other in entries]
-    is_best = -math.inf < _quality(entry, key) == max(quality)
-    has_rival = sum(value > -math.inf for value in quality) > 1
-    value = entry.metrics.get(key)
-    return Cell(show(key, value), value, is_best and has_rival, note(key, entry.metrics))
+    rivals = [other for other in entries if _quality(other, key) > -math.inf]
+    best = max(rivals, key=lambda other: _quality(other, key), default=entry)
+    is_best = entry in rivals and _quality(entry, key) == _quality(best, key)
+    others = [other for other in rivals if other is not (entry if is_best else best)]
+    if is_best:
+        ties = any(_within_seeds(entry, other, key) for other in others)
+    else:
+        ties = entry in rivals and _within_seeds(best, entry, key)
+    shown = text(entry, key) + f" {TIE}" * ties
+    is_won = is_best and bool(others) and not ties
+    return Cell(shown, _value(entry, key), is_won, _cell_note(entry, key))
+
+
+def _within_seeds(one: Entry, other: Entry, key: str) -> bool:
+    """Whether other seeds may reverse a difference; False if nothing is known about it."""
+    first, second = (seeds.by_seed(entry.seeds, key) for entry in (one, other))
+    if first and second:
+        paired = seeds.difference(first, second)
+        return paired is None or paired.has_zero
+    if not first and not second:
+        return False
+    known, value = (first, other.metrics[key]) if first else (second, one.metrics[key])
+    return seeds.spread((x - value for x in known.values()), of_next=True).has_zero
+
+
+def _cell_note(entry: Entry, key: str) -> str:
+    if spread(entry, key) is None:
+        return note(key, entry.metrics)
+    seed = entry.block["seed"]
+    committed = f"{len(entry.seeds)} seeds; {seed}: {show(key, entry.metrics.get(key))}"
+    below = note(key, entry.metrics) if "beside" in about(key) else ""
+    return "; ".join(filter(None, (committed, below)))
 
 
 def dataset_title(name: str) -> str:

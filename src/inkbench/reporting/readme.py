@@ -6,7 +6,7 @@ from pathlib import Path
 
 from inkbench import disk, layout, params
 from inkbench.errors import InkbenchError
-from inkbench.reporting import claims, collect, leaderboard
+from inkbench.reporting import claims, collect, leaderboard, seeds
 from inkbench.reporting.claims import Claim, Number, Reproduction
 from inkbench.reporting.collect import Entry
 from inkbench.reporting.leaderboard import Board
@@ -42,12 +42,13 @@ def _split(path: Path) -> tuple[str, str, str]:
 
 def entries() -> list[Entry]:
     """Variants of ``params.yaml`` that have metrics."""
-    measured = set(collect.measured())
-    return [
-        Entry(name, block.model_dump(mode="json"), collect.metrics_of(name))
-        for name, block in params.load().train.items()
-        if name in measured
-    ]
+    measured, found = set(collect.measured()), []
+    for name, block in params.load().train.items():
+        if name in measured:
+            metrics = collect.metrics_of(name)
+            trials = seeds.of_variant(name, block.seed, metrics)
+            found.append(Entry(name, block.model_dump(mode="json"), metrics, seeds=trials))
+    return found
 
 
 def reproductions() -> dict[str, Reproduction]:
@@ -61,6 +62,8 @@ def tables(variants: Sequence[Entry], reproduced: Mapping[str, Reproduction]) ->
     parts = []
     for board in [*leaderboard.boards(variants), *leaderboard.comparisons(variants)]:
         parts += [f"**{board.title}** ({_data(board)})", _leaderboard(board)]
+    if any(entry.seeds for entry in variants):
+        parts.append(leaderboard.LEGEND)
     published = claims.claims(variants, reproduced)
     if published:
         parts += ["**Published results**", _published(published)]

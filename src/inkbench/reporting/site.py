@@ -6,7 +6,7 @@ from typing import Any
 
 from inkbench.data_source import REAL
 from inkbench.datasets.common import store
-from inkbench.reporting import claims, collect, data, drawings, leaderboard
+from inkbench.reporting import claims, collect, data, drawings, leaderboard, seeds
 from inkbench.reporting.collect import Image, Result
 
 _HERO_FIGURES = ("close-up", "samples", "reconstructions", "misclassified", "code")
@@ -40,6 +40,9 @@ def render(folder: Path) -> list[str]:
         "words": leaderboard.wording(),
         "show": leaderboard.show,
         "label": leaderboard.label,
+        "text": leaderboard.text,
+        "spread": leaderboard.spread,
+        "legend": leaderboard.LEGEND.replace("`", ""),
         "meaning": leaderboard.meaning,
         "dataset_title": leaderboard.dataset_title,
         "synthetic_names": sorted(synthetic),
@@ -54,6 +57,7 @@ def render(folder: Path) -> list[str]:
         pages.append(page)
 
     by_name = {result.name: result for result in results}
+    blocks = {result.name: result.block for result in results}
     best_first = [by_name[row.entry.name] for board in boards for row in board.rows]
 
     def hero(name: str) -> tuple[Result, Image] | None:
@@ -66,6 +70,7 @@ def render(folder: Path) -> list[str]:
         "index.html.jinja",
         boards=[*boards, *leaderboard.comparisons(results)],
         claims=published,
+        sweeps=[i for name in seeds.names() for i in drawings.of_sweep(name, blocks, figures)],
         pareto=drawings.of_boards(boards, figures),
         curves=[image for name in cards for image in drawings.of_training(results, name, figures)],
         heroes=[*filter(None, map(hero, _HERO_FIGURES))],

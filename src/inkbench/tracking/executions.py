@@ -34,9 +34,12 @@ class Execution:
 
 
 class Pipeline:
-    """The pipeline in a working tree or at a git commit; `InkbenchError` if DVC cannot read it."""
+    """The pipeline in a working tree or at a git commit; `InkbenchError` if DVC cannot read it.
 
-    def __init__(self, folder: Path, commit: str = "") -> None:
+    With ``variant``, it is only the training, evaluation and figures of one variant.
+    """
+
+    def __init__(self, folder: Path, commit: str = "", variant: str = "") -> None:
         from dvc.exceptions import DvcException
         from dvc.repo import Repo
         from dvc.utils.serialize import load_path
@@ -49,7 +52,9 @@ class Pipeline:
         except DvcException as error:
             reason = " ".join(f"{error} {error.__cause__ or ''}".split())
             raise InkbenchError(f"{folder}: DVC cannot read the pipeline: {reason}") from None
-        self._stages = {stage.name: stage for stage in stages}
+        self._variant = variant
+        own = {f"{kind}@{variant}" for kind in ("train", "evaluate", "plot")}
+        self._stages = {s.name: s for s in stages if not variant or s.name in own}
         self._open = contextlib.ExitStack()
         self._open.callback(self._repo.close)
         self.close = self._open.close
@@ -75,6 +80,14 @@ class Pipeline:
         from dvc.exceptions import DvcException
 
         writers = {path: other for other in self.recorded.values() for path in other.outs}
+        if self._variant:  # of an experiment: DVC has just checked all that it depends on
+            return {
+                name: execution
+                for name, execution in self.recorded.items()
+                if all(
+                    writers[p].outs[p] == md5 for p, md5 in execution.deps.items() if p in writers
+                )
+            }
 
         @functools.cache
         def is_current(name: str) -> bool:
@@ -97,6 +110,15 @@ class Pipeline:
             return False
 
         return {name: execution for name, execution in self.recorded.items() if is_current(name)}
+
+    def inputs(self, variant: str) -> dict[str, str]:
+        """Present hashes of the code and data that a training and its evaluation read, by path."""
+        from dvc.dependency import ParamsDependency
+
+        stages = [self._stages[f"{kind}@{variant}"] for kind in ("train", "evaluate")]
+        written = {out.def_path for stage in stages for out in stage.outs}
+        deps = [d for s in stages for d in s.deps if not isinstance(d, ParamsDependency)]
+        return {d.def_path: d.get_hash().value for d in deps if d.def_path not in written}
 
     @cached_property
     def outputs(self) -> Path:

@@ -20,6 +20,11 @@ _WAIT_BY_HAND = 30.0  # seconds that the end of a stage waits for its upload; un
 _WAIT_LAST_STAGE = 120.0
 
 
+def is_on() -> bool:
+    """Whether tracking is on (``INKBENCH_TRACKING``)."""
+    return os.environ.get("INKBENCH_TRACKING", "on").lower() not in {"off", "0", "false", "no"}
+
+
 @contextlib.contextmanager
 def stage_run(
     stage: str,
@@ -49,7 +54,7 @@ class StageRun:
         self._journal: Journal | None = None  # then every method does nothing
         self._has_warned = False
         self._wait = 0.0 if os.environ.get("DVC_STAGE") else _WAIT_BY_HAND
-        if os.environ.get("INKBENCH_TRACKING", "on").lower() in {"off", "0", "false", "no"}:
+        if not is_on():
             return
         with self._guard():
             # On a worker of `inkbench repro`, the head says where the run belongs, and uploads it.

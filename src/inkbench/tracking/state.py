@@ -8,18 +8,19 @@ import subprocess
 import tarfile
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from inkbench.errors import InkbenchError
-from inkbench.tracking.store import Run, Store, locked
+from inkbench.tracking.store import PARENT, Run, Store, locked
 
 # Files in git that determine the pipeline's results: parameters and code.
 INPUTS = ("dvc.yaml", "params.yaml", "stages", "src")
 
 _KEY = "pipeline.key"
 _INPUTS = "pipeline.inputs"
+_SWEEP = re.compile(r"sweep ([\w-]+): (\S+)")
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,8 @@ class State:
     experiment: str = ""  # name of the DVC experiment
     dirty: bool = False  # whether parameters or code differ from the commit
     repository: str = ""  # URL of the git remote, without credentials
+    sweep: str = ""  # of which the experiment is a training
+    variant: str = ""  # that it trains
 
 
 def of_folder(folder: Path, environment: Mapping[str, str] = os.environ) -> State:
@@ -63,12 +66,21 @@ def of_revision(folder: Path, revision: str) -> tuple[State, str]:
 
 def experiments(folder: Path) -> list[tuple[State, str]]:
     """States of the repository's DVC experiments, each with the commit that has its files."""
-    listing = _git(folder, "for-each-ref", "--format=%(refname) %(objectname)", "refs/exps")
-    refs = re.findall(r"refs/exps/([0-9a-f]{2})/([0-9a-f]{38})/([^/ ]+) (.+)", listing)
-    return [
-        (_experiment(folder, name, start + rest, _inputs_of(folder, commit)), commit)
-        for start, rest, name, commit in refs
-    ]
+    form = "--format=%(refname) %(objectname) %(contents:subject)"
+    listing = _git(folder, "for-each-ref", form, "refs/exps")
+    refs = re.findall(r"refs/exps/([0-9a-f]{2})/([0-9a-f]{38})/([^/ ]+) (\w+) ?(.*)", listing)
+    found = []
+    for start, rest, name, commit, subject in refs:
+        own = _experiment(folder, name, start + rest, _inputs_of(folder, commit))
+        if training := _SWEEP.fullmatch(subject):
+            own = replace(own, sweep=training[1], variant=training[2])
+        found.append((own, commit))
+    return found
+
+
+def sweep_message(sweep: str, variant: str) -> str:
+    """Commit message of an experiment that is a training of a sweep."""
+    return f"sweep {sweep}: {variant}"
 
 
 def find_parent(store: Store, state: State) -> Run | None:
@@ -95,6 +107,8 @@ def find_or_create_parent(store: Store, state: State, at: int | None = None) -> 
         "stage": "pipeline",
         "mlflow.note.content": f"The pipeline: {where}. Its stages are the runs below.",
     }
+    if state.sweep:
+        tags[PARENT] = _find_or_create_sweep(store, state, at)
     with locked("parent"):  # two processes must not create it twice
         parent = find_parent(store, state)
         if parent is None:
@@ -105,10 +119,24 @@ def find_or_create_parent(store: Store, state: State, at: int | None = None) -> 
         return parent.info.run_id
 
 
+def _find_or_create_sweep(store: Store, state: State, at: int | None) -> str:
+    """Id of the run of a sweep, below which its trainings are."""
+    key = f"sweep:{state.sweep}"
+    with locked("sweep"):
+        runs = store.tagged(_KEY, key)
+        if not runs:
+            tags = {_KEY: key, "stage": "sweep", "sweep": state.sweep}
+            title = f"sweep {state.sweep}"
+            runs = [store.client.create_run(store.experiment_id, at, tags, title)]
+            store.client.set_terminated(runs[0].info.run_id)
+        return runs[0].info.run_id
+
+
 def source_tags(state: State, command: str) -> dict[str, str]:
     """Source of a run, as the UI shows it."""
     tags = {
         "dvc.exp_name": state.experiment,
+        "sweep": state.sweep,
         "git.commit": state.commit,
         "mlflow.source.git.commit": state.commit,
         "mlflow.source.git.repoURL": state.repository,

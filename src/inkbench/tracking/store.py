@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import re
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -145,7 +146,7 @@ class Store:
             if re.search("out-of-date database schema|Can't locate revision", str(error)):
                 reason = (
                     f"{where} was written by another version of MLflow; run `mlflow db upgrade "
-                    f"{where}` (after a backup) or install the version that wrote it"
+                    f"{shlex.quote(where)}` (after a backup) or install the version that wrote it"
                 )
             raise InkbenchError(reason) from error
 

@@ -39,7 +39,7 @@ def sync(revision: str | None = None, *, dry_run: bool = False, echo: Echo = pri
         targets = [e for e in experiments if e[0].commit == here.commit and not here.experiment]
         targets = [state.of_revision(folder, revision)] if revision else [*targets, (here, "")]
         for target, commit in targets:
-            with contextlib.closing(Pipeline(folder, commit)) as pipeline:
+            with contextlib.closing(Pipeline(folder, commit, target.variant)) as pipeline:
                 complete_state(store, target, pipeline, True, dry_run=dry_run, echo=echo)
     except (MlflowException, OSError) as error:
         raise InkbenchError(
@@ -139,7 +139,8 @@ def complete_state(
     store: Store, target: State, pipeline: Pipeline, whole: bool, *, dry_run: bool, echo: Echo
 ) -> None:
     """Log what DVC has recorded about the runs of a state; if ``whole``, also add missing runs."""
-    for name in sorted(pipeline.recorded.keys() - pipeline.current.keys()):
+    stale = [] if target.sweep else pipeline.recorded.keys() - pipeline.current.keys()
+    for name in sorted(stale):
         echo(f"stale      {name}: changed since its last run; run `dvc repro`")
     if not pipeline.current:
         echo(f"{target.title}: no stage has run yet; run `dvc repro`")
@@ -173,7 +174,7 @@ def complete_state(
         tags = run.data.tags
         if tags["stage"] == "evaluate" and ATTACHED not in tags and run.info.end_time:
             record.attach_test_metrics(store, run.info.run_id)
-    if whole:
+    if whole and not target.sweep:  # a sweep chooses on the validation part
         _summarise(store, parent_id, pipeline)
         registry.promote_best(store, pipeline, echo)
 

@@ -20,7 +20,8 @@ from inkbench.params import Augment, Noise, Variant
 if TYPE_CHECKING:
     import tensorflow as tf
 
-Arrays = tuple[np.ndarray, np.ndarray]  # inputs uint8, targets uint8 (images, pages or labels)
+# Inputs uint8, targets uint8 (images, pages or labels), and possibly float32 weights in the loss.
+Arrays = tuple[np.ndarray, ...]
 Target = Literal["image", "label"]
 
 
@@ -50,9 +51,9 @@ def batched(arrays: Arrays, target: Target, variant: Variant) -> "tf.data.Datase
     """Batch arrays for Keras: inputs stay uint8, image targets become float32 in [0, 1]."""
     import tensorflow as tf
 
-    def scaled(inputs, targets):
+    def scaled(inputs, targets, *weights):
         ink = tf.cast(targets, tf.float32) / 255
-        return inputs, tf.cast(ink >= 0.5, tf.float32) if variant.binarise else ink
+        return inputs, tf.cast(ink >= 0.5, tf.float32) if variant.binarise else ink, *weights
 
     batches = tf.data.Dataset.from_tensor_slices(arrays).batch(variant.batch_size)
     return (batches.map(scaled) if target == "image" else batches).prefetch(2)
@@ -116,15 +117,16 @@ def _pages(variant: Variant) -> Data:
             )
     assert variant.patches is not None  # validated in inkbench.params
     size, count = variant.patches.size, variant.patches.per_page * len(train)
+    weight = variant.patches.weight
     drawn = _Drawn(variant.drawn.scans, variant.drawn.per_scan, size) if variant.drawn else None
 
     def epoch(_: Target, number: int) -> Arrays:
         crops = _crops(train, size, count, [variant.seed, number])
-        return drawn.added(crops, "train", [variant.seed, number]) if drawn else crops
+        return drawn.added(crops, "train", [variant.seed, number], weight) if drawn else crops
 
     def validation(_: Target) -> Arrays:
         crops = _crops(valid, size, max(1, count // 8), [variant.seed])
-        return drawn.added(crops, "valid", [variant.seed]) if drawn else crops
+        return drawn.added(crops, "valid", [variant.seed])[:2] if drawn else crops
 
     channels = train[0][0].shape[-1]
     total = count + (drawn.scans * drawn.per_scan if drawn else 0)
@@ -133,7 +135,7 @@ def _pages(variant: Variant) -> Data:
 
 def _pairs(variant: Variant, part: str) -> list[Arrays]:
     """The pages of a part of the dataset: a network's input, and the clean page."""
-    pairs = []
+    pairs: list[Arrays] = []
     for page in store.load_pages(variant.dataset, part, variant.split):
         if page.clean is None:
             continue
@@ -152,8 +154,8 @@ class _Drawn:
     per_scan: int
     size: int
 
-    def added(self, crops: Arrays, part: str, seed: list[int]) -> Arrays:
-        """Mix crops of a dataset's pages and of drawn scans, in random order."""
+    def added(self, crops: Arrays, part: str, seed: list[int], weight: float = 1) -> Arrays:
+        """Mix crops of a dataset's pages, with a weight, and of drawn scans, in random order."""
         from inkbench.datasets.synthetic import scans
 
         count = self.scans if part == "train" else max(1, self.scans // 8)
@@ -162,11 +164,13 @@ class _Drawn:
             page = scans.draw(part, number, seed)
             pair = (with_envelope(page.scan), page.clean)
             drawn.append(_crops([pair], self.size, self.per_scan, [*seed, number]))
-        order = np.random.default_rng([*seed, 3]).permutation(len(crops[0]) + count * self.per_scan)
+        weights = np.ones((len(crops[0]) + count * self.per_scan, 1, 1), np.float32)
+        weights[: len(crops[0])] = weight
+        order = np.random.default_rng([*seed, 3]).permutation(len(weights))
         inputs, targets = (
             np.concatenate(arrays)[order] for arrays in zip(crops, *drawn, strict=True)
         )
-        return inputs, targets
+        return inputs, targets, weights[order]
 
 
 def warped(images: np.ndarray, augment: Augment, rng: np.random.Generator) -> np.ndarray:

@@ -14,14 +14,15 @@ def loss(name: str) -> keras.losses.Loss:
     ----------
     name
         ``bce`` and ``mse`` (means over pixels), ``huber`` (half the squared error up to 0.1, linear
-        above: a few large errors do not outweigh all others), ``bernoulli_nats`` (BCE summed over
-        the pixels of an image, the reconstruction term of an ELBO) or ``cross_entropy`` (integer
-        labels).
+        above: a few large errors do not outweigh all others), ``charbonnier`` (the same, linear
+        from 0.01 on), ``bernoulli_nats`` (BCE summed over the pixels of an image, the
+        reconstruction term of an ELBO) or ``cross_entropy`` (integer labels).
     """
     return {
         "bce": keras.losses.BinaryCrossentropy,
         "mse": keras.losses.MeanSquaredError,
         "huber": functools.partial(keras.losses.Huber, delta=0.1),
+        "charbonnier": Charbonnier,
         "bernoulli_nats": BernoulliNats,
         "cross_entropy": keras.losses.SparseCategoricalCrossentropy,
     }[name]()
@@ -41,6 +42,14 @@ def binary_agreement(targets, outputs):
     """Fraction of pixels on the same side of 0.5, per image."""
     agree = ops.equal(ops.greater_equal(targets, 0.5), ops.greater_equal(outputs, 0.5))
     return ops.mean(ops.cast(agree, "float32"), axis=tuple(range(1, len(agree.shape))))
+
+
+class Charbonnier(keras.losses.Loss):
+    """Smooth absolute error: √(e² + ε²) − ε, ε = 0.01."""
+
+    def call(self, targets, outputs):
+        error = ops.sqrt(ops.square(outputs - targets) + 1e-4) - 1e-2
+        return ops.mean(error, axis=-1)
 
 
 class BernoulliNats(keras.losses.Loss):

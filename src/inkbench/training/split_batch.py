@@ -14,12 +14,12 @@ class SplitBatchModel(keras.Model):
     """
 
     def train_step(self, batch):
-        inputs, targets, _ = keras.utils.unpack_x_y_sample_weight(batch)
+        inputs, targets, weights = keras.utils.unpack_x_y_sample_weight(batch)
         size = tf.shape(inputs)[0]
         half = (size + 1) // 2
         with tf.GradientTape() as tape:
             losses = [
-                self._loss(inputs[part], targets[part])
+                self._loss(inputs[part], targets[part], None if weights is None else weights[part])
                 for part in (slice(half), slice(size - half, size))
             ]
             loss = tf.add_n(losses) / 2
@@ -29,7 +29,7 @@ class SplitBatchModel(keras.Model):
         mean_loss.update_state(loss, sample_weight=size)
         return self.get_metrics_result()
 
-    def _loss(self, inputs, targets):
+    def _loss(self, inputs, targets, weights):
         outputs = self(inputs, training=True)
         self.compute_metrics(inputs, targets, outputs)
-        return self.compute_loss(inputs, targets, outputs)
+        return self.compute_loss(inputs, targets, outputs, weights)

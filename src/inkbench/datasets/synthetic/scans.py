@@ -1,9 +1,9 @@
 """Scans of all kinds of pages, drawn: each with the page as it should be cleaned.
 
-A scan is what is printed (`inkbench.datasets.synthetic.content`), on paper, under a light, through
-a lens and a sensor. The cleaned page is what is printed, without paper, light and noise; pictures
-and dark areas stay as they were scanned. The kinds and papers of the parts are disjoint: a restorer
-is validated and tested on pages of a kind that it has not seen.
+A scan is what is printed (`inkbench.datasets.synthetic.content`), faded perhaps, on paper, under a
+light, through a lens and a sensor. The cleaned page is what is printed, without fading, paper,
+light and noise; pictures and dark areas stay as they were scanned. The kinds and papers of the
+parts are disjoint: a restorer is validated and tested on pages of a kind that it has not seen.
 """
 
 import io
@@ -70,9 +70,8 @@ def _scanned(
     if rng.random() < 0.12:  # born digital, or cleaned before
         page = _rounded(_compressed(ink, rng) if rng.random() < 0.4 else ink)
         return page, page
-    if rng.random() < 0.35:  # faded or grey ink
-        black = rng.uniform(0.05, 0.35)
-        ink = np.where(kept[..., None] > 0, ink, black + (1 - black) * ink)
+    faded = rng.uniform(0.05, 0.35) if rng.random() < 0.35 else 0.0
+    black = np.where(kept > 0, 0, faded).astype(np.float32)[..., None]  # not in the cleaned page
     if rng.random() < 0.3:  # toner and pencil cover unevenly
         cover = np.clip(
             1 - rng.uniform(0.05, 0.3) * np.abs(mottle(shape, rng.uniform(0.5, 1.2), rng)), 0, 1
@@ -82,7 +81,7 @@ def _scanned(
     if blur:
         ink = ndimage.gaussian_filter(ink, (blur, blur, 0))
     sheet = _sheet(shape, part, rng)
-    scan = ink * sheet
+    scan = (black + (1 - black) * ink) * sheet
     if rng.random() < 0.75:
         scan = scan + _grain(shape, rng)
     if rng.random() < 0.3:
@@ -137,8 +136,8 @@ def _noisy_office(shape: Shape, rng: np.random.Generator) -> np.ndarray:
 
 
 def _mottled(shape: Shape, rng: np.random.Generator) -> np.ndarray:
-    """Uneven paper: clouds, and the fibres of cheap paper."""
-    strength = rng.uniform(0.005, 0.05)
+    """Uneven paper: clouds, and the fibres of cheap paper and card."""
+    strength = rng.uniform(0.005, 0.08)
     clouds = mottle(shape, rng.uniform(8, 60), rng)
     fibres = mottle(shape, tuple(rng.choice([0.7, 3, 9], 2)), rng)
     return 1 + strength * (clouds + fibres)
@@ -159,7 +158,7 @@ def _show_through(shape: Shape, part: str, rng: np.random.Generator) -> np.ndarr
     """The other side of the sheet, mirrored and blurred."""
     back = content.text_page(Canvas.blank(shape[0], part, rng), rng).layers()[0].mean(-1)
     back = ndimage.gaussian_filter(back[:, ::-1], rng.uniform(0.8, 2.5))
-    return 1 - rng.uniform(0.05, 0.3) * (1 - back)
+    return 1 - rng.uniform(0.05, 0.5) * (1 - back)
 
 
 def _grain(shape: Shape, rng: np.random.Generator) -> np.ndarray:

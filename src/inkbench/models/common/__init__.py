@@ -1,3 +1,6 @@
 """What the families share: layers, and models on disk."""
 
-PAPER = "paper"  # name of the layer of a cleaner of scans whose output is the predicted paper
+# Names of the layers of a cleaner of scans whose outputs are the predicted paper, and the gain of
+# contrast that brings faded ink back.
+PAPER = "paper"
+GAIN = "gain"

@@ -63,6 +63,11 @@ def straight_clip(x, low: float, high: float):
     return x + ops.stop_gradient(ops.clip(x, low, high) - x)
 
 
+def contrasted(page, gain):
+    """Multiply the darkness of a page in [0, 1]; white stays white."""
+    return 1 - (1 - page) * gain
+
+
 @_register
 class GaussianCode(keras.layers.Layer):
     """Sample a code from N(mean, exp(log_var)) in training; return the mean in inference.

@@ -1,0 +1,82 @@
+"""Change values in YAML text, without touching its comments or layout."""
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+from inkbench import layout
+from inkbench.errors import InkbenchError
+
+
+def parse(text: str) -> Any:
+    """Value of a setting on the command line or in a table; ``1e-5`` is a number, as for DVC."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            pass
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        return text
+
+
+def show(value: Any) -> str:
+    """A value in YAML, in one line and as DVC writes it: ``1.0e-05``, ``[256, 64]``."""
+    if isinstance(value, float) and math.isfinite(value):
+        text = repr(value)
+        return text if "." in text or "e" not in text else text.replace("e", ".0e", 1)
+    if isinstance(value, list):
+        return f"[{', '.join(map(show, value))}]"
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def replace(text: str, values: Mapping[str, Any]) -> str:
+    """Set values by dotted key, such as ``train.mnist-vae.model.code``; new keys are added.
+
+    Raises
+    ------
+    InkbenchError
+        If a key leads into something that is not a mapping.
+    """
+    for key, value in values.items():
+        text = _replace(text, key.split("."), value)
+    return text
+
+
+def _replace(text: str, keys: list[str], value: Any) -> str:
+    node = yaml.compose(text, Loader=yaml.SafeLoader)
+    for depth, key in enumerate(keys):
+        if not isinstance(node, yaml.MappingNode):
+            raise InkbenchError(f"{layout.PARAMS}: {'.'.join(keys)}: unknown key")
+        known = {name.value: child for name, child in node.value}
+        if key not in known:
+            for inner in reversed(keys[depth + 1 :]):
+                value = f"{{{inner}: {show(value)}}}"
+            return _insert(text, node, f"{key}: {show(value)}")
+        node = known[key]
+    new = show(value)
+    if isinstance(value, list) and value and not node.flow_style:
+        new = f"\n{' ' * node.start_mark.column}".join(f"- {show(item)}" for item in value)
+    return text[: node.start_mark.index] + new + text[_end(node) :]
+
+
+def _insert(text: str, node: yaml.MappingNode, item: str) -> str:
+    """Add an item after the last one of a mapping."""
+    if node.flow_style:
+        end = node.end_mark.index - 1
+        return f"{text[:end]}{', ' if node.value else ''}{item}{text[end:]}"
+    end = text.find("\n", _end(node))
+    end = len(text) if end < 0 else end
+    return f"{text[:end]}\n{' ' * node.start_mark.column}{item}{text[end:]}"
+
+
+def _end(node: yaml.Node) -> int:
+    """Where the last value in a node ends; PyYAML counts the comments below as part of a block."""
+    while isinstance(node, yaml.CollectionNode) and not node.flow_style and node.value:
+        last = node.value[-1]
+        node = last[1] if isinstance(last, tuple) else last
+    return node.end_mark.index

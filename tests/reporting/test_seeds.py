@@ -1,0 +1,183 @@
+"""Tables of sweeps, their statistics, and what the report and the README make of them."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from inkbench.errors import InkbenchError
+from inkbench.reporting import collect, drawings, leaderboard, readme, seeds, site
+from inkbench.reporting.collect import Entry
+from inkbench.reporting.seeds import Trial
+
+RNG = np.random.default_rng(3)
+FIRST, SECOND = RNG.normal(0.95, 0.01, 5), RNG.normal(0.94, 0.01, 5)
+
+
+def trial(variant: str, seed: int, accuracy: float | None, epochs: int = 12, **axes: str) -> Trial:
+    metrics = {} if accuracy is None else {"test_accuracy": accuracy, "n_test": 40}
+    facts = "name", "code", "real", 0.5 - (accuracy or 0) / 10
+    return Trial(variant, tuple(sorted(axes.items())), epochs, seed, *facts, metrics)
+
+
+def entry(name: str, values: list[float], seeded: bool = True) -> Entry:
+    """A variant whose committed seed, 42, has the first value."""
+    block = {"task": "classification", "dataset": "notmnist", "seed": 42}
+    trials = {42 + i: trial(name, 42 + i, value) for i, value in enumerate(values)}
+    metrics = {"data_source": "real", "test_accuracy": values[0]}
+    return Entry(name, block, metrics, seeds=trials if seeded else {})
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty project as the working directory."""
+    (tmp_path / "sweeps").mkdir()
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_spread_is_the_t_interval_of_scipy() -> None:
+    found = seeds.spread(FIRST)
+    low, high = stats.t.interval(0.95, 4, FIRST.mean(), stats.sem(FIRST))
+    assert (found.mean - found.half, found.mean + found.half) == pytest.approx((low, high))
+    assert found.sd == pytest.approx(np.std(FIRST, ddof=1))
+    of_next = seeds.spread(FIRST, of_next=True)
+    assert of_next.half == pytest.approx(stats.t.ppf(0.975, 4) * of_next.sd * np.sqrt(1.2))
+
+
+def test_difference_is_the_paired_t_test_of_scipy_over_common_seeds() -> None:
+    one = dict(zip(range(42, 47), FIRST, strict=True))
+    other = dict(zip(range(43, 48), SECOND, strict=True))
+    found = seeds.difference(one, other)
+    low, high = stats.ttest_rel(FIRST[1:], SECOND[:-1]).confidence_interval(0.95)
+    assert found and found.n == 4
+    assert (found.mean - found.half, found.mean + found.half) == pytest.approx((low, high))
+    assert seeds.difference({1: 0.5}, {2: 0.5}) is None
+
+
+def test_write_and_read_keep_every_training(folder: Path) -> None:
+    trials = [trial("cnn", 42 + i, value, rate="0.001") for i, value in enumerate(FIRST)]
+    trials += [trial("cnn", 42, 0.9, rate="0.01"), trial("cnn", 42, None, 2, rate="0.01")]
+    seeds.write("s", trials[::-1])
+    assert sorted(seeds.read("s"), key=str) == sorted(trials, key=str)
+    assert seeds.axes_of("s") == ["rate"] and seeds.names() == ["s"]
+    before = {path.name: path.read_bytes() for path in folder.glob("sweeps/*")}
+    seeds.write("s", trials)
+    assert before == {path.name: path.read_bytes() for path in folder.glob("sweeps/*")}
+    with (folder / "sweeps/s.csv").open(newline="") as file:
+        one, other = csv.DictReader(file)
+    assert (one["train.rate"], one["n"], one["seeds"]) == ("0.001", "5", "42 43 44 45 46")
+    low = stats.t.interval(0.95, 4, FIRST.mean(), stats.sem(FIRST))[0]
+    assert float(one["test_accuracy_low"]) == pytest.approx(low, rel=1e-5)
+    assert (other["n"], other["test_accuracy_sd"]) == ("1", "")
+
+
+def test_write_compares_configurations_over_common_seeds(folder: Path) -> None:
+    pairs = zip(FIRST, SECOND, strict=True)
+    trials = [trial(*x) for i, (a, b) in enumerate(pairs) for x in (("a", i, a), ("b", i, b))]
+    seeds.write("s", trials)
+    with (folder / "sweeps/s.pairs.csv").open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert (row["first"], row["second"], row["metric"], row["n"]) == (
+        "a",
+        "b",
+        "test_accuracy",
+        "5",
+    )
+    assert float(row["mean"]) == pytest.approx(np.mean(FIRST - SECOND), rel=1e-5)
+
+
+def test_read_names_a_broken_table(folder: Path) -> None:
+    (folder / "sweeps/s.trials.csv").write_text("variant,seed\ncnn,42\n")
+    with pytest.raises(InkbenchError, match=r"s\.trials\.csv has no .*'epochs'"):
+        seeds.read("s")
+
+
+def cells(*entries: Entry) -> dict[str, leaderboard.Cell]:
+    (board,) = leaderboard.boards(entries)
+    return {row.entry.name: row.cells[0] for row in board.rows}
+
+
+def test_a_winner_needs_a_difference_beyond_its_interval() -> None:
+    clear = cells(entry("a", [0.95, 0.951, 0.949]), entry("b", [0.9, 0.901, 0.9]))
+    assert clear["a"].best and not clear["b"].best
+    assert clear["a"].text == "95.00 ± 0.25 %" and "≈" not in clear["b"].text
+    assert "3 seeds" in clear["a"].note
+    close = cells(entry("a", [0.95, 0.92, 0.96]), entry("b", [0.94, 0.95, 0.93]))
+    assert not close["a"].best and not close["b"].best
+    assert "≈" in close["a"].text and "≈" in close["b"].text
+
+
+def test_paired_seeds_find_a_small_difference_that_all_seeds_share() -> None:
+    values = np.array([0.95, 0.92, 0.96])
+    shared = cells(entry("a", [*values]), entry("b", [*values - [0.01, 0.011, 0.009]]))
+    assert shared["a"].best and "≈" not in shared["b"].text
+
+
+def test_a_single_training_is_compared_with_the_range_of_the_seeds() -> None:
+    seeded = entry("a", [0.95, 0.951, 0.949])
+    assert cells(seeded, entry("b", [0.9], seeded=False))["a"].best
+    assert not cells(seeded, entry("b", [0.949], seeded=False))["a"].best
+
+
+def test_without_sweeps_tables_are_as_before() -> None:
+    plain = cells(entry("a", [0.95], seeded=False), entry("b", [0.949], seeded=False))
+    assert (plain["a"].text, plain["a"].best, plain["b"].text) == ("95.00 %", True, "94.90 %")
+
+
+def sweep(root: Path, source: str = "real") -> None:
+    """A seed sweep and a search of the project's notmnist-cnn, in its ``sweeps/``."""
+    (root / "sweeps").mkdir()
+    path = root / "metrics/notmnist-cnn.json"
+    metrics = json.loads(path.read_text())
+    numbers = {k: v for k, v in metrics.items() if isinstance(v, int | float)}
+    facts = "name", "code", source, 0.2
+    own = [
+        Trial("notmnist-cnn", (), 12, 42 + i, *facts, numbers | {"test_accuracy": accuracy})
+        for i, accuracy in enumerate([numbers["test_accuracy"], 0.7, 0.71])
+    ]
+    seeds.write("seeds", own)
+    grid = [trial("notmnist-cnn", 42, a, learning_rate=r) for r, a in (("0.1", 0.7), ("0.2", 0.8))]
+    seeds.write("rates", [*grid, trial("notmnist-cnn", 42, None, 2, learning_rate="0.3")])
+
+
+def test_sweep_counts_while_its_training_is_the_committed_one(project_copy: Path) -> None:
+    sweep(project_copy)
+    assert list(collect.result("notmnist-cnn").seeds) == [42, 43, 44]
+    assert collect.result("notmnist-resnet").seeds == {}
+    path = project_copy / "metrics/notmnist-cnn.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"test_accuracy": 0.5}))
+    assert collect.result("notmnist-cnn").seeds == {}
+
+
+def test_readme_shows_intervals_and_a_legend(project_copy: Path, root: Path) -> None:
+    (project_copy / "params.yaml").write_text((root / "params.yaml").read_text())
+    assert "±" not in readme.tables(readme.entries(), {})
+    sweep(project_copy)
+    text = readme.tables(readme.entries(), {})
+    (row,) = [line for line in text.splitlines() if line.startswith("| `notmnist-cnn`")]
+    assert "±" in row and "≈: the" in text
+
+
+def test_report_draws_sweeps_and_card_has_intervals(small: Path) -> None:
+    sweep(small)
+    folder = small / "reports"
+    folder.mkdir()
+    site.render(folder)
+    index, card = ((folder / f"{p}.html").read_text() for p in ("index", "variants/notmnist-cnn"))
+    for name in ("search-rates-notmnist-cnn", "seeds-seeds-classification-notmnist"):
+        assert f'id="{name}"' in index and (folder / f"figures/{name}.png").is_file()
+    assert "over seeds" in card and "3 seeds" in card and "±" in card
+
+
+def test_figures_of_a_sweep_on_synthetic_data_are_labelled(
+    small: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sweep(small, source="synthetic")
+    labels = []
+    monkeypatch.setattr(drawings, "_save", lambda *arguments: labels.append(arguments[4]))
+    blocks = {r.name: r.block for r in collect.results()}
+    assert len([*drawings.of_sweep("seeds", blocks, small)]) == 1 and labels == [True]

@@ -1,0 +1,167 @@
+"""A pipeline with the real params.yaml and stages that compute numbers instead of training."""
+
+import contextlib
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import yaml
+from project import Project
+
+from helpers import ROOT
+
+VARIANTS = ("mnist-conv-ae", "mnist-sparse-l2")
+
+STAGE = """\
+import csv, json, os, sys, time, zlib
+from pathlib import Path
+
+import yaml
+
+stage, name = Path(sys.argv[0]).stem, sys.argv[1]
+block = yaml.safe_load(Path("params.yaml").read_text())["train"].get(name, {})
+folder = Path({"preprocess": "data/processed", "train": "models", "evaluate": "evaluations",
+               "plot": "plots"}[stage], name)
+folder.mkdir(parents=True, exist_ok=True)
+if stage == "train":
+    with open(os.environ["TOY_LOG"], "a") as log:
+        log.write(f"{name} {block['learning_rate']} {block['epochs']} {block['seed']}\\n")
+    time.sleep(0.5)
+    noise = zlib.crc32(f"{name} {block['seed']}".encode()) % 100 / 1e5
+    loss = abs(float(block["learning_rate"]) - 0.004) + 0.01 / block["epochs"] + noise
+    rows = [["epoch", "loss", "val_loss"], [1, 1, 1], [block["epochs"], 0.1, loss]]
+    with open(folder / "history.csv", "w") as file:
+        csv.writer(file).writerows(rows)
+    card = {"variant": block, "data_source": "synthetic", "parameters": 7, "dataset": "mnist"}
+    (folder / "train.json").write_text(json.dumps(card))
+    (folder / "model.keras").write_text(json.dumps(block))
+elif stage == "evaluate":
+    with open(f"models/{name}/history.csv") as file:
+        loss = float(list(csv.DictReader(file))[-1]["val_loss"])
+    metrics = {"test_bce": 1.1 * loss, "data_source": "synthetic", "n_test": 10}
+    Path("metrics").mkdir(exist_ok=True)
+    Path(f"metrics/{name}.json").write_text(json.dumps(metrics))
+(folder / f"{stage}.txt").write_text(name)
+"""
+
+DVC_YAML = """\
+stages:
+  preprocess:
+    foreach: ${data}
+    do:
+      cmd: python stages/preprocess.py ${key}
+      params: ["data.${key}"]
+      deps: [stages/preprocess.py]
+      outs: ["data/processed/${key}"]
+  train:
+    foreach: ${train}
+    do:
+      cmd: python stages/train.py ${key}
+      params: ["train.${key}"]
+      deps: [stages/train.py, "data/processed/${item.dataset}"]
+      outs: ["models/${key}"]
+  evaluate:
+    foreach: ${train}
+    do:
+      cmd: python stages/evaluate.py ${key}
+      deps: [stages/evaluate.py, "models/${key}"]
+      outs: ["evaluations/${key}"]
+      metrics:
+        - metrics/${key}.json: {cache: false}
+  plot:
+    foreach: ${train}
+    do:
+      cmd: python stages/plot.py ${key}
+      deps: [stages/plot.py, "models/${key}", "evaluations/${key}"]
+      plots: ["plots/${key}"]
+"""
+
+IGNORED = (
+    "/models\n/plots\n/data\n/evaluations\n.tracking/\n.checkpoints/\nmlflow.db*\nmlartifacts/\n"
+)
+
+
+class Toy(Project):
+    """The toy in a temporary folder."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.stored_at_kill: list[set[str]] = []
+        self.log = folder.with_name("trained.log")
+        self.environment |= {"TOY_LOG": str(self.log), "PYTHONPATH": str(ROOT / "src")}
+
+    def copy_from(self, folder: Path) -> None:
+        """Become a copy of another toy."""
+        shutil.copytree(folder, self.folder, symlinks=True)
+
+    def start(self, *command: str, **environment: str) -> "subprocess.Popen[bytes]":
+        """Start a command in the background, in a process group of its own."""
+        return subprocess.Popen(
+            command,
+            cwd=self.folder,
+            env=self.environment | environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    def stored(self) -> set[str]:
+        """Trainings whose results are stored, as in `trained`."""
+        found = set()
+        for file in self.folder.glob("sweeps/*.journal"):
+            for line in file.read_text().split("\n"):
+                with contextlib.suppress(ValueError):
+                    for key, trial in json.loads(line).get("user_attr", {}).items():
+                        if key.startswith("{"):
+                            rate = dict(trial["settings"])["learning_rate"]
+                            found.add(
+                                f"{trial['variant']} {rate} {trial['epochs']} {trial['seed']}"
+                            )
+        return found
+
+    def experiments(self) -> list[str]:
+        """Names of all DVC experiments."""
+        listing = self.run("git", "for-each-ref", "--format=%(refname)", "refs/exps").stdout
+        names = {line.rpartition("/")[2] for line in listing.split() if line.count("/") == 4}
+        return sorted(names)
+
+    def build(self) -> "Toy":
+        """Write the files, commit them, run the pipeline and commit its results."""
+        self.folder.mkdir(parents=True)
+        shutil.copy(ROOT / "params.yaml", self.folder)
+        for variant in yaml.safe_load((ROOT / "params.yaml").read_text())["train"]:
+            if variant not in VARIANTS:
+                self.cut(f"  {variant}:")
+        self.cut("registry:")
+        self.cut("submission:")
+        self.write("dvc.yaml", DVC_YAML)
+        self.write(".gitignore", IGNORED)
+        for stage in ("preprocess", "train", "evaluate", "plot"):
+            self.write(f"stages/{stage}.py", STAGE)
+        shutil.copytree(
+            ROOT / "sweeps", self.folder / "sweeps", ignore=shutil.ignore_patterns("*.csv")
+        )
+        self.run("git", "init", "-q", "-b", "main")
+        self.run("dvc", "init", "-q")
+        self.run("dvc", "repro", "-q")
+        self.commit("first")
+        return self
+
+    def cut(self, start: str) -> None:
+        """Remove a block from params.yaml: a line and those below that are indented further."""
+        depth = len(start) - len(start.lstrip())
+        lines, kept, inside = (self.folder / "params.yaml").read_text().splitlines(), [], False
+        for line in lines:
+            indent = len(line) - len(line.lstrip())
+            if line.startswith(start):
+                inside = True
+            elif line.strip() and indent <= depth and not line.startswith("- "):
+                inside = False
+            if not inside:
+                kept.append(line)
+        self.write("params.yaml", "\n".join(kept) + "\n")
+
+    def trained(self) -> list[str]:
+        """Trainings that were executed: variant, learning rate, epochs, seed."""
+        return self.log.read_text().splitlines() if self.log.exists() else []

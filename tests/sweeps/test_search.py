@@ -1,0 +1,112 @@
+"""Which trainings a search asks for, with losses that are computed instead of trained."""
+
+import argparse
+from pathlib import Path
+
+import pytest
+
+from helpers import ROOT
+from inkbench import params
+from inkbench.reporting.seeds import Trial
+from inkbench.sweeps import plan
+from inkbench.sweeps.search import Search, Training
+
+NAME = "notmnist-cnn"  # 12 epochs
+GRID = ("learning_rate=0.0005,0.001,0.002,0.004,0.008", "batch_size=32,64,128")
+RANGES = ("learning_rate=0.0005..0.01", "batch_size=32,64,128")
+
+
+@pytest.fixture(autouse=True)
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The real params.yaml in an empty folder."""
+    (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text())
+    (tmp_path / "sweeps").mkdir()
+    monkeypatch.chdir(tmp_path)
+
+
+def search(*axes: str, name: str = "s", inputs: str = "code", **options: object) -> Search:
+    """A search as a new process would open it."""
+    defaults = {"seeds": 1, "search": "grid", "trials": None, "prune": False}
+    given = defaults | {"variants": [NAME], "set": list(axes), "name": name} | options
+    return Search(plan.read(argparse.Namespace(**given)), NAME, params.load().variant(NAME), inputs)
+
+
+def loss(training: Training) -> float:
+    """Best at a rate of 0.002 and a batch size of 64."""
+    values = training.values
+    rate, size = (
+        abs(values.get("learning_rate", 0.002) - 0.002),
+        abs(values.get("batch_size", 64) - 64),
+    )
+    return 10 * rate + size / 1000 + 1 / training.epochs + values["seed"] / 1e5
+
+
+def play(own: Search, limit: float = float("inf")) -> list[Training]:
+    """Train what a search asks for; it is killed after some trainings."""
+    done: list[Training] = []
+    while due := own.due():
+        for training in due:
+            if len(done) >= limit:
+                return done
+            metrics = {"test_accuracy": 0.9} if training.is_complete else {}
+            facts = training.epochs, training.seed, "name", "code", "real", loss(training)
+            own.add(training, Trial(NAME, training.config, *facts, metrics))
+            done.append(training)
+    return done
+
+
+def test_grid_trains_every_combination_once_and_then_adds_only_what_is_new() -> None:
+    assert len(play(search("batch_size=32,64"))) == 2
+    assert play(search("batch_size=32,64")) == []
+    assert {t.seed for t in play(search("batch_size=32,64", seeds=2))} == {43}
+    added = play(search("batch_size=64,128", seeds=2))
+    assert {(t.values["batch_size"], t.seed) for t in added} == {(128, 42), (128, 43)}
+
+
+def test_other_code_or_data_is_trained_again() -> None:
+    play(search("batch_size=32,64"))
+    assert len(play(search("batch_size=32,64", inputs="other code"))) == 2
+
+
+def test_prune_finds_the_winner_of_the_grid_with_less_than_half_of_the_epochs() -> None:
+    every = play(search(*GRID, name="all"))
+    raced = play(search(*GRID, name="raced", prune=True))
+    assert {t.epochs for t in raced} == {2, 4, 12}
+    assert sum(t.epochs for t in raced) < 0.5 * sum(t.epochs for t in every)
+    best = min((t for t in raced if t.is_complete), key=loss)
+    assert best == min(every, key=loss)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"search": "grid", "prune": True},
+        {"search": "random", "trials": 7},
+        {"search": "tpe", "trials": 11},
+        {"search": "tpe", "trials": 11, "prune": True, "seeds": 2},
+    ],
+    ids=str,
+)
+def test_killed_search_goes_on_as_if_it_had_not_been(options: dict) -> None:
+    axes = GRID if options["search"] == "grid" else RANGES
+    whole = play(search(*axes, name="whole", **options))
+    parts = [play(search(*axes, **options), limit) for limit in (2, 3, float("inf"))]
+    assert [training for part in parts for training in part] == whole
+    assert options["search"] != "random" or len(whole) == 7
+
+
+def test_failed_training_is_tried_again_by_the_next_command_only() -> None:
+    own, tried = search("batch_size=32,64"), []
+    while due := own.due():
+        tried += due
+        own.failed |= set(due)
+    assert len(tried) == 2
+    assert len(play(search("batch_size=32,64"))) == 2
+
+
+def test_recall_knows_the_table_where_the_storage_is_missing() -> None:
+    trained = search("batch_size=32,64", name="here")
+    play(trained)
+    clone = search("batch_size=32,64", name="clone")
+    clone.recall([*trained.known.values()])
+    assert play(clone) == []
