@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,7 @@ def run_chain(archive: bytes, job: dict[str, Any]) -> dict[str, Any]:
 
 
 def _run_chain(archive: bytes, job: dict[str, Any], node: Path, folder: Path) -> dict[str, Any]:
-    tree, log = folder / "tree", folder / "log"
+    tree, log, raylet = folder / "tree", folder / "log", os.getppid()
     with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
         tar.extractall(tree, filter="tar")
     for path, text in job["files"].items():
@@ -61,10 +62,13 @@ def _run_chain(archive: bytes, job: dict[str, Any], node: Path, folder: Path) ->
         own = {"cache": job.get("cache", str(node / "cache"))}
         process.stdin.write(json.dumps(job | own).encode() + b"\n")
         process.stdin.flush()
-        code = process.wait()
+        while (code := process.poll()) is None and os.getppid() == raylet:
+            time.sleep(0.5)
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)  # what a stage has left behind
+    if code is None:  # the raylet has died, which Ray does not tell a busy worker
+        os._exit(1)
     result: dict[str, Any] = {"error": f"its process ended with exit code {code}"}
     if code == 0:
         result = pickle.loads((folder / "result").read_bytes())
