@@ -34,7 +34,7 @@ def arguments_of(tool: str) -> list[list[str]]:
 def test_documentation_uses_only_known_tools() -> None:
     assert {words[0] for words in ALL} == {
         *(".", "cd", "cp", "curl", "export", "git", "mkdir"),
-        *("dvc", "inkbench", "kaggle", "make", "mlflow"),
+        *("dvc", "inkbench", "kaggle", "make", "mlflow", "ray"),
     }
 
 

@@ -94,7 +94,7 @@ class Cluster(contextlib.ExitStack):
                     command, env=environment, stdout=file, stderr=file, start_new_session=True
                 )
             poll = self._nodes[name].poll
-            Project.wait_for(lambda p=poll: p() is not None or UP in log.read_text())
+            Project.wait_for(lambda p=poll: p() is not None or UP in log.read_text(), 300)
             if UP in log.read_text():
                 return
             self.stop(name)

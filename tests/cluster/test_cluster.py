@@ -15,6 +15,7 @@ from toy import Toy
 
 pytestmark = pytest.mark.slow
 
+LONG = 900  # seconds, for a busy machine
 CHAIN = ("train", "evaluate", "plot")
 OUTAGE = float(os.environ.get("OUTAGE", "3"))
 
@@ -57,7 +58,8 @@ def test_repro_keeps_what_succeeds(cluster: Cluster, toy: Toy, expected: dict[st
     toy.wait_for(lambda: not of_killed_worker.is_running(), seconds=10)
     killed.kill()
     toy.go_on()
-    assert head.wait(timeout=300) == 1, toy.log.read_text()
+    assert head.wait(timeout=LONG) == 1, toy.log.read_text()
+    assert "failed as requested" in toy.log.read_text()
     ran = ["train@digits-a", *chain("digits-a"), "train@digits-b", *chain("letters-a")[:2]]
     assert toy.executed() == sorted(ran)
     assert toy.epochs().count("digits-a 1") == 1, "the killed training resumes on its node"
@@ -65,7 +67,7 @@ def test_repro_keeps_what_succeeds(cluster: Cluster, toy: Toy, expected: dict[st
     (toy.notes / "fail-evaluate-letters-a").unlink()
     toy.ask("pause-plot-letters-a-start")
     head = toy.start("inkbench", "repro")
-    toy.wait_for(lambda: "digits-b: done" in toy.log.read_text())
+    toy.wait_for(lambda: "digits-b: done" in toy.log.read_text(), LONG)
     toy.paused("plot-letters-a")
     head.kill()
     toy.wait_for(lambda: cluster.processes() == [], seconds=60)
@@ -111,7 +113,7 @@ def test_repro_survives_a_killed_raylet_and_an_outage_and_notices_an_edit(
     toy.go_on()
     time.sleep(OUTAGE)
     cluster.gate.is_open = True
-    assert head.wait(timeout=300) == 2, toy.log.read_text()
+    assert head.wait(timeout=LONG) == 2, toy.log.read_text()
     assert "run `inkbench repro` again" in toy.log.read_text()
     variants = [stage for name in ("digits-a", "digits-b", "letters-a") for stage in chain(name)]
     executed = toy.executed()

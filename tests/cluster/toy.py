@@ -89,7 +89,7 @@ class Toy(Project):
 
     def run(self, *command: str, **options: Any) -> "subprocess.CompletedProcess[str]":
         """Run a command in the repository."""
-        return super().run(*command, **{"TOY_NOTES": str(self.notes), **options})
+        return super().run(*command, timeout=900, **{"TOY_NOTES": str(self.notes), **options})
 
     def start(self, *command: str, **environment: str) -> "subprocess.Popen[bytes]":
         """Start a command in the background; it prints to `log`."""
@@ -136,7 +136,7 @@ class Toy(Project):
     def paused(self, stage: str) -> psutil.Process:
         """Wait until a stage (``STAGE-SUBJECT``) pauses; returns its process."""
         file = self.notes / f"at-{stage}"
-        self.wait_for(lambda: file.exists() and file.read_text())
+        self.wait_for(lambda: file.exists() and file.read_text(), seconds=900)
         return psutil.Process(int(file.read_text()))
 
     def go_on(self) -> None:

@@ -23,6 +23,7 @@ def main() -> None:
     with tracking.stage_run(STAGE, **subject) as run:
         with (NOTES / "executed").open("a") as file:
             file.write(f"{STAGE}@{SUBJECT}\n")
+        _pause("start")
         if (NOTES / f"fail-{STAGE}-{SUBJECT}").exists():
             sys.exit("failed as requested")
         globals()[STAGE](run)
