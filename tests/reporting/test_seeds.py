@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -109,6 +110,22 @@ def test_a_winner_needs_a_difference_beyond_its_interval() -> None:
     close = cells(entry("a", [0.95, 0.92, 0.96]), entry("b", [0.94, 0.95, 0.93]))
     assert not close["a"].best and not close["b"].best
     assert "≈" in close["a"].text and "≈" in close["b"].text
+
+
+@pytest.mark.parametrize(
+    ("key", "values", "text"),
+    [
+        ("test_accuracy", [0.95, 0.951, 0.949], "95.00 ± 0.25 %"),
+        ("test_accuracy", [0.95, 0.950001, 0.949999], "95.00 ± 0.0002 %"),
+        ("test_psnr", [31.8, 31.9, 32.0], "31.90 ± 0.25 dB"),
+        ("test_bce", [0.0062, 0.00621, 0.00619], "0.0062 ± 0.00002"),
+        ("generalisation_gap_bce", [-0.0003, -0.0001, -0.0005], "−0.0003 ± 0.0005"),
+        ("test_bce", [0.0062, 0.0062, 0.0062], "0.0062"),
+    ],
+)
+def test_text_shows_mean_and_half_of_the_interval(key: str, values: list[float], text: str) -> None:
+    trials = {s: replace(trial("a", s, 0.9), metrics={key: v}) for s, v in enumerate(values)}
+    assert leaderboard.text(Entry("a", {}, {key: values[0]}, seeds=trials), key) == text
 
 
 def test_paired_seeds_find_a_small_difference_that_all_seeds_share() -> None:
