@@ -79,6 +79,7 @@ def test_write_and_read_keep_every_training(folder: Path) -> None:
 def test_write_compares_configurations_over_common_seeds(folder: Path) -> None:
     pairs = zip(FIRST, SECOND, strict=True)
     trials = [trial(*x) for i, (a, b) in enumerate(pairs) for x in (("a", i, a), ("b", i, b))]
+    trials.append(replace(trial("c", 0, 0.9), metrics={"test_bce": 0.1, "n_test": 7}))
     seeds.write("s", trials)
     with (folder / "sweeps/s.pairs.csv").open(newline="") as file:
         (row,) = csv.DictReader(file)
@@ -176,7 +177,7 @@ def test_readme_shows_intervals_and_a_legend(project_copy: Path, root: Path) -> 
     sweep(project_copy)
     text = readme.tables(readme.entries(), {})
     (row,) = [line for line in text.splitlines() if line.startswith("| `notmnist-cnn`")]
-    assert "±" in row and "≈: the" in text
+    assert "±" in row and "≈: the" in text and "1 or 3 seeds" in text
 
 
 def test_report_draws_sweeps_and_card_has_intervals(small: Path) -> None:
