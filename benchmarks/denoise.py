@@ -1,6 +1,6 @@
 """Measure time and peak memory of `inkbench denoise` for A4 pages at 300 dpi.
 
-    python benchmarks/denoise.py [--model models/documents-scans/model.keras] [--pages N] [--jobs N]
+    python benchmarks/denoise.py [--model models/documents-scans/model.keras] [--pages N]
 
 Draws pages of 2480×3508 pixels with 11-point text on stained paper and runs the command in a
 separate process, first for one page, then for all. The difference gives the time per further page
@@ -35,7 +35,6 @@ def main() -> None:
     )
     parser.add_argument("--model", type=Path, default=layout.model("documents-scans"))
     parser.add_argument("--pages", type=int, default=3)
-    parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--colour", action="store_true")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -44,7 +43,7 @@ def main() -> None:
             pages.append(Path(folder) / f"{number}.png")
             page = draw(number)
             (page.convert("RGB") if options.colour else page).save(pages[-1], dpi=(DPI, DPI))
-        extra = ["--model", str(options.model), "--jobs", str(options.jobs)]
+        extra = ["--model", str(options.model)]
         first, peak = run(pages[:1], Path(folder) / "one", extra)
         print(f"1 page: {first:.1f} s, peak memory {peak:.0f} MB")
         if options.pages > 1:

@@ -12,6 +12,7 @@ from inkbench import chosen
 from inkbench.errors import InkbenchError
 from inkbench.models.common import storage
 from inkbench.tracking import store
+from inkbench.training import runtime
 
 PARAMS = """
 registry:
@@ -47,6 +48,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
     monkeypatch.setattr(storage, "load", Loaded)
+    monkeypatch.setattr(runtime, "start_tensorflow", lambda *threads: None)
     for name in ("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "MLFLOW_HTTP_REQUEST_TIMEOUT"):
         monkeypatch.setenv(name, "")
         monkeypatch.delenv(name)  # set first, so that monkeypatch restores it
@@ -82,9 +84,17 @@ def registered(monkeypatch: pytest.MonkeyPatch, folder: Path):
 
 def test_model_takes_a_given_file_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(storage, "load", Loaded)
+    monkeypatch.setattr(runtime, "start_tensorflow", lambda *threads: None)
     monkeypatch.chdir(tmp_path)
     model, source = chosen.model("documents", "restoration", Path("mine.keras"))
     assert model.path == Path("mine.keras") and source == "model: mine.keras"
+
+
+def test_content_is_that_of_the_same_file(folder: Path) -> None:
+    content, source = chosen.content("documents", "restoration")
+    assert (content, source) == (b"better", chosen.model("documents", "restoration")[1])
+    with pytest.raises(InkbenchError, match=r"mine\.keras"):
+        chosen.content("documents", "restoration", Path("mine.keras"))
 
 
 def test_model_refuses_a_model_for_another_task(folder: Path) -> None:

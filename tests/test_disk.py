@@ -1,5 +1,6 @@
 import errno
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,21 @@ def test_new_version_replaces_the_folder_and_leftovers_of_a_killed_run(folder: P
     with disk.new_version(folder) as scratch:
         (scratch / "other.txt").write_text("new")
     assert names(folder) == ["other.txt"]
+
+
+def test_remove_leftovers_removes_scratch_files_of_these_files_only(folder: Path) -> None:
+    for name in ("kept.txt", "other.txt"):
+        pid = os.fork()
+        if not pid:
+            with disk.new_file(folder / name) as scratch:
+                scratch.write_text("partial")
+                os.kill(os.getpid(), signal.SIGKILL)
+        os.waitpid(pid, 0)
+    (folder / ".new.txt").touch()
+    before = set(names(folder))
+    disk.remove_leftovers([folder / "kept.txt", folder / "more" / "kept.txt"])
+    (removed,) = before - set(names(folder))
+    assert removed.endswith(".new.txt") and len(before) == 4
 
 
 def test_an_error_keeps_the_old_version(folder: Path) -> None:

@@ -35,7 +35,7 @@ MODULES = SCRIPTS | {
 
 HEAVY = {
     *("PIL", "keras", "matplotlib", "mlflow", "numpy", "pandas"),
-    *("pooch", "scipy", "skimage", "sklearn", "tensorflow"),
+    *("pooch", "ray", "s3fs", "scipy", "skimage", "sklearn", "tensorflow"),
 }
 
 

@@ -4,16 +4,23 @@ import contextlib
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from inkbench import datasets, layout
 from inkbench.errors import InkbenchError
 from inkbench.tracking import record, registry, store
+from inkbench.training import runtime
 
 if TYPE_CHECKING:
     import keras
+
+
+T = TypeVar("T")
+
+# Threads of one operation and operations at a time, by value: results must not depend on cores.
+_THREADS = (2, 1)
 
 
 def model(dataset: str, task: str, given: Path | None = None) -> tuple["keras.Model", str]:
@@ -24,23 +31,40 @@ def model(dataset: str, task: str, given: Path | None = None) -> tuple["keras.Mo
     InkbenchError
         If there is no model, or the given one is not for this task.
     """
+    return _choose(dataset, task, given, lambda path: _loaded(path, dataset, task))
+
+
+def content(dataset: str, task: str, given: Path | None = None) -> tuple[bytes, str]:
+    """The bytes of the same model's file, for other processes to load; TensorFlow stays out."""
+    return _choose(dataset, task, given, _read)
+
+
+def _choose(dataset: str, task: str, given: Path | None, use: Callable[[Path], T]) -> tuple[T, str]:
     if given is not None:
-        return _loaded(given, dataset, task), f"model: {given}"
+        return use(given), f"model: {given}"
     with _in_repository():
         failure = ""
         try:
-            champion = _champion(dataset, task)
+            champion = _champion(dataset, task, use)
         except Exception as error:  # a client can fail in many ways
             champion, failure = None, f" (not the champion: {store.public(error)})"
         if champion:
             return champion
         path = _built(dataset, task)
-        return _loaded(path, dataset, task), f"model: {path}, as the pipeline built it{failure}"
+        return use(path), f"model: {path}, as the pipeline built it{failure}"
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InkbenchError(f"{path}: cannot be read ({error.strerror}); name a model") from None
 
 
 def _loaded(path: Path, dataset: str, task: str) -> "keras.Model":
     from inkbench.models.common import storage
 
+    runtime.start_tensorflow(*_THREADS)
     loaded = storage.load(path)
     spec = datasets.spec(dataset)
     pages = {((None, None, None, n), (None, None, None, n // 2)) for n in (2, 6)}  # grey, colour
@@ -101,7 +125,7 @@ def _registered(dataset: str, task: str) -> tuple[str, dict[str, str]]:
     return "", {}
 
 
-def _champion(dataset: str, task: str) -> tuple["keras.Model", str] | None:
+def _champion(dataset: str, task: str, use: Callable[[Path], T]) -> tuple[T, str] | None:
     """The registered model with the alias ``champion``; None if there is no store yet."""
     if store.is_missing():
         return None
@@ -121,11 +145,11 @@ def _champion(dataset: str, task: str) -> tuple["keras.Model", str] | None:
     source = f"model: {title} ({', '.join(filter(None, facts))})"
     local = layout.model(tags.get("variant") or "?")
     if local.is_file() and record.md5(local) == tags.get("model.md5"):
-        return _loaded(local, dataset, task), source
-    return _downloaded(f"models:/{version.name}/{version.version}", dataset, task), source
+        return use(local), source
+    return _downloaded(f"models:/{version.name}/{version.version}", use), source
 
 
-def _downloaded(uri: str, dataset: str, task: str) -> "keras.Model":
+def _downloaded(uri: str, use: Callable[[Path], T]) -> T:
     from mlflow import artifacts
 
     with tempfile.TemporaryDirectory() as folder:
@@ -133,7 +157,7 @@ def _downloaded(uri: str, dataset: str, task: str) -> "keras.Model":
         files = sorted(Path(folder).rglob("model.keras"))
         if not files:
             raise InkbenchError(f"{uri} holds no model.keras")
-        return _loaded(files[0], dataset, task)
+        return use(files[0])
 
 
 def _params() -> dict:

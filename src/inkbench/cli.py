@@ -270,8 +270,8 @@ def _parser() -> argparse.ArgumentParser:
 
     command = add(denoise, "clean scans and photographs of pages")
     add_images(command)
-    text = "output folder, or an output file that ends in .png, .jpg, .tif or .pdf"
-    command.add_argument("-o", "--out", type=Path, required=True, help=text)
+    text = "output folder, or an output file that ends in .png, .jpg, .tif or .pdf (also s3://…)"
+    command.add_argument("-o", "--out", required=True, help=text)
     text = "write grey pages (default: a page in colour stays in colour)"
     command.add_argument("--grey", action="store_true", help=text)
     text = "invert pages of light print on dark paper (default: they stay dark)"
@@ -280,8 +280,12 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--report", type=Path, metavar="FILE", help=text)
     command.add_argument("--compare", action="store_true", help="also write before/after images")
     command.add_argument("--force", action="store_true", help="overwrite existing results")
-    text = "files processed in parallel (default: 1)"
-    command.add_argument("--jobs", type=_count, default=1, metavar="N", help=text)
+    text = "clean N files at a time, in N processes (default: 1; with --address, one per CPU)"
+    command.add_argument("--jobs", type=_count, metavar="N", help=text)
+    text = "run the processes on a Ray cluster, HOST:PORT or auto (default: on this machine)"
+    command.add_argument("--address", metavar="ADDRESS", help=text)
+    text = "skip files whose result is newer than they are, for example after an interruption"
+    command.add_argument("--resume", action="store_true", help=text)
     text = "resize pages by FACTOR for the network (default: measured from the letters)"
     command.add_argument("--scale", type=_factor, metavar="FACTOR", help=text)
     text = "resolution at which PDF pages are rendered (default: 300)"

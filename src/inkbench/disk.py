@@ -5,7 +5,8 @@ import errno
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from inkbench.errors import InkbenchError
@@ -67,16 +68,30 @@ def new_file(path: Path) -> Iterator[Path]:
     InkbenchError
         If the disk is full or not writable; ``path`` is then unchanged.
     """
-    # The process id keeps concurrent writers of the same file apart. The name may be as long as
-    # file systems allow, so that the scratch file has a digest of it.
-    digest = hashlib.blake2b(os.fsencode(path.name), digest_size=8).hexdigest()
-    scratch = path.with_name(f".{digest}.{os.getpid()}.new{path.suffix}")
+    # The process id keeps concurrent writers of the same file apart.
+    scratch = path.with_name(f"{_scratch_start(path)}.{os.getpid()}.new{path.suffix}")
     try:
         with writing(path):
             yield scratch
             os.replace(scratch, path)
     finally:
         scratch.unlink(missing_ok=True)
+
+
+def remove_leftovers(paths: Iterable[Path]) -> None:
+    """Remove the scratch files that killed writers of these files left behind."""
+    starts = defaultdict(set)
+    for path in paths:
+        starts[path.parent].add(_scratch_start(path))
+    for folder, names in starts.items():
+        for file in folder.glob(".*.new*"):
+            if f".{file.name.split('.')[1]}" in names:
+                file.unlink(missing_ok=True)
+
+
+def _scratch_start(path: Path) -> str:
+    """A digest, as the name itself may be as long as file systems allow."""
+    return f".{hashlib.blake2b(os.fsencode(path.name), digest_size=8).hexdigest()}"
 
 
 def write_text(path: Path, text: str) -> None:

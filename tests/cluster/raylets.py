@@ -1,12 +1,14 @@
-"""A Ray cluster of processes on this machine, and an S3 server, both to be killed by tests."""
+"""A Ray cluster of processes on this machine, and an S3 server, both to be broken by tests."""
 
 import contextlib
 import os
 import secrets
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
+import threading
 from pathlib import Path
 
 import psutil
@@ -16,11 +18,38 @@ from toy import Toy
 
 import s3_server
 
+UP = "Ray runtime started"
 TOKEN = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
 
 
+class Gate:
+    """A port that leads to a server while ``is_open``."""
+
+    def __init__(self, url: str) -> None:
+        self._server = ("127.0.0.1", int(url.rpartition(":")[2]))
+        self._port = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._port.getsockname()[1]}"
+        self.is_open = True
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        while True:
+            client, _ = self._port.accept()
+            if not self.is_open:
+                client.close()
+                continue
+            server = socket.create_connection(self._server)
+            for ends in ((client, server), (server, client)):
+                threading.Thread(target=self._copy, args=ends, daemon=True).start()
+
+    def _copy(self, source: socket.socket, target: socket.socket) -> None:
+        with contextlib.suppress(OSError), source, target:
+            while (data := source.recv(1 << 16)) and self.is_open:
+                target.sendall(data)
+
+
 class Cluster(contextlib.ExitStack):
-    """Starts with two nodes of one slot each.
+    """Starts with the nodes ``one`` and ``two`` of one slot each.
 
     Parameters
     ----------
@@ -31,93 +60,93 @@ class Cluster(contextlib.ExitStack):
     def __init__(self, folder: Path) -> None:
         super().__init__()
         self.folder = folder
-        self.port = free_port()
-        self.address = f"127.0.0.1:{self.port}"
+        self.address = f"127.0.0.1:{free_port()}"
         self._nodes: dict[str, subprocess.Popen[bytes]] = {}
 
     def __enter__(self) -> "Cluster":
         (self.folder / "notes").mkdir()
-        endpoint = self.enter_context(s3_server.serving(self.folder / "s3.log", "toy"))
-        self.s3 = {
-            "AWS_ENDPOINT_URL": endpoint,
-            "AWS_ACCESS_KEY_ID": "our-key",
-            "AWS_SECRET_ACCESS_KEY": "our-secret",
-        }
-        self._sessions = Path(tempfile.mkdtemp(prefix="ray-"))  # paths of sockets must be short
-        self.callback(shutil.rmtree, self._sessions, ignore_errors=True)
-        self.callback(self._kill_all)
-        head = ("--head", f"--port={self.port}", f"--temp-dir={self._sessions}")
-        self._start("one", *head, "--include-dashboard=false")
+        self.gate = Gate(self.enter_context(s3_server.serving(self.folder / "s3.log", "toy")))
+        sessions = tempfile.mkdtemp(prefix="ray-")  # the paths of its sockets must be short
+        self.callback(shutil.rmtree, sessions, ignore_errors=True)
+        self.callback(lambda: [self.stop(name) for name in [*self._nodes]])
+        port = self.address.rpartition(":")[2]
+        head = (f"--temp-dir={sessions}", "--include-dashboard=false", f"--port={port}")
+        self._start("one", ("--head", *head, "--num-cpus=1"))
         self.start("two")
         return self
 
-    def start(self, name: str, **environment: str) -> None:
-        """Start a further node, with a folder of its own."""
-        self._start(name, f"--address={self.address}", **environment)
+    def start(self, name: str, *before: str, slots: int = 1, **environment: str) -> None:
+        """Start a further node; its command comes after ``before``."""
+        options = (f"--address={self.address}", f"--num-cpus={slots}")
+        self._start(name, options, before, **environment)
 
-    def kill(self, name: str) -> None:
-        """Kill the raylet of a node, as a crash of its machine would."""
-        self.raylet(name).kill()
+    def _start(
+        self, name: str, options: tuple[str, ...], before: tuple[str, ...] = (), **environment: str
+    ) -> None:
+        own = {"INKBENCH_SCRATCH": str(self.folder / name), "TOY_NOTES": str(self.folder / "notes")}
+        memory = ("--disable-usage-stats", "--object-store-memory=100000000")
+        log = self.folder / f"{name}.log"
+        command = [*before, str(SCRIPTS / "ray"), "start", "--block", *memory, *options]
+        environment = os.environ | TOKEN | own | environment
+        for _ in range(3):  # Ray gives up after 30 s, which a busy machine may exceed
+            with log.open("wb") as file:
+                self._nodes[name] = subprocess.Popen(
+                    command, env=environment, stdout=file, stderr=file, start_new_session=True
+                )
+            poll = self._nodes[name].poll
+            Project.wait_for(lambda p=poll: p() is not None or UP in log.read_text())
+            if UP in log.read_text():
+                return
+            self.stop(name)
+        raise AssertionError(log.read_text())
 
-    def raylet(self, name: str) -> psutil.Process:
-        """Process of a raylet."""
+    def stop(self, name: str) -> None:
+        """Kill all processes of a node."""
+        process = self._nodes.pop(name)
+        with contextlib.suppress(psutil.NoSuchProcess):
+            for child in psutil.Process(process.pid).children(recursive=True):
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    child.kill()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+    def kill_raylet(self, name: str) -> None:
+        """Kill the raylet of a node."""
         children = psutil.Process(self._nodes[name].pid).children(recursive=True)
-        return next(process for process in children if process.name() == "raylet")
+        next(process for process in children if process.name() == "raylet").kill()
 
-    def processes(self) -> list[psutil.Process]:
-        """All processes that run a chain, or a stage of one."""
-        folders = [str(self.folder / name) for name in self._nodes]
-        return [
-            process
-            for process in psutil.process_iter(["cwd", "status"])
-            if str(process.info["cwd"]).startswith(tuple(folders))
-            and process.info["status"] != psutil.STATUS_ZOMBIE
-        ]
+    def node(self, stage: psutil.Process) -> str:
+        """Name of the node that a stage runs on."""
+        return Path(stage.cwd()).relative_to(self.folder).parts[0]
 
     @staticmethod
     def worker(stage: psutil.Process) -> psutil.Process:
         """The Ray worker that a stage runs below."""
         return next(p for p in stage.parents() if p.cmdline()[0].startswith("ray::"))
 
-    def use(self, project: Project) -> Project:
-        """Give a project the S3 remote, the cluster's address and what its workers note."""
-        project.environment |= self.s3 | TOKEN | {"RAY_ADDRESS": self.address}
+    def processes(self) -> list[psutil.Process]:
+        """All processes that run a chain, or a stage of one."""
+        return [
+            process
+            for process in psutil.process_iter(["cwd", "status"])
+            if str(process.info["cwd"]).startswith(str(self.folder))
+            and process.info["status"] != psutil.STATUS_ZOMBIE
+        ]
+
+    def use(self, project: Project) -> None:
+        """Give a project the cluster's address and an S3 remote, and empty the nodes' folders."""
+        project.environment |= TOKEN | {
+            "RAY_ADDRESS": self.address,
+            "AWS_ENDPOINT_URL": self.gate.url,
+            "AWS_ACCESS_KEY_ID": "our-key",
+            "AWS_SECRET_ACCESS_KEY": "our-secret",
+        }
         prefix = secrets.token_hex(4)  # of its own, so that nothing is there already
         project.run("dvc", "remote", "add", "--default", "s3", f"s3://toy/{prefix}")
-        for name in self._nodes:  # or they would find the results of other tests
+        for name in self._nodes:
             shutil.rmtree(self.folder / name, ignore_errors=True)
         if isinstance(project, Toy):
             project.notes = self.folder / "notes"
             for file in project.notes.iterdir():
                 file.unlink()
-        return project
-
-    def _start(self, name: str, *arguments: str, **environment: str) -> None:
-        command = [
-            str(SCRIPTS / "ray"),
-            "start",
-            "--block",
-            "--num-cpus=1",
-            "--disable-usage-stats",
-        ]
-        own = {"INKBENCH_SCRATCH": str(self.folder / name), "TOY_NOTES": str(self.folder / "notes")}
-        with (self.folder / f"{name}.log").open("wb") as log:
-            self._nodes[name] = subprocess.Popen(
-                [*command, "--disable-usage-stats", "--object-store-memory=100000000", *arguments],
-                env=os.environ | TOKEN | own | environment,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        Project.wait_for(
-            lambda: b"Ray runtime started" in (self.folder / f"{name}.log").read_bytes()
-        )
-
-    def _kill_all(self) -> None:
-        for process in self._nodes.values():
-            children = psutil.Process(process.pid).children(recursive=True)
-            for child in children:
-                with contextlib.suppress(psutil.NoSuchProcess):
-                    child.kill()
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()

@@ -92,8 +92,20 @@ class Toy(Project):
         return super().run(*command, **{"TOY_NOTES": str(self.notes), **options})
 
     def start(self, *command: str, **environment: str) -> "subprocess.Popen[bytes]":
-        """Start a command in the background."""
-        return super().start(*command, **{"TOY_NOTES": str(self.notes), **environment})
+        """Start a command in the background; it prints to `log`."""
+        with self.log.open("w") as log:
+            return subprocess.Popen(
+                command,
+                cwd=self.folder,
+                env=self.environment | {"TOY_NOTES": str(self.notes)} | environment,
+                stdout=log,
+                stderr=log,
+            )
+
+    @property
+    def log(self) -> Path:
+        """File with the output of the last command in the background."""
+        return self.folder.with_name(f"{self.folder.name}.log")
 
     def copy(self, folder: Path, uri: str = "") -> "Toy":
         """A copy in another folder."""

@@ -5,6 +5,7 @@ import pytest
 from drawn_pages import letter_page
 
 from inkbench.datasets.synthetic import content
+from inkbench.datasets.synthetic.texture import mottle
 from inkbench.denoise.guard import Findings, checked, is_white
 
 SHADE = np.array([0.92, 0.9, 0.85])
@@ -30,7 +31,7 @@ def test_is_white_holds_for_paper_that_is_white_already() -> None:
 def test_checked_leaves_a_right_paper_alone() -> None:
     paper = flat(np.tile(np.linspace(235, 190, 540) / 255, (420, 1)))
     result, doubtful, findings = checked(text(), paper)
-    assert findings == Findings()
+    assert findings == Findings() and not doubtful.any()
     assert np.array_equal(result, paper)
 
 
@@ -38,7 +39,7 @@ def test_checked_brings_back_ink_that_would_vanish() -> None:
     page = text()
     blank = flat(page / 255 + 0.004)  # every pixel is taken for paper
     result, doubtful, findings = checked(page, blank)
-    assert findings.regions == 1
+    assert findings.regions == 1 and doubtful.all()
     after = page / 255 / result[..., :3].mean(-1)
     assert after[page < 60].mean() < 0.35
 
@@ -46,9 +47,16 @@ def test_checked_brings_back_ink_that_would_vanish() -> None:
 def test_checked_brings_back_faint_ink_where_there_is_no_other() -> None:
     page = 255 - (255 - np.asarray(letter_page(420, 540))) // 6
     blank = flat(page / 255 + 0.004)
-    result, doubtful, findings = checked(page.astype(np.uint8), blank)
+    result, _, findings = checked(page.astype(np.uint8), blank)
     assert findings.regions >= 1
     assert (page / 255 / result[..., :3].mean(-1))[text() < 60].mean() < 0.92
+
+
+def test_checked_does_not_take_the_texture_of_card_for_ink() -> None:
+    rough = 1 + 0.05 * mottle((420, 540), 2, np.random.default_rng(4))
+    page = np.rint(text() * 0.7 * rough).clip(0, 255).astype(np.uint8)
+    paper = flat(0.7 * 235 / 255 * np.minimum(rough, 1))
+    assert checked(page, paper)[2] == Findings()
 
 
 def test_checked_keeps_a_picture_as_it_is() -> None:
@@ -56,7 +64,7 @@ def test_checked_keeps_a_picture_as_it_is() -> None:
     page[100:300, 150:400] = content.picture("test", 200, 250, np.random.default_rng(5))
     page[100:300, 150:400] //= 2
     page = np.rint(page * SHADE).astype(np.uint8)
-    result, doubtful, findings = checked(page, flat(0.5))
+    result, _, findings = checked(page, flat(0.5))
     assert findings.pictures == 1
     assert (result[120:280, 170:380] == 1).all() and (result[:60, :, :3] == 0.5).all()
 
@@ -70,7 +78,7 @@ def test_checked_does_not_take_a_shadow_over_text_for_a_picture() -> None:
 
 def test_checked_leaves_a_photograph_as_a_whole() -> None:
     photograph = content.picture("train", 420, 540, np.random.default_rng(3))
-    result, doubtful, findings = checked(photograph // 2, flat(0.3))
+    result, _, findings = checked(photograph // 2, flat(0.3))
     assert findings.untouched and (result == 1).all()
 
 

@@ -9,7 +9,7 @@ from PIL import Image
 from helpers import inkbench
 from inkbench import chosen, models
 from inkbench.denoise.page import clean
-from inkbench.restore import paper, restore
+from inkbench.restore import divided, paper, restore
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +40,13 @@ def test_paper_of_tiles_is_that_of_the_whole_page() -> None:
     assert whole.shape == (300, 200, 4) and whole.std() > 0.01
     # Other kernels for other shapes round differently, by less than one grey level.
     assert np.abs(paper(model, scan, tile=112) - whole).max() < 1 / 255
+
+
+def test_divided_darkens_print_by_the_gain_and_leaves_white() -> None:
+    page = np.array([[[50, 100, 100], [200, 200, 100]]], np.uint8)
+    sheet = np.concatenate([np.full((1, 2, 3), [200, 200, 100]) / 255, [[[1.2], [1.6]]]], -1)
+    result = divided(page, sheet.astype(np.float32))
+    np.testing.assert_allclose(result[0], [[0.1, 0.4, 1], [1, 1, 1]], atol=1e-6)
 
 
 def test_restore_gives_the_grey_page(cleaner: keras.Model) -> None:

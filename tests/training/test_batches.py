@@ -184,3 +184,16 @@ def test_drawn_scans_join_the_crops_of_a_cleaner(root, monkeypatch):
     assert first[1].shape == (data.count, 32, 32, 3)
     assert all(np.array_equal(*pair) for pair in zip(first, again, strict=True))
     assert not np.array_equal(first[0], other[0])
+
+
+def test_crops_of_a_cleaners_dataset_have_a_weight_in_training(root, monkeypatch):
+    monkeypatch.setattr(store, "load_pages", lambda *_: PAGES)
+    patches, drawn = Patches(size=32, per_page=2, weight=3), Drawn(scans=1, per_scan=3)
+    variant = _variant(root, "documents-scans", patches=patches, drawn=drawn)
+    data = batches.load(variant, 0)
+    _, targets, weights = data.epoch("image", 0)
+    of_dataset = (targets == targets[:, :1, :1, :1]).all((1, 2, 3))  # blank pages, see PAGES
+    assert (weights[of_dataset] == 3).sum() >= 4 and (weights[~of_dataset] == 1).all()
+    assert len(data.valid("image")) == 2
+    *_, batched = next(iter(batches.batched(data.epoch("image", 0), "image", variant)))
+    assert np.array_equal(batched, weights[: variant.batch_size])

@@ -51,6 +51,15 @@ def test_train_step_puts_the_middle_of_an_odd_batch_in_both_halves():
         np.testing.assert_allclose(actual, wanted, rtol=1e-4, atol=1e-5)
 
 
+def test_train_step_weighs_examples():
+    inputs, targets = RNG.random((4, 6)), RNG.random((4, 2))
+    expected, actual = (_compiled(kind) for kind in (keras.Model, SplitBatchModel))
+    for model in (expected, actual):
+        model.train_on_batch(inputs, targets, sample_weight=np.array([1, 5, 1, 2]))
+    for mine, wanted in zip(actual.get_weights(), expected.get_weights(), strict=True):
+        np.testing.assert_allclose(mine, wanted, rtol=1e-4, atol=1e-5)
+
+
 def test_train_step_accepts_a_batch_of_one():
     weights, metrics = _step(SplitBatchModel, RNG.random((1, 6)), RNG.random((1, 2)))
     assert np.isfinite(metrics["loss"])

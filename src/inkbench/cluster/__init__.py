@@ -1,6 +1,6 @@
-"""`inkbench repro`: the stages of dvc.yaml side by side on Ray, on one machine or many.
+"""Work in many processes and on many machines with Ray: `inkbench repro`, and folders of scans.
 
 The head plans, workers run chains of stages in copies of the tree, and DVC's run-cache on the head
 collects the results, so that a plain `dvc repro` at the end writes the same dvc.lock as a serial
-run. docs/cluster.md explains it.
+run. docs/cluster.md explains it. `inkbench.cluster.pages` is apart: it divides files of `denoise`.
 """

@@ -41,43 +41,54 @@ def run_chain(archive: bytes, job: dict[str, Any]) -> dict[str, Any]:
     """Run a chain in a fresh copy of the tree; returns what `main` writes, and its ``log``."""
     default = os.environ.get("INKBENCH_SCRATCH") or Path.home() / ".cache/inkbench"
     node = Path(job["node"] or default)
-    with _scratch(node / "scratch") as folder:
-        tree, log = folder / "tree", folder / "log"
-        with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
-            tar.extractall(tree, filter="tar")
-        for path, text in job["files"].items():
-            (tree / path).write_text(text, encoding="utf-8")
-        checkpoints = node / "checkpoints" / job["checkpoints"]  # or that, if it is absolute
-        checkpoints.mkdir(parents=True, exist_ok=True)
-        (tree / ".checkpoints").symlink_to(checkpoints)
-        environment = {k: v for k, v in os.environ.items() if not k.startswith(("RAY_", "OMP_"))}
-        environment |= job["environment"] | {
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
-            "PYTHONPATH": f"{tree / 'src'}{os.pathsep}{os.environ.get('PYTHONPATH', '')}",
-            "DVC_SITE_CACHE_DIR": str(folder / "dvc"),  # DVC keeps something for every tree
-        }
-        process = subprocess.Popen(
-            [sys.executable, "-m", "inkbench.cluster.worker"],
-            cwd=tree,
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=log.open("wb"),
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        try:
-            assert process.stdin  # stays open: its end tells the process that this one has died
-            own = {"cache": job["cache"] or str(node / "cache")}
-            process.stdin.write(json.dumps(job | own).encode() + b"\n")
-            process.stdin.flush()
-            code = process.wait()
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)  # what a stage has left behind
-        result: dict[str, Any] = {"error": f"its process ended with exit code {code}"}
-        if code == 0:
-            result = pickle.loads((folder / "result").read_bytes())
-        return result | {"log": log.read_text(encoding="utf-8", errors="replace")}
+    try:
+        with _scratch(node / "scratch") as folder:
+            return _run_chain(archive, job, node, folder)
+    except OSError as error:  # its disk is full, for example
+        return {"error": f"{node}: {error}"}
+
+
+def _run_chain(archive: bytes, job: dict[str, Any], node: Path, folder: Path) -> dict[str, Any]:
+    tree, log = folder / "tree", folder / "log"
+    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+        tar.extractall(tree, filter="tar")
+    for path, text in job["files"].items():
+        (tree / path).write_text(text, encoding="utf-8")
+    checkpoints = node / "checkpoints" / job["checkpoints"]  # or that, if it is absolute
+    checkpoints.mkdir(parents=True, exist_ok=True)
+    (tree / ".checkpoints").symlink_to(checkpoints)
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("RAY_", "OMP_"))}
+    environment |= job["environment"] | {
+        "PATH": _first(Path(sys.executable).parent, "PATH"),
+        "PYTHONPATH": _first(tree / "src", "PYTHONPATH"),
+        "DVC_SITE_CACHE_DIR": str(folder / "dvc"),  # DVC keeps something for every tree
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-m", "inkbench.cluster.worker"],
+        cwd=tree,
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=log.open("wb"),
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    try:
+        assert process.stdin  # stays open: its end tells the process that this one has died
+        own = {"cache": job["cache"] or str(node / "cache")}
+        process.stdin.write(json.dumps(job | own).encode() + b"\n")
+        process.stdin.flush()
+        code = process.wait()
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # what a stage has left behind
+    result: dict[str, Any] = {"error": f"its process ended with exit code {code}"}
+    if code == 0:
+        result = pickle.loads((folder / "result").read_bytes())
+    return result | {"log": log.read_text(encoding="utf-8", errors="replace")}
+
+
+def _first(folder: Path, variable: str) -> str:
+    return os.pathsep.join(filter(None, (str(folder), os.environ.get(variable))))
 
 
 @contextlib.contextmanager

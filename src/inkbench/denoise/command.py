@@ -1,18 +1,22 @@
-"""Clean many files; an error in one file does not stop the others."""
+"""Clean many files, also in several processes; an error in one file does not stop the others."""
 
 import contextlib
 import functools
+import os
+import signal
 import sys
+import tempfile
+import threading
 from argparse import Namespace
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
 
 from inkbench import disk, records
-from inkbench.denoise import inputs, reading, writing
+from inkbench.denoise import inputs, reading, remote, writing
 from inkbench.denoise.guard import Findings
 from inkbench.denoise.inputs import shown
 from inkbench.denoise.page import clean
@@ -37,8 +41,8 @@ class Page:
 class Outcome:
     """What was done to a file."""
 
-    source: Path
-    target: Path
+    source: PurePath
+    target: PurePath
     pages: list[Page]
 
     def __str__(self) -> str:
@@ -73,6 +77,11 @@ class Outcome:
         }
 
 
+File = tuple[PurePath, PurePath]  # source and target
+Result = Outcome | InkbenchError
+Numbered = Generator[tuple[int, Result], None, None]  # index of the file, and what was done
+
+
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
@@ -88,50 +97,154 @@ def run(options: Namespace) -> bool:
     Raises
     ------
     InkbenchError
-        If the output or the model is unusable.
+        If the output, the model or the cluster is unusable.
     """
-    from tqdm import tqdm
-
-    from inkbench import chosen
-
-    with disk.writing(options.out):
-        targets, errors = inputs.find(options.inputs, options.out, options.compare)
+    out = remote.location(options.out)
+    with disk.writing(Path(out)):
+        targets, errors = inputs.find(options.inputs, out, options.compare)
     for error in errors:
         print_error(error)
     if not targets:
         return False
-    model, source = chosen.model("documents", "cleaning", options.model)
-    print(source, file=sys.stderr)
-    attempt = functools.partial(_attempt, model, options)
-    done: list[Outcome] = []
     total = len(targets) + len(errors)
-    with reading.silenced_decoders(), ThreadPoolExecutor(options.jobs) as pool:
-        results = pool.map(attempt, targets, targets.values())
-        progress = tqdm(results, "cleaning", len(targets), unit="file", leave=False, disable=None)
-        try:
-            for result in progress:
-                with progress.external_write_mode():
-                    print(result) if isinstance(result, Outcome) else print_error(result)
+    files = list(targets.items())
+    if options.resume:
+        files = [file for file in files if not _is_done(*file, options.compare)]
+    left = dict(files)
+    before = [source for source in targets if source not in left]
+    done: list[Outcome] = []
+    if files:
+        remote.check_bucket(out)
+        several = options.address or (options.jobs or 1) > 1
+        if several and len(files) == 1:
+            print("inkbench: --jobs divides files, and there is one to clean", file=sys.stderr)
+        clean_all = _in_several_processes if several and len(files) > 1 else _in_one_process
+        with (
+            _ending_on_sigterm(),
+            _without_leftovers(targets.values()),
+            contextlib.closing(clean_all(options, files)) as results,
+        ):
+            for result in _in_order(results, len(files)):
                 if isinstance(result, Outcome):
                     done.append(result)
                 else:
                     errors.append(result)
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
     if options.report:
-        report = {
+        report: dict[str, Any] = {
             "cleaned": [outcome.record() for outcome in done],
             "errors": [str(error) for error in errors],
         }
+        if options.resume:
+            report["cleaned before"] = [shown(source) for source in before]
         with disk.writing(options.report):
             records.write_json(options.report, report)
-    print(f"{len(done)} of {total} cleaned")
-    return len(done) == total
+    print(f"{len(done)} of {total} cleaned" + (f", {len(before)} before" if before else ""))
+    return len(done) + len(before) == total
 
 
-def _attempt(model: Any, options: Namespace, source: Path, target: Path) -> Outcome | InkbenchError:
+def _is_done(source: PurePath, target: PurePath, compare: bool) -> bool:
+    """Whether a file was cleaned since it was last changed. Results are written as a whole."""
+    read = remote.modified(source)
+    outputs = [target, inputs.comparison(target, 1)] if compare else [target]
+    written = [remote.modified(path) for path in outputs]
+    return read is not None and all(time is not None and time > read for time in written)
+
+
+def _in_one_process(options: Namespace, files: list[File]) -> Numbered:
+    """Clean files here, one after another."""
+    from inkbench import chosen
+
+    model, source = chosen.model("documents", "cleaning", options.model)
+    print(source, file=sys.stderr)
+    with reading.silenced_decoders():
+        yield from enumerate(_attempt(model, options, file) for file in files)
+
+
+def _in_several_processes(options: Namespace, files: list[File]) -> Numbered:
+    """Clean files in processes that load the model once each."""
+    from inkbench import chosen
+    from inkbench.cluster import pages
+
+    content, source = chosen.content("documents", "cleaning", options.model)
+    print(source, file=sys.stderr)
+    settings = Namespace(**{k: v for k, v in vars(options).items() if k != "run"})
+    keys = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
+    prepare = functools.partial(_prepare, content, settings, Path.cwd(), keys)
+    try:
+        for number, result in pages.run(prepare, files, options.jobs, options.address):
+            if isinstance(result, pages.Killed):
+                result = InkbenchError(f"{shown(files[number][0])}: {result}")
+            yield number, result
+    except pages.NotStarted as reason:
+        print(f"inkbench: one process instead of --jobs {options.jobs}: {reason}", file=sys.stderr)
+        yield from _in_one_process(options, files)
+
+
+def _prepare(
+    content: bytes, options: Namespace, folder: Path, keys: dict[str, str]
+) -> Callable[[File], Result]:
+    """Load the model in a process of its own, perhaps on another machine."""
+    from inkbench import chosen
+
+    os.environ |= keys
+    with contextlib.suppress(FileNotFoundError):  # if all is in buckets, it need not be here
+        os.chdir(folder)
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch, "model.keras")
+        path.write_bytes(content)
+        try:
+            model, _ = chosen.model("documents", "cleaning", path)
+        except InkbenchError as error:
+            name = shown(options.model or path.name)
+            raise InkbenchError(str(error).replace(str(path), name)) from None
+    return functools.partial(_attempt, model, options)
+
+
+def _in_order(results: Numbered, total: int) -> Iterator[Result]:
+    """Print and yield results in the order of the inputs; the progress bar counts each at once."""
+    from tqdm import tqdm
+
+    waiting: dict[int, Result] = {}
+    following = 0
+    progress = tqdm(results, "cleaning", total, unit="file", leave=False, disable=None)
+    for number, result in progress:
+        waiting[number] = result
+        while following in waiting:
+            result = waiting.pop(following)
+            with progress.external_write_mode():
+                print(result) if isinstance(result, Outcome) else print_error(result)
+            yield result
+            following += 1
+
+
+@contextlib.contextmanager
+def _ending_on_sigterm() -> Iterator[None]:
+    """Let SIGTERM end this process as Ctrl-C does, with all that it has started."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    previous = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+@contextlib.contextmanager
+def _without_leftovers(targets: Iterable[PurePath]) -> Iterator[None]:
+    """Remove the scratch files of killed processes, before the block and after it."""
+    paths = [path for path in targets if isinstance(path, Path)]
+    paths += [inputs.comparison(path, 1) for path in paths]
+    disk.remove_leftovers(paths)
+    try:
+        yield
+    finally:
+        disk.remove_leftovers(paths)
+
+
+def _attempt(model: Any, options: Namespace, file: File) -> Result:
     """Clean a file; returns what was done or the error."""
+    source, target = file
     try:
         return _clean_file(model, options, source, target)
     except InkbenchError as error:
@@ -141,12 +254,15 @@ def _attempt(model: Any, options: Namespace, source: Path, target: Path) -> Outc
         return InkbenchError(f"{shown(source)}: {reason}")
 
 
-def _clean_file(model: Any, options: Namespace, source: Path, target: Path) -> Outcome:
+def _clean_file(model: Any, options: Namespace, source: PurePath, target: PurePath) -> Outcome:
     """Clean all pages of a file; after an error, no output is left."""
     pages: list[Page] = []
     with contextlib.ExitStack() as outputs:  # cleaned file and comparisons: all or nothing
-        add = outputs.enter_context(writing.writing(target, options.force))
-        for number, scan in enumerate(reading.read(source, options.dpi), 1):
+        here = outputs.enter_context(remote.fetched(source))
+        written = remote.modified(here)
+        there = outputs.enter_context(remote.delivered(target, options.force))
+        add = outputs.enter_context(writing.writing(there, options.force))
+        for number, scan in enumerate(reading.read(here, options.dpi), 1):
             cleaned = clean(
                 model,
                 scan.pixels,
@@ -159,7 +275,9 @@ def _clean_file(model: Any, options: Namespace, source: Path, target: Path) -> O
             plain = bool(np.ptp(cleaned.pixels, axis=(0, 1)).max() <= _PLAIN)
             pages.append(Page(cleaned.scale, cleaned.findings, plain, scan.undrawn))
             if options.compare:
-                path = inputs.comparison(target, number)
+                path = inputs.comparison(there, number)
                 add_comparison = outputs.enter_context(writing.writing(path, options.force))
                 add_comparison(writing.side_by_side(scan.pixels, cleaned.pixels), Scan(scan.pixels))
+        if remote.modified(here) != written:
+            raise InkbenchError(f"{shown(source)}: changed while it was read; clean it again")
     return Outcome(source, target, pages)

@@ -39,6 +39,7 @@ _RIM = 12  # pixels at the edge of the page, where shadows and the scanner's lid
 _LOST = 0.15  # share of the clear ink of a region that may be lost
 _LOST_FAINT = 0.35  # the same of all ink, also of what shines through
 _MANY = 40  # pixels of lost ink in a region, at least
+_EVERYWHERE = 0.4  # share of the page in such regions from which on all of the page is one
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,10 @@ def checked(page: np.ndarray, paper: np.ndarray) -> tuple[np.ndarray, np.ndarray
         return np.ones_like(paper), kept, Findings(untouched="no paper found")
     paper = _blended(paper, np.float32(1), kept, 2)
     after = 1 - (1 - np.minimum(grey / paper[..., :3].mean(-1), 1)) * paper[..., 3]
-    lost = _lost(grey, after) & ~kept
+    lost = _lost(grey, after)
+    if lost.mean() > _EVERYWHERE:
+        lost[:] = True
+    lost &= ~kept
     _, regions = ndimage.label(lost)
     if regions:
         brighter = np.maximum(paper[..., :3], light)

@@ -6,10 +6,12 @@ import re
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
+from typing import TypeVar
 
 from PIL import Image
 
+from inkbench.denoise import remote
 from inkbench.errors import InkbenchError
 
 FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "BMP", "PPM", "GIF")
@@ -21,12 +23,13 @@ _PICTURES = WRITABLE | {
     *(".nef", ".pam", ".pbm", ".pcx", ".pfm", ".pgm", ".pnm", ".ppm", ".ps", ".psd", ".svg"),
     *(".tga", ".webp", ".wmf", ".xps"),
 }
+P = TypeVar("P", bound=PurePath)
 _SUFFIXES = {"JPEG": ".jpg", "MPO": ".jpg", "TIFF": ".tif", "PDF": ".pdf"}
 # A header at the start of a line; a printer's or a mail's lines may precede it.
 _PDF = re.compile(rb"(?:^|[\r\n\0]|\xef\xbb\xbf)[ \t]*%PDF-\d")
 
 
-def shown(path: Path | str) -> str:
+def shown(path: PurePath | str) -> str:
     """A path as one printable line, with other characters escaped."""
     text = os.fsencode(path).decode("utf-8", "backslashreplace")
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
@@ -77,14 +80,15 @@ def sources(
 
 
 def find(
-    inputs: Sequence[str], out: Path, compare: bool = False
-) -> tuple[dict[Path, Path], list[InkbenchError]]:
-    """Find the files of ``inputs`` (see `sources`) and name their outputs.
+    inputs: Sequence[str], out: PurePath, compare: bool = False
+) -> tuple[dict[PurePath, PurePath], list[InkbenchError]]:
+    """Find the files of ``inputs`` (see `sources`; also ``s3://…``) and name their outputs.
 
     Parameters
     ----------
     out
-        A folder; or a file, if its suffix is in `WRITABLE` and there is one input file.
+        A folder, also in a bucket; or a file, if its suffix is in `WRITABLE` and there is one input
+        file.
     compare
         Whether before/after images are written beside the results.
 
@@ -96,20 +100,31 @@ def find(
     Raises
     ------
     InkbenchError
-        If ``out`` is one file for several inputs, or a file of a format that cannot be written.
+        If ``out`` is one file for several inputs, or a file of a format that cannot be written; or
+        if a bucket cannot be reached.
     """
-    files, errors = sources(inputs, out)
-    into_file = out.suffix.lower() in WRITABLE and not out.is_dir()
+    local = out if isinstance(out, Path) else None
+    files: dict[PurePath, PurePath] = {}
+    errors: list[InkbenchError] = []
+    for text in inputs:
+        if remote.is_remote(text):
+            found: dict = _in_bucket(text)
+        else:
+            found, wrong = sources([text], local)
+            errors += wrong
+        files |= {path: place for path, place in found.items() if path not in files}
+    into_file = out.suffix.lower() in WRITABLE and not (local and local.is_dir())
     if into_file and len(files) > 1:
         raise InkbenchError(
             f"{shown(out)}: one output file for {len(files)} inputs; choose a folder for -o"
         )
-    if not into_file and not out.is_dir() and (out.exists() or out.suffix.lower() in _PICTURES):
+    unusable = out.suffix.lower() in _PICTURES or (local and local.exists())
+    if not into_file and not (local and local.is_dir()) and unusable:
         formats = ", ".join(sorted(WRITABLE))
         raise InkbenchError(f"{shown(out)}: neither a folder nor a file in {formats}; choose one")
     originals = {os.path.realpath(source) for source in files}
-    planned: dict[Path, Path] = {}  # output → input
-    targets = {}
+    planned: dict[PurePath, PurePath] = {}  # output → input
+    targets: dict[PurePath, PurePath] = {}
     for source, place in files.items():
         target = out if into_file else out / place
         outputs = [target, comparison(target, 1)] if compare else [target]
@@ -125,7 +140,7 @@ def find(
     return targets, errors
 
 
-def comparison(target: Path, number: int) -> Path:
+def comparison(target: P, number: int) -> P:
     """Path of the before/after image of a page, beside the result."""
     page = "" if number == 1 else f"-{number}"
     return target.with_name(_name(target.stem, f"-compare{page}.png"))
@@ -147,6 +162,36 @@ def _files(text: str, out: Path | None, errors: list[InkbenchError]) -> Iterator
         else:
             path.stat()  # raises for a missing file or a link cycle
             yield path, Path(_target_name(path))
+
+
+def _in_bucket(text: str) -> dict[PurePath, PurePath]:
+    """Find images in a bucket, judged by their suffixes; ``text`` is as in `sources`."""
+    place = remote.location(text)
+    found: dict[PurePath, PurePath] = {}
+    with remote.reaching(place) as system:
+        magic = glob.has_magic(str(place))
+        roots = sorted(system.glob(str(place))) if magic else [str(place)]
+        names = {root: sorted(system.find(root)) for root in roots}
+    for root, below in names.items():
+        folder = remote.location(_url(root))
+        for name in below:
+            path = remote.location(_url(name))
+            inside = path.relative_to(folder)
+            if path == folder:  # a file that was named, whatever its suffix
+                found[path] = Path(_target_name(path, "unknown"))
+            elif any(part.startswith(".") for part in inside.parts):
+                _skip(path, "hidden")
+            elif path.suffix.lower() not in _PICTURES:
+                _skip(path, "no suffix of an image or a PDF")
+            else:
+                found[path] = inside.with_name(_target_name(path, "unknown"))
+    if not found:
+        raise InkbenchError(f"{shown(place)}: no images there")
+    return found
+
+
+def _url(name: str) -> str:
+    return f"s3://{name.removeprefix('s3://')}"
 
 
 def _in_folder(
@@ -183,17 +228,21 @@ def _unreadable(error: OSError, errors: list[InkbenchError]) -> None:
     errors.append(InkbenchError(f"{shown(error.filename)}: {reason}"))
 
 
-def _skip(path: Path, reason: str) -> None:
+def _skip(path: PurePath, reason: str) -> None:
     print(f"inkbench: skipped {shown(path)}: {reason}", file=sys.stderr)
 
 
-def _target_name(source: Path, content: str | None = None) -> str:
-    """The file name, with the suffix of its format, or .png, if its own cannot be written."""
+def _target_name(source: PurePath, content: str | None = None) -> str:
+    """The file name, with the suffix of its format, or .png, if its own cannot be written.
+
+    The format of a local file need not be given.
+    """
     suffix = source.suffix.lower()
     if suffix in WRITABLE:
         return source.name
     stem = source.stem if suffix in _PICTURES else source.name
-    return _name(stem, _SUFFIXES.get(content or kind(source) or "", ".png"))
+    content = content or kind(Path(source))
+    return _name(stem, _SUFFIXES.get(content or "", ".png"))
 
 
 def _name(stem: str, ending: str) -> str:

@@ -135,7 +135,7 @@ def _pages(variant: Variant) -> Data:
 
 def _pairs(variant: Variant, part: str) -> list[Arrays]:
     """The pages of a part of the dataset: a network's input, and the clean page."""
-    pairs = []
+    pairs: list[Arrays] = []
     for page in store.load_pages(variant.dataset, part, variant.split):
         if page.clean is None:
             continue

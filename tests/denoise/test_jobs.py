@@ -1,0 +1,170 @@
+"""`inkbench denoise` in several processes, after an interruption, and with buckets."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import keras
+import pytest
+import s3fs
+from PIL import Image
+
+import s3_server
+from helpers import contents, inkbench, loaded
+from inkbench import models
+from inkbench.models.common import storage
+
+
+@pytest.fixture
+def model(here: Path) -> str:
+    """An untrained cleaner."""
+    keras.utils.set_random_seed(0)
+    storage.save(models.build("scan_unet", (None, None, 6), 0, {"width": 2}), here / "m.keras")
+    return "m.keras"
+
+
+@pytest.fixture
+def scans(here: Path, page: Image.Image) -> list[str]:
+    """Names of a folder of pages, the last one damaged."""
+    (here / "scans").mkdir()
+    names = [f"{number:02}.png" for number in range(24)]
+    for number, name in enumerate(names):
+        page.crop((number, 0, number + 300, 200)).save(here / "scans" / name)
+    (here / "scans" / names[-1]).write_bytes(b"no image")
+    return names
+
+
+def test_jobs_and_resume_give_the_files_of_one_process(model: str, scans: list[str]) -> None:
+    arguments = ["denoise", "scans", "--model", model, "--report"]
+    assert inkbench(*arguments, "one.json", "-o", "one") == 1
+    command = [sys.executable, "-m", "inkbench.cli", *arguments, "two.json", "-o", "two"]
+    with subprocess.Popen([*command, "--jobs", "2"], stderr=subprocess.PIPE, text=True) as process:
+        while process.poll() is None and not any(Path().glob("two/[0-9]*")):
+            time.sleep(0.02)
+        process.send_signal(signal.SIGTERM)
+        _, messages = process.communicate(timeout=60)
+    assert "one process instead" not in messages
+    assert process.returncode == 128 + signal.SIGTERM
+    done = {path: path.stat().st_mtime_ns for path in Path("two").iterdir()}
+    assert 0 < len(done) < len(scans) - 1 and not any(path.name[0] == "." for path in done)
+    assert inkbench(*arguments, "two.json", "-o", "two", "--resume") == 1
+    assert contents(Path("one")) == contents(Path("two"))
+    assert {path: path.stat().st_mtime_ns for path in done} == done
+    report = json.loads(Path("two.json").read_text())
+    assert [len(report[key]) for key in ("cleaned before", "errors")] == [len(done), 1]
+    assert len(report["cleaned"]) + len(done) == len(scans) - 1
+
+
+@pytest.mark.usefixtures("without_network")
+def test_resume_cleans_what_is_newer_than_its_result(here: Path, page: Image.Image) -> None:
+    for name in "abc":
+        page.save(f"{name}.png")
+    arguments = ["denoise", "a.png", "b.png", "c.png", "-o", "out", "--resume"]
+    assert inkbench(*arguments) == 0
+    times = {name: Path(f"out/{name}.png").stat().st_mtime_ns for name in "abc"}
+    os.utime("b.png")
+    Path("out/c.png").unlink()
+    assert inkbench(*arguments) == 1  # b.png exists
+    assert inkbench(*arguments, "--force") == 0
+    again = {name: Path(f"out/{name}.png").stat().st_mtime_ns for name in "abc"}
+    assert [again[name] > times[name] for name in "abc"] == [False, True, True]
+
+
+def test_one_process_does_not_load_ray(model: str, page: Image.Image, here: Path) -> None:
+    page.save("a.png")
+    command = f"denoise a.png -o b --model {model}".split()
+    modules = loaded(f"import inkbench.cli; inkbench.cli.main({command})")
+    assert "inkbench.denoise.command" in modules and "ray" not in modules
+
+
+@pytest.fixture(scope="module")
+def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with s3_server.serving(tmp_path_factory.mktemp("s3") / "s3.log", "ours") as url:
+        yield url
+
+
+@pytest.fixture
+def bucket(
+    endpoint: str, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[s3fs.S3FileSystem]:
+    """An S3 server with one bucket, `ours`."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "our-key")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "our-secret")
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, str(here / "none"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    s3fs.S3FileSystem.clear_instance_cache()
+    yield s3fs.S3FileSystem(skip_instance_cache=True)
+    s3fs.S3FileSystem.clear_instance_cache()
+
+
+@pytest.mark.usefixtures("without_network")
+def test_buckets_are_read_and_written(
+    bucket, scans: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.rmtree("out", ignore_errors=True)
+    for name in scans[:3] + scans[-1:]:
+        bucket.put_file(f"scans/{name}", f"ours/scans/deep/{name}")
+    bucket.pipe_file("ours/scans/notes.txt", b"text")
+    assert inkbench("denoise", "s3://ours/scans", "-o", "s3://ours/out", "--compare") == 1
+    printed = capsys.readouterr()
+    assert "s3://ours/scans/deep/00.png → s3://ours/out/deep/00.png" in printed.out
+    assert "error: s3://ours/scans/deep/23.png: " in printed.err and "notes.txt" in printed.err
+    bucket.invalidate_cache()
+    names = [path.removeprefix("ours/out/deep/") for path in bucket.find("ours/out")]
+    assert names == sorted(f"{n:02}{end}.png" for n in range(3) for end in ("", "-compare"))
+    assert inkbench("denoise", *[f"scans/{name}" for name in scans[:3]], "-o", "out") == 0
+    for name in scans[:3]:
+        assert bucket.cat_file(f"ours/out/deep/{name}") == Path("out", name).read_bytes()
+    assert inkbench("denoise", "s3://ours/scans/deep/0*", "-o", "s3://ours/out/deep") == 1
+    assert "s3://ours/out/deep/00.png: exists" in capsys.readouterr().err
+    assert inkbench("denoise", "s3://ours/scans", "-o", "s3://ours/out", "--resume") == 1
+    assert "0 of 4 cleaned, 3 before" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("without_network")
+@pytest.mark.parametrize(
+    ("source", "out", "unset", "fact"),
+    [
+        ("s3://theirs/scans", "out", "", "s3://theirs/scans"),
+        ("scans", "s3://theirs/out", "", "s3://theirs"),
+        ("s3://ours/none", "out", "", "no images"),
+        ("s3://ours/none", "out", "AWS_", "credentials"),
+        ("gs://ours/none", "out", "", "s3://BUCKET"),
+        ("scans", "s3://", "", "s3://BUCKET"),
+    ],
+)
+def test_wrong_addresses_give_one_line_and_write_nothing(
+    source: str,
+    out: str,
+    unset: str,
+    fact: str,
+    bucket,
+    scans: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    if unset:
+        monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+        monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    assert inkbench("denoise", source, "-o", out) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert fact in line and not Path("out").exists()
+
+
+def test_bucket_without_s3fs_names_the_extra(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "s3fs", None)
+    assert inkbench("denoise", "s3://ours/scans", "-o", "out") == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "pip install" in line and "[s3]" in line

@@ -1,0 +1,98 @@
+"""`inkbench repro` on this machine: the same runs in MLflow as a serial run, and the same bytes."""
+
+import subprocess
+from pathlib import Path
+
+import psutil
+import pytest
+from project import Project, Seen
+
+pytestmark = pytest.mark.slow
+
+STALE = ["evaluate@mnist-a", "plot@mnist-a", "report", "train@mnist-a"]
+OUTPUTS = ("dvc.lock", "models", "metrics", "plots", "reports")
+TOKEN = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "ab" * 32}  # or Ray writes one to ~/.ray
+
+
+def outputs(project: Project) -> dict[str, bytes]:
+    """Bytes of everything that a run writes."""
+    paths = [path for name in OUTPUTS for path in [*project.folder.glob(f"{name}/**/*")]]
+    paths.append(project.folder / "dvc.lock")
+    files = (path for path in paths if path.is_file())
+    return {str(path.relative_to(project.folder)): path.read_bytes() for path in files}
+
+
+def story(seen: Seen) -> dict[str, object]:
+    """What a store tells of the stages that ran, without ids and times."""
+    models = {model.source_run_id for model in seen.models()}
+    return {
+        run.data.tags["dvc.stage"]: (
+            run.info.status,
+            run.data.params,
+            seen.curve(run, "loss"),
+            {key: tag for key, tag in run.data.tags.items() if key.startswith(("dvc.", "stage"))},
+            run.info.run_id in models,
+            run.data.tags["mlflow.parentRunId"] == seen.parents[-1].info.run_id,
+        )
+        for run in seen.stages()
+    }
+
+
+def workers(head: "subprocess.Popen[bytes]") -> list[psutil.Process]:
+    """Ray workers of a head that run a chain."""
+    children = psutil.Process(head.pid).children(recursive=True)
+    return [child for child in children if child.name().startswith("ray::run_chain")]
+
+
+def test_repro_on_workers_gives_the_bytes_and_runs_of_a_serial_run(
+    template: Project, tmp_path: Path
+) -> None:
+    """One Ray worker is killed on the way: its task is run again and leaves one run."""
+    serial, parallel = (template.copy(tmp_path / name) for name in ("serial", "parallel"))
+    for project in (serial, parallel):
+        project.replace("params.yaml", "epochs: 3", "epochs: 4")
+        project.commit("longer")
+    serial.run("dvc", "repro")
+    here, go = tmp_path / "here", tmp_path / "go"
+    pause = {"FAKE_PAUSE": "train:epoch", "FAKE_HERE": str(here), "FAKE_GO": str(go)}
+    head = parallel.start("inkbench", "repro", "--jobs", "1", **pause, **TOKEN)
+    parallel.wait_for(here.exists)
+    (worker,) = workers(head)
+    worker.kill()
+    go.touch()
+    assert head.wait(timeout=300) == 0, parallel.errors.read_text()
+    assert outputs(parallel) == outputs(serial)
+    for project in (serial, parallel):
+        project.wait_uploaded()
+    live = [story(project.seen()) for project in (serial, parallel)]
+    assert set(live[1]) >= set(STALE)
+    assert live[1] == live[0]
+    assert len(parallel.seen().stages()) == len(serial.seen().stages())
+    for project in (serial, parallel):
+        project.kill_uploader()
+
+
+def test_repro_starts_no_ray_when_nothing_is_stale(project: Project, tmp_path: Path) -> None:
+    nowhere = {"RAY_TMPDIR": str(tmp_path / "ray"), "INKBENCH_TRACKING": "off"}
+    done = project.run("inkbench", "repro", **nowhere)
+    assert "report" in done.stdout
+    assert not (tmp_path / "ray").exists()
+
+
+def test_repro_runs_serially_where_ray_cannot_start(project: Project) -> None:
+    project.replace("params.yaml", "epochs: 3", "epochs: 4")
+    impossible = {"RAY_TMPDIR": "/proc/nowhere", "INKBENCH_TRACKING": "off"}
+    done = project.run("inkbench", "repro", **impossible, **TOKEN)
+    (reason,) = (line for line in done.stdout.splitlines() if line.startswith("inkbench:"))
+    assert "Ray cannot start" in reason
+    assert "Running stage 'train@mnist-a'" in done.stdout
+    assert done.stderr == ""
+
+
+def test_repro_names_a_failing_stage_and_exits_with_1(project: Project) -> None:
+    project.replace("params.yaml", "epochs: 3", "epochs: 4")
+    failing = {"FAKE_FAIL": "mnist-a", "INKBENCH_TRACKING": "off"}
+    done = project.run("inkbench", "repro", "train@mnist-a", check=False, **failing, **TOKEN)
+    assert done.returncode == 1
+    assert "ValueError: as requested" in done.stdout
+    assert "Traceback" not in done.stderr
