@@ -1,7 +1,7 @@
 """How much faster `inkbench repro` is than `dvc repro`, and whether it gives the same bytes.
 
     python benchmarks/cluster.py notmnist-cnn mnist-vae         # after `dvc repro`
-    python benchmarks/cluster.py notmnist-cnn … --jobs 2 3      # several numbers of chains at a time
+    python benchmarks/cluster.py notmnist-cnn … --jobs 2 3      # several chains at a time
     python benchmarks/cluster.py --toy                          # chains that sleep, on four nodes
 
 Serial and parallel runs alternate, twice each, and every run begins with the data, in a copy of the

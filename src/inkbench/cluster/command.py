@@ -5,10 +5,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from inkbench.cluster.head import CannotStart, Head, Options, Tree
-from inkbench.cluster.progress import Progress
+from inkbench.cluster.head import CannotStart, Head, Options
 from inkbench.errors import InkbenchError
 from inkbench.pipeline.plan import plan, predict
+from inkbench.pipeline.tasks import Progress, Tree
 from inkbench.tracking import journal, runs, state
 
 

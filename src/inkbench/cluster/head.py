@@ -8,18 +8,20 @@ import tarfile
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from inkbench import layout
 from inkbench.cluster import worker
-from inkbench.cluster.progress import Progress
 from inkbench.errors import InkbenchError, quiet_stderr
-from inkbench.pipeline import results
-from inkbench.pipeline.plan import Chain, Plan, plan
+from inkbench.pipeline import machine, results
+from inkbench.pipeline.plan import plan
+from inkbench.pipeline.results import Entry
+from inkbench.pipeline.tasks import Node, Progress, Task, Tree
 from inkbench.tracking import journal, runs, state
-from inkbench.tracking.state import State
 
 _MEMORY = 1.5e9  # bytes that a chain needs: the largest training takes 1.2e9
 
@@ -32,49 +34,6 @@ class Options:
     address: str = ""
     retries: int = 3
     allow_mixed: bool = False
-
-
-@dataclass
-class Tree:
-    """The working tree or, if ``params`` is the text of another params.yaml, a version of it.
-
-    ``name`` tells versions apart in messages; MLflow shows the runs of this one below ``state``.
-    """
-
-    name: str = ""
-    params: str = ""
-    targets: tuple[str, ...] = ()
-    state: State | None = None
-    plan: Plan = field(default_factory=Plan)
-
-
-@dataclass(eq=False)
-class Node:
-    """A machine. It has no slots if it is refused, and a label if it differs from the head."""
-
-    name: str
-    slots: int
-    label: str = ""
-
-
-@dataclass(eq=False)
-class Task:
-    """A chain of a tree, and what has become of it."""
-
-    tree: Tree
-    chain: Chain
-    status: str = "waits"  # then: runs, done, failed
-    node: Node = field(default_factory=lambda: Node("", 0))
-    started: float = 0
-    seconds: float = 0
-    attempts: int = 0
-    error: str = ""
-    log: str = ""
-
-    @property
-    def title(self) -> str:
-        """Its name in messages."""
-        return f"{self.tree.name} {self.chain.name}".strip()
 
 
 class CannotStart(Exception):
@@ -96,6 +55,7 @@ class Head:
         self._nodes: dict[str, Node] = {}
         self._running: dict[Any, Task] = {}
         self._remote: dict[str, Any] = {}
+        self._shared: set[str] = set()  # digests of entries whose outputs are here and there
         self._state = state.of_folder(Path.cwd())
 
     def __enter__(self) -> "Head":
@@ -104,13 +64,18 @@ class Head:
         from ray import cloudpickle
 
         self._repo = self._open.enter_context(results.open_repo())
+        address, here = self._options.address, str(Path.cwd())
         settings: dict[str, Any] = {"log_to_driver": False, "logging_level": "CRITICAL"}
-        if self._options.address:
+        if address:
             self._remote = results.default_remote(self._repo)
+            self._places = {"checkpoints": results.digest({"root": here})[:8]}  # of this clone
             secrets = {key: v for key, v in os.environ.items() if key.startswith("AWS_")}
             secrets["INKBENCH_REMOTE"] = json.dumps(self._remote)
-            settings |= {"address": self._options.address, "runtime_env": {"env_vars": secrets}}
+            settings |= {"address": address, "runtime_env": {"env_vars": secrets}}
         else:
+            self._places = {"node": f"{here}/.dvc/tmp/cluster"}
+            self._places |= {"checkpoints": f"{here}/{layout.CHECKPOINTS}"}
+            self._places |= {"cache": str(self._repo.cache.local_cache_dir)}
             settings |= {"address": "local", "num_cpus": self._options.jobs or None}
             settings |= {"include_dashboard": False, "object_store_memory": 10**8}
         self._open.callback(ray.shutdown)
@@ -119,10 +84,11 @@ class Head:
                 ray.init(**settings)
         except Exception as error:  # Ray has no class for that
             reason = " ".join(str(error).split())[:200]
-            if self._options.address:
-                raise InkbenchError(f"--address {self._options.address}: {reason}") from None
+            if address:
+                raise InkbenchError(f"--address {address}: {reason}") from None
             raise CannotStart(reason) from None
-        cloudpickle.register_pickle_by_value(worker)
+        for module in (machine, worker):  # nodes need not have this package
+            cloudpickle.register_pickle_by_value(module)
         self._archive = ray.put(state.snapshot(Path.cwd()))
         return self
 
@@ -185,26 +151,20 @@ class Head:
 
     def _submit(self, task: Task, node_id: str) -> None:
         """Start a task on a node."""
-        tree, chain, node, here = task.tree, task.chain, self._nodes[node_id], str(Path.cwd())
+        tree, chain, node = task.tree, task.chain, self._nodes[node_id]
         inputs = [tree.plan.known[name] for name in sorted(chain.inputs)]
         if self._remote:
-            results.transfer("push", self._repo, inputs)
-        # Checkpoints of the same variant with other parameters must not meet.
-        checkpoints = f"{results.digest({'params': tree.params})[:8]}" if tree.params else ""
-        if self._remote:
-            checkpoints = f"{results.digest({'root': here})[:8]}/{checkpoints}"
-        else:
-            checkpoints = f"{here}/{layout.CHECKPOINTS / checkpoints}"
+            self._transfer("push", inputs)
+        # Checkpoints of a variant with other parameters must not meet those of this one.
+        version = results.digest({"params": tree.params})[:8] if tree.params else ""
         tags = {"worker.differs": node.label} if node.label else {}
         of_head = runs.whereabouts(tree.state or self._state) | {"tags": tags}
-        job = {
+        job = self._places | {
             "chain": chain.name,
             "stages": chain.stages,
             "inputs": inputs,
             "files": {str(layout.PARAMS): tree.params} if tree.params else {},
-            "node": "" if self._remote else f"{here}/.dvc/tmp/cluster",
-            "cache": "" if self._remote else str(self._repo.cache.local_cache_dir),
-            "checkpoints": checkpoints,
+            "checkpoints": f"{self._places['checkpoints']}/{version}",
             "environment": {
                 "INKBENCH_HEAD": json.dumps(of_head),
                 "INKBENCH_TRACKING": os.environ.get("INKBENCH_TRACKING", "on"),
@@ -212,6 +172,12 @@ class Head:
         }
         ref = _on(node_id, worker.run_chain, num_cpus=1).remote(self._archive, job)
         self._running[ref] = self._set(task, "runs", node=node, started=time.monotonic())
+
+    def _transfer(self, direction: str, entries: list[Entry]) -> None:
+        """Push or pull outputs, unless the remote has them from here or brought them here."""
+        new = {results.digest(entry): entry for entry in entries}
+        results.transfer(direction, self._repo, [new[key] for key in new.keys() - self._shared])
+        self._shared |= new.keys()
 
     def _take_in(self, task: Task, ref: Any) -> bool:
         """Take in what a task has returned; False if it is to run again."""
@@ -229,7 +195,7 @@ class Head:
             result = {"error": f"its worker is lost, {task.attempts} times: {reason}"}
         for name, entry in result.get("entries", {}).items():
             if self._remote:
-                results.transfer("pull", self._repo, [entry])
+                self._transfer("pull", [entry])
                 results.record(self._repo, entry, result["objects"])
             task.tree.plan.known[name] = entry
         for name, text in result.get("journals", {}).items():
@@ -247,12 +213,16 @@ class Head:
         self._nodes = {node_id: node for node_id, node in self._nodes.items() if node_id in alive}
         for node_id in alive.keys() - self._nodes.keys():
             resources = alive[node_id]["Resources"]
-            node = Node(alive[node_id]["NodeManagerHostname"], int(resources.get("CPU", 0)))
+            memory, cores = resources.get("memory", 0), int(resources.get("CPU", 0))
+            node = Node(alive[node_id]["NodeManagerHostname"], cores)
+            if not self._remote:
+                memory = min(memory, psutil.virtual_memory().available)
             if self._remote or not self._options.jobs:
-                node.slots = min(node.slots, max(1, int(resources.get("memory", 0) / _MEMORY)))
-            if self._remote and node.slots:
-                self._compare(node, node_id)
-            self._nodes[node_id] = node
+                node.slots = min(cores, max(1, int(memory / _MEMORY)))
+            with contextlib.suppress(ray.exceptions.RayError):  # it has died already
+                if self._remote and cores:
+                    self._compare(node, node_id)
+                self._nodes[node_id] = node
         if not any(node.slots for node in self._nodes.values()):
             raise InkbenchError("no worker can be used; docs/cluster.md says what must be the same")
 
@@ -262,15 +232,13 @@ class Head:
 
         lock = Path("requirements.lock")
         text = lock.read_text(encoding="utf-8") if lock.is_file() else ""
-        here, there = worker.facts(text), ray.get(_on(node_id, worker.facts).remote(text))
-        keys = [key for key in sorted(here | there) if here.get(key) != there.get(key)]
-        pairs = [f"{key} {there.get(key, 'missing')}, not {here.get(key)}" for key in keys]
-        node.label = "; ".join(pairs[:3]) + (" …" if len(pairs) > 3 else "")
-        if node.label and self._options.allow_mixed:
-            self._progress.say(f"{node.name} differs: {node.label}; its results are labelled")
-        elif node.label:
+        there = ray.get(_on(node_id, machine.facts).remote(text))
+        node.label = machine.differences(machine.facts(text), there)
+        if node.label and not self._options.allow_mixed:
             node.slots = 0
-            self._progress.say(f"{node.name} differs: {node.label}; --allow-mixed would accept it")
+        if node.label:
+            verdict = "its results are labelled" if node.slots else "--allow-mixed would accept it"
+            self._progress.say(f"{node.name} differs: {node.label}; {verdict}")
 
 
 def _on(node_id: str, function: Any, num_cpus: int = 0) -> Any:

@@ -1,46 +1,30 @@
-"""A chain on a worker: `run_chain` in a Ray worker, `main` in the process that it starts.
+"""A chain on a worker, as a Ray task.
 
-Ray sends `run_chain` and `facts` by value: a machine needs the locked packages only, as all other
-code comes with the tree.
+Ray sends `run_chain` by value: a machine needs the locked packages only, as all other code comes
+with the tree.
 """
 
 import contextlib
 import fcntl
-import importlib.metadata
 import io
 import json
 import os
 import pickle
-import platform
-import re
 import shutil
 import signal
 import subprocess
 import sys
 import tarfile
 import tempfile
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 
-def facts(lock: str) -> dict[str, str]:
-    """What results depend on beside code and data: Python, CPU, and packages of a lock file."""
-    found = {"Python": platform.python_version(), "machine": platform.machine()}
-    with contextlib.suppress(OSError):
-        for word in re.findall(r"\b(?:avx|amx|fma|sse)\w*", Path("/proc/cpuinfo").read_text()):
-            found[f"CPU flag {word}"] = "there"
-    for name in re.findall(r"^([\w.-]+)==", lock, re.M):
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            found[name] = importlib.metadata.version(name)
-    return found
-
-
 def run_chain(archive: bytes, job: dict[str, Any]) -> dict[str, Any]:
-    """Run a chain in a fresh copy of the tree; returns what `main` writes, and its ``log``."""
+    """Run a chain in a fresh copy of the tree; returns its result and its log."""
     default = os.environ.get("INKBENCH_SCRATCH") or Path.home() / ".cache/inkbench"
-    node = Path(job["node"] or default)
+    node = Path(job.get("node", default))
     try:
         with _scratch(node / "scratch") as folder:
             return _run_chain(archive, job, node, folder)
@@ -64,7 +48,7 @@ def _run_chain(archive: bytes, job: dict[str, Any], node: Path, folder: Path) ->
         "DVC_SITE_CACHE_DIR": str(folder / "dvc"),  # DVC keeps something for every tree
     }
     process = subprocess.Popen(
-        [sys.executable, "-m", "inkbench.cluster.worker"],
+        [sys.executable, "-m", "inkbench.pipeline.chain"],
         cwd=tree,
         env=environment,
         stdin=subprocess.PIPE,
@@ -74,7 +58,7 @@ def _run_chain(archive: bytes, job: dict[str, Any], node: Path, folder: Path) ->
     )
     try:
         assert process.stdin  # stays open: its end tells the process that this one has died
-        own = {"cache": job["cache"] or str(node / "cache")}
+        own = {"cache": job.get("cache", str(node / "cache"))}
         process.stdin.write(json.dumps(job | own).encode() + b"\n")
         process.stdin.flush()
         code = process.wait()
@@ -96,7 +80,7 @@ def _scratch(root: Path) -> Iterator[Path]:
     """A new folder, locked while it is in use; those that killed workers left are deleted."""
     root.mkdir(parents=True, exist_ok=True)
     for lock in root.glob("*/lock"):
-        with contextlib.suppress(OSError), lock.open() as file:
+        with contextlib.suppress(OSError), lock.open("a") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(lock.parent)
     folder = Path(tempfile.mkdtemp(dir=root))
@@ -107,51 +91,3 @@ def _scratch(root: Path) -> Iterator[Path]:
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-
-
-def main() -> None:
-    """Run the stages of the job on stdin; write entries, objects and journals to ``../result``."""
-    job = json.loads(sys.stdin.readline())
-    threading.Thread(target=_die_with, args=(os.dup(0),), daemon=True).start()
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-
-    import yaml
-
-    from inkbench.pipeline import results
-    from inkbench.tracking.journal import locked
-
-    result: dict[str, Any] = {"entries": {}, "objects": {}, "error": ""}
-    remote = json.loads(os.environ.get("INKBENCH_REMOTE", "{}"))
-    lock = Path(".checkpoints") / f"{job['chain']}.lock"
-    try:  # A killed process of this chain may still be dying: two would spoil the checkpoint.
-        with locked(lock, wait=True), results.open_repo(job["cache"], **remote) as repo:
-            if remote:
-                results.transfer("pull", repo, job["inputs"])
-            with repo.lock:
-                for entry in job["inputs"]:
-                    results.as_stage(repo, entry).checkout(force=True)
-            for name in job["stages"]:
-                repo.reproduce(name, single_item=True)
-                entry = yaml.safe_load(Path("dvc.lock").read_text())["stages"][name]
-                if remote:
-                    results.transfer("push", repo, [entry])
-                    result["objects"] |= results.uncached(repo, name, entry)
-                result["entries"][name] = entry
-    except Exception as error:
-        causes: list[BaseException] = [error]
-        while cause := causes[-1].__cause__:
-            causes.append(cause)
-        result["error"] = ": ".join(str(cause) or type(cause).__name__ for cause in causes)
-    files = Path(".tracking").glob("*/events.jsonl")
-    result["journals"] = {file.parent.name: file.read_text(encoding="utf-8") for file in files}
-    Path("../result").write_bytes(pickle.dumps(result))
-
-
-def _die_with(pipe: int) -> None:
-    """Kill this process and its stages when the Ray worker, which holds the other end, has died."""
-    os.read(pipe, 1)
-    os.killpg(0, signal.SIGKILL)
-
-
-if __name__ == "__main__":
-    main()

@@ -65,20 +65,25 @@ def plan(folder: Path, targets: Sequence[str] = (), cache: str = "") -> Plan:
 
 def _plan(repo: Any, graph: dict[Any, list[Any]]) -> Plan:
     lock = Path("dvc.lock")
-    locked = yaml.safe_load(lock.read_text(encoding="utf-8"))["stages"] if lock.is_file() else {}
+    tree = yaml.safe_load(lock.read_text(encoding="utf-8")) if lock.is_file() else {}
+    locked = tree.get("stages", {})
     writers = {out.def_path: stage.addressing for stage in graph for out in stage.outs}
     plan, hashes = Plan(), dict[str, Any]()
     for stage, upstream in graph.items():
         name, names = stage.addressing, {other.addressing for other in upstream}
         key, ready = name.partition("@")[2], plan.known.keys() | set(plan.first)
         entry = None
-        if names <= plan.known.keys():
+        if stage.cmd and names <= plan.known.keys():
             outs = {out["path"]: out for other in names for out in plan.known[other]["outs"]}
             entry = _find(repo, stage, outs, locked.get(name), hashes)
         read = {writers[dep.def_path] for dep in stage.deps if dep.def_path in writers}
         if entry:
             plan.known[name] = entry
-        elif not stage.deps or stage.always_changed or any(out.persist for out in stage.outs):
+        elif (
+            not (stage.cmd and stage.deps)
+            or stage.always_changed
+            or any(out.persist for out in stage.outs)
+        ):
             (plan.first if names <= ready else plan.last).append(name)
         elif not key or names & set(plan.last) or read != names:  # it reads a part of an output
             plan.last.append(name)

@@ -1,19 +1,63 @@
-"""What the user sees of tasks: a live table on a terminal, otherwise plain lines."""
+"""Chains as tasks, and what the user sees of them: a live table on a terminal, otherwise lines."""
 
 import contextlib
 import sys
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import Any
 
-if TYPE_CHECKING:
-    from inkbench.cluster.head import Task
+from inkbench.pipeline.plan import Chain, Plan
+from inkbench.tracking.state import State
+
+
+@dataclass
+class Tree:
+    """The working tree or, if ``params`` is the text of another params.yaml, a version of it.
+
+    ``name`` tells versions apart in messages; MLflow shows the runs of this one below ``state``.
+    """
+
+    name: str = ""
+    params: str = ""
+    targets: tuple[str, ...] = ()
+    state: State | None = None
+    plan: Plan = field(default_factory=Plan)
+
+
+@dataclass(eq=False)
+class Node:
+    """A machine. It has no slots if it is refused, and a label if it differs from the head."""
+
+    name: str
+    slots: int
+    label: str = ""
+
+
+@dataclass(eq=False)
+class Task:
+    """A chain of a tree, and what has become of it."""
+
+    tree: Tree
+    chain: Chain
+    status: str = "waits"  # then: runs, done, failed
+    node: Node = field(default_factory=lambda: Node("", 0))
+    started: float = 0
+    seconds: float = 0
+    attempts: int = 0
+    error: str = ""
+    log: str = ""
+
+    @property
+    def title(self) -> str:
+        """Its name in messages."""
+        return f"{self.tree.name} {self.chain.name}".strip()
 
 
 class Progress(contextlib.ExitStack):
     """Shows the tasks in ``tasks``, a list that may grow."""
 
-    tasks: "Sequence[Task]" = ()
+    tasks: Sequence[Task] = ()
 
     def __enter__(self) -> "Progress":
         self._is_live = sys.stdout.isatty()
@@ -27,7 +71,7 @@ class Progress(contextlib.ExitStack):
         """Print a line, above the table if there is one."""
         print(f"inkbench: {text}", flush=True)
 
-    def changed(self, task: "Task") -> None:
+    def changed(self, task: Task) -> None:
         """Show that a task has started or ended."""
         ended = sum(other.status in ("done", "failed") for other in self.tasks)
         count = f"{ended} of {len(self.tasks)}"
