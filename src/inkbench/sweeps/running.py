@@ -24,7 +24,8 @@ from inkbench.sweeps.search import Search, Training
 from inkbench.tracking import executions, journal, runs, state, sync
 
 if TYPE_CHECKING:
-    from inkbench.cluster.head import Head, Task
+    from inkbench.cluster.head import Head
+    from inkbench.pipeline.tasks import Task
 
 Train = Callable[[Iterable[Training]], Iterator[tuple[Training, str]]]
 
@@ -164,7 +165,7 @@ def _workers(jobs: int, address: str) -> Iterator[Train]:
     later, one after another.
     """
     from inkbench.cluster.head import CannotStart, Head, Options
-    from inkbench.cluster.progress import Progress
+    from inkbench.pipeline.tasks import Progress
 
     with Progress() as progress, _untracked():
         try:
@@ -177,7 +178,7 @@ def _workers(jobs: int, address: str) -> Iterator[Train]:
 
 
 def _train(head: "Head", trainings: Iterable[Training]) -> Iterator[tuple[Training, str]]:
-    from inkbench.cluster.head import Tree
+    from inkbench.pipeline.tasks import Tree
 
     text, todo = layout.PARAMS.read_text(encoding="utf-8"), deque(trainings)
     running: dict[int, tuple[Training, list[Task]]] = {}
