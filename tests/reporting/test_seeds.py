@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -78,6 +79,7 @@ def test_write_and_read_keep_every_training(folder: Path) -> None:
 def test_write_compares_configurations_over_common_seeds(folder: Path) -> None:
     pairs = zip(FIRST, SECOND, strict=True)
     trials = [trial(*x) for i, (a, b) in enumerate(pairs) for x in (("a", i, a), ("b", i, b))]
+    trials.append(replace(trial("c", 0, 0.9), metrics={"test_bce": 0.1, "n_test": 7}))
     seeds.write("s", trials)
     with (folder / "sweeps/s.pairs.csv").open(newline="") as file:
         (row,) = csv.DictReader(file)
@@ -109,6 +111,22 @@ def test_a_winner_needs_a_difference_beyond_its_interval() -> None:
     close = cells(entry("a", [0.95, 0.92, 0.96]), entry("b", [0.94, 0.95, 0.93]))
     assert not close["a"].best and not close["b"].best
     assert "≈" in close["a"].text and "≈" in close["b"].text
+
+
+@pytest.mark.parametrize(
+    ("key", "values", "text"),
+    [
+        ("test_accuracy", [0.95, 0.951, 0.949], "95.00 ± 0.25 %"),
+        ("test_accuracy", [0.95, 0.950001, 0.949999], "95.00 ± 0.0002 %"),
+        ("test_psnr", [31.8, 31.9, 32.0], "31.90 ± 0.25 dB"),
+        ("test_bce", [0.0062, 0.00621, 0.00619], "0.0062 ± 0.00002"),
+        ("generalisation_gap_bce", [-0.0003, -0.0001, -0.0005], "−0.0003 ± 0.0005"),
+        ("test_bce", [0.0062, 0.0062, 0.0062], "0.0062"),
+    ],
+)
+def test_text_shows_mean_and_half_of_the_interval(key: str, values: list[float], text: str) -> None:
+    trials = {s: replace(trial("a", s, 0.9), metrics={key: v}) for s, v in enumerate(values)}
+    assert leaderboard.text(Entry("a", {}, {key: values[0]}, seeds=trials), key) == text
 
 
 def test_paired_seeds_find_a_small_difference_that_all_seeds_share() -> None:
@@ -159,12 +177,15 @@ def test_readme_shows_intervals_and_a_legend(project_copy: Path, root: Path) -> 
     sweep(project_copy)
     text = readme.tables(readme.entries(), {})
     (row,) = [line for line in text.splitlines() if line.startswith("| `notmnist-cnn`")]
-    assert "±" in row and "≈: the" in text
+    assert "±" in row and "≈: the" in text and "1 or 3 seeds" in text
 
 
-def test_report_draws_sweeps_and_card_has_intervals(small: Path) -> None:
-    sweep(small)
-    folder = small / "reports"
+def test_report_draws_sweeps_and_card_has_intervals(project_copy: Path) -> None:
+    for path in project_copy.glob("metrics/**/*.json"):
+        if path.stem != "notmnist-cnn":
+            path.unlink()  # renders quickly
+    sweep(project_copy)
+    folder = project_copy / "reports"
     folder.mkdir()
     site.render(folder)
     index, card = ((folder / f"{p}.html").read_text() for p in ("index", "variants/notmnist-cnn"))
@@ -174,10 +195,10 @@ def test_report_draws_sweeps_and_card_has_intervals(small: Path) -> None:
 
 
 def test_figures_of_a_sweep_on_synthetic_data_are_labelled(
-    small: Path, monkeypatch: pytest.MonkeyPatch
+    project_copy: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sweep(small, source="synthetic")
+    sweep(project_copy, source="synthetic")
     labels = []
     monkeypatch.setattr(drawings, "_save", lambda *arguments: labels.append(arguments[4]))
-    blocks = {r.name: r.block for r in collect.results()}
-    assert len([*drawings.of_sweep("seeds", blocks, small)]) == 1 and labels == [True]
+    blocks = {"notmnist-cnn": collect.result("notmnist-cnn").block}
+    assert len([*drawings.of_sweep("seeds", blocks, project_copy)]) == 1 and labels == [True]

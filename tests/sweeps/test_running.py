@@ -2,9 +2,11 @@
 
 import csv
 import os
+import shutil
 import signal
 
 import pytest
+from project import Seen, mlflow_uri
 from sweep_toy import Toy
 
 from helpers import once
@@ -21,6 +23,9 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> Toy:
     template = once(tmp_path_factory, "sweep-toy", lambda folder: Toy(folder / "toy").build())
     toy = Toy(tmp_path_factory.mktemp("sweep") / "toy")
     toy.copy_from(template / "toy")
+    tables = once(tmp_path_factory, "tables", lambda folder: Seen(mlflow_uri(folder)))
+    shutil.copy(tables / "mlflow.db", toy.folder)  # creating its tables takes seconds
+    shutil.rmtree(toy.folder / "data")  # is in DVC's cache
     for moment in (toy.trained, toy.stored):  # in the first training, after the first training
         process = toy.start(*SWEEP, "--jobs", "1", INKBENCH_TRACKING="off")
         try:

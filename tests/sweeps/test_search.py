@@ -82,8 +82,7 @@ def test_prune_finds_the_winner_of_the_grid_with_less_than_half_of_the_epochs() 
     [
         {"search": "grid", "prune": True},
         {"search": "random", "trials": 7},
-        {"search": "tpe", "trials": 11},
-        {"search": "tpe", "trials": 11, "prune": True, "seeds": 2},
+        {"search": "tpe", "trials": 10},
     ],
     ids=str,
 )

@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import yaml
 
 from inkbench import datasets, layout
@@ -113,11 +114,11 @@ def text(entry: Entry, key: str) -> str:
     over = spread(entry, key)
     if over is None:
         return show(key, entry.metrics.get(key))
-    mean, half = show(key, over.mean), show(key, over.half)
-    if not re.search("[1-9]", half):
-        half = f"{over.half:.1g}"
-    number = re.match(r"[−\d.,]+", half)
-    return re.sub(r"(?<=\d)(?![\d.,])", f" ± {number[0] if number else half}", mean, count=1)
+    mean, half = show(key, over.mean), show(key, over.half).split(" ")[0]
+    if not re.search("[1-9]", half):  # too small for the metric's format
+        scale = 100 if about(key).get("format", "").endswith("%") else 1
+        half = np.format_float_positional(over.half * scale, 1, fractional=False, trim="-")
+    return re.sub(r"(?<=\d)(?![\d.,])", f" ± {half}", mean, count=1)
 
 
 def label(key: str) -> str:

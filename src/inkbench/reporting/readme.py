@@ -86,6 +86,9 @@ def _data(board: Board) -> str:
     source = "**synthetic data, not the real dataset**" if board.is_synthetic else "real data"
     count = board.rows[0].entry.metrics.get("n_test")
     unit = "pages" if board.task in ("restoration", "cleaning") else "images"
+    seeded = sorted({max(1, len(row.entry.seeds)) for row in board.rows})
+    if seeded[-1] > 1:
+        source += f", {' or '.join(map(str, seeded))} seeds"
     return f"{source}, {count:,} test {unit}" if count else source
 
 

@@ -2,7 +2,7 @@
 
 ``sweeps/S.trials.csv`` has a row for every training; the other two tables are computed from it:
 ``sweeps/S.csv`` has a row for every configuration, ``sweeps/S.pairs.csv`` one for every metric of
-two configurations. All intervals are Student's t, 95 %, over seeds.
+two configurations on the same test part. All intervals are Student's t, 95 %, over seeds.
 """
 
 import itertools
@@ -20,7 +20,8 @@ Settings = tuple[tuple[str, str], ...]  # (axis, value), sorted
 
 _AXIS = "train."  # prefix of the axes' columns, as MLflow's parameters are called
 _FACTS = ("epochs", "seed", "experiment", "inputs", "data_source", "val_loss")
-_OF_TEST_PART = ("_low", "_high", "n_test")  # the same for all seeds, or bounds of one training
+# The same for all seeds, or bounds of one training.
+_LEFT_OUT = ("_low", "_high", "n_test", "parameters", "code_size")
 
 
 @dataclass(frozen=True)
@@ -143,21 +144,22 @@ def write(name: str, trials: Sequence[Trial]) -> None:
     _write(trials_file(name), ["variant", *axes, *_FACTS, *metrics], rows)
 
     groups = configurations(ordered)
-    shown = [key for key in metrics if not key.endswith(_OF_TEST_PART)]
+    shown = [key for key in metrics if not key.endswith(_LEFT_OUT)]
     heads = [f"{key}_{part}" for key in shown for part in ("mean", "sd", "low", "high")]
     lines = []
     for (variant, settings), group in groups.items():
         loss = _rounded(np.mean([trial.val_loss for trial in group.values()]))
         facts = [len(group), " ".join(map(str, group)), next(iter(group.values())).data_source]
-        spreads = [spread(values.values()) for values in (by_seed(group, key) for key in shown)]
-        cells = [cell for one in spreads for cell in _cells(one)]
+        columns = [by_seed(group, key).values() for key in shown]
+        cells = [cell for values in columns for cell in _cells(values and spread(values))]
         lines.append([variant, *dict(settings).values(), *facts, loss, *cells])
     counts = ["n", "seeds", "data_source", "val_loss_mean"]
     _write(layout.SWEEPS / f"{name}.csv", ["variant", *axes, *counts, *heads], lines)
 
     pairs = []
     for (one, first), (other, second) in itertools.combinations(groups.items(), 2):
-        for key in shown:
+        is_same_data = _size(first) == _size(second)
+        for key in shown if is_same_data else ():
             paired = difference(by_seed(first, key), by_seed(second, key))
             if paired and paired.n > 1:
                 pairs.append([label(*one), label(*other), key, paired.n, *_cells(paired)])
@@ -170,7 +172,15 @@ def _write(path: Path, columns: Sequence[str], rows: Iterable[Iterable[Any]]) ->
         records.write_csv(scratch, columns, rows)
 
 
-def _cells(one: Spread) -> list[float | str]:
+def _size(group: Mapping[int, Trial]) -> float | None:
+    """Size of the test part, which differs between datasets and splits."""
+    return next(iter(group.values())).metrics.get("n_test")
+
+
+def _cells(one: Any) -> list[float | str]:
+    """Cells of a `Spread`, empty where there is nothing."""
+    if not one:
+        return [""] * 4
     if one.n < 2:
         return [_rounded(one.mean), "", "", ""]
     return [_rounded(x) for x in (one.mean, one.sd, one.mean - one.half, one.mean + one.half)]

@@ -94,9 +94,10 @@ def _prepare(datasets: Iterable[str]) -> None:
 
     targets = [f"preprocess@{name}" for name in sorted(datasets)]
     steps = plan(Path.cwd(), targets)
-    is_built = all(layout.processed(name).is_dir() for name in datasets)
-    if steps.first or steps.chains or steps.last or not is_built:
+    if steps.first or steps.chains or steps.last:
         _dvc("repro", *targets)
+    elif not all(layout.processed(name).is_dir() for name in datasets):
+        _dvc("checkout", *targets)
 
 
 def _fixed(plan: Plan, block: params.Variant) -> dict[str, Any]:
