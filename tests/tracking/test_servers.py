@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from halfway import Halfway, assert_complete, assert_warned_once
+from halfway import ADDRESS, TRAIN, Halfway, assert_complete, assert_warned_once
 from project import ALL, OF_A, UNTRACKED, Project, Seen, mlflow_uri
 from server import Server
 
@@ -74,6 +74,19 @@ def test_uploader_survives_a_server_that_dies(project: Project, server: Server) 
     server.start()
     assert_complete(project, server.uri)
     assert "0 added" in project.sync(uri=server.uri)
+
+
+@pytest.mark.parametrize("server", ["postgresql"], indirect=True)
+def test_uploader_keeps_the_journal_if_the_password_is_wrong(
+    project: Project, server: Server
+) -> None:
+    wrong = {"MLFLOW_TRACKING_URI": server.uri, "MLFLOW_TRACKING_PASSWORD": "not-this-one"}
+    training = project.start(*TRAIN, DVC_STAGE=ADDRESS, **wrong)
+    assert training.wait(timeout=300) == 0
+    project.wait_for(lambda: "warning" in project.errors.read_text())
+    assert_warned_once(project)
+    assert "not-this-one" not in project.errors.read_text()
+    assert_complete(project, server.uri)
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "server"])
