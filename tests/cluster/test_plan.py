@@ -7,7 +7,7 @@ from toy import Toy
 
 from inkbench.errors import InkbenchError
 from inkbench.pipeline import machine
-from inkbench.pipeline.plan import Plan, plan, predict
+from inkbench.pipeline.plan import Chain, Plan, plan, predict
 
 VARIANTS = ("digits-a", "digits-b", "letters-a")
 
@@ -75,6 +75,8 @@ def test_chains_start_with_the_longest_and_predict_says_how_long(
     assert "2 workers: 40 s" in told
     assert "1 workers: 80 s" in told
     assert "at least 40 s" in told
+    chain = Chain("digits-b", ["evaluate@digits-b", "plot@digits-b"])  # its training is done
+    assert "1 workers: 0 s" in predict(Plan(chains=[chain]), 1)
 
 
 def test_differences_name_what_another_machine_has() -> None:

@@ -141,8 +141,9 @@ def _costs() -> dict[str, float]:
 
 def predict(plan: Plan, jobs: int = 0) -> str:
     """Say what runs, and how long its trainings take on some numbers of workers."""
-    costs = _costs()
-    known = sorted(costs.get(chain.name, 0) for chain in plan.chains)[::-1]
+    trained = {c.name for c in plan.chains if any(s.startswith("train@") for s in c.stages)}
+    costs = {name: seconds for name, seconds in _costs().items() if name in trained}
+    known = sorted((costs.get(chain.name, 0) for chain in plan.chains), reverse=True)
     lines = [f"first      {name}" for name in plan.first]
     for chain in plan.chains:
         cost = f"  ({costs[chain.name]:.0f} s)" if chain.name in costs else ""
