@@ -17,7 +17,7 @@ OPTIONS = {  # other families use their defaults
     "dense_autoencoder": {"hidden": [16], "code": 8},
     "page_autoencoder": {"width": 2},
     "resnet": {"width": 4},
-    "scan_unet": {"width": 2, "levels": 2},
+    "scan_unet": {"first": 2, "width": 2, "levels": 2},
     "stacked_logreg": {"hidden": [16], "code": 8},
     "strided_autoencoder": {"code": 8},
     "unet": {"width": 2},

@@ -75,7 +75,8 @@ def test_repro_keeps_what_succeeds(cluster: Cluster, toy: Toy, expected: dict[st
     assert toy.executed() == sorted([*chain("digits-b"), *chain("letters-a")[1:]])
 
     toy.run("inkbench", "repro")
-    assert toy.executed() == ["evaluate@letters-a", "plot@letters-a", "report@"]
+    again = toy.executed()  # the evaluation, too, if the chain came to the other node
+    assert [name for name in again if name != "evaluate@letters-a"] == ["plot@letters-a", "report@"]
     assert toy.outputs() == expected
 
 
