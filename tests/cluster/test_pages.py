@@ -68,7 +68,7 @@ def test_run_leaves_no_process_when_it_is_killed(how: signal.Signals, tmp_path: 
         _, errors = process.communicate(timeout=180)
     codes = {signal.SIGKILL: -9, signal.SIGINT: 130}
     assert process.returncode == codes[how] and errors == ""
-    assert psutil.wait_procs(family, timeout=180)[1] == []
+    assert psutil.wait_procs(family, timeout=60)[1] == []
 
 
 @pytest.mark.parametrize(
