@@ -25,7 +25,9 @@ from inkbench.models.common import storage
 def model(here: Path) -> str:
     """An untrained cleaner."""
     keras.utils.set_random_seed(0)
-    storage.save(models.build("scan_unet", (None, None, 6), 0, {"first": 2, "width": 2}), here / "m.keras")
+    storage.save(
+        models.build("scan_unet", (None, None, 6), 0, {"first": 2, "width": 2}), here / "m.keras"
+    )
     return "m.keras"
 
 
