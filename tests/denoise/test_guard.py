@@ -35,6 +35,16 @@ def test_checked_leaves_a_right_paper_alone() -> None:
     assert np.array_equal(result, paper)
 
 
+def test_checked_takes_paper_as_bright_as_elsewhere_for_no_picture() -> None:
+    page = np.rint(text() * 0.4).astype(np.uint8)  # dark paper
+    sheet = np.tile(np.linspace(235, 190, 540) / 255 * 0.4, (420, 1))
+    wrong = sheet.copy()
+    wrong[180:240, :50] = 1  # predicted to be a picture: it would stay dark
+    result, _, findings = checked(page, flat(wrong))
+    assert findings.pictures == 0
+    assert (result[180:240, :50, :3].mean(-1) < 1.3 * sheet[180:240, :50]).all()
+
+
 def test_checked_brings_back_ink_that_would_vanish() -> None:
     page = text()
     blank = flat(page / 255 + 0.004)  # every pixel is taken for paper

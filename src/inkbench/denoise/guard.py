@@ -93,11 +93,10 @@ def checked(page: np.ndarray, paper: np.ndarray) -> tuple[np.ndarray, np.ndarray
     kept = pictures > 0
     if kept.mean() > _ALL:
         return np.ones_like(paper), kept, Findings(untouched="no paper found")
-    paper[..., :3] = np.where(
-        (light.mean(-1) > _DARKER * np.percentile(light.mean(-1), 95))[..., None],
-        np.minimum(paper[..., :3], _BRIGHTEST * light),  # as bright as paper elsewhere: no picture
-        paper[..., :3],
-    )
+    bright = light.mean(-1)
+    plain = bright > _DARKER * np.percentile(bright, 95)  # as bright as elsewhere: no picture
+    paper = paper.copy()
+    paper[plain, :3] = np.minimum(paper[plain, :3], _BRIGHTEST * light[plain])
     paper = _blended(paper, np.float32(1), kept, 2)
     after = 1 - (1 - np.minimum(grey / paper[..., :3].mean(-1), 1)) * paper[..., 3]
     lost = _lost(grey, after)
