@@ -55,7 +55,7 @@ def test_repro_keeps_what_succeeds(cluster: Cluster, toy: Toy, expected: dict[st
     head = toy.start("inkbench", "repro")
     of_killed_worker, killed = toy.paused("train-digits-a"), toy.paused("train-digits-b")
     cluster.worker(of_killed_worker).kill()
-    toy.wait_for(lambda: not of_killed_worker.is_running(), seconds=10)
+    toy.wait_for(lambda: of_killed_worker not in cluster.processes(), seconds=60)
     killed.kill()
     toy.go_on()
     assert head.wait(timeout=LONG) == 1, toy.log.read_text()
@@ -108,7 +108,7 @@ def test_repro_survives_a_killed_raylet_and_an_outage_and_notices_an_edit(
     trainings = {toy.paused(f"train-digits-{name}") for name in "ab"}
     (lost,) = (training for training in trainings if cluster.node(training) == "two")
     cluster.kill_raylet("two")
-    toy.wait_for(lambda: not lost.is_running(), seconds=10)
+    toy.wait_for(lambda: lost not in cluster.processes(), seconds=60)
     toy.replace("stages/plot.py", '"""Any stage', '"""Any  stage')
     cluster.gate.is_open = False
     toy.go_on()

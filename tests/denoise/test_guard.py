@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from drawn_pages import letter_page
+from scipy.ndimage import uniform_filter
 
 from inkbench.datasets.synthetic import content
 from inkbench.datasets.synthetic.texture import mottle
@@ -84,6 +85,35 @@ def test_checked_does_not_take_a_shadow_over_text_for_a_picture() -> None:
     page = np.rint(text() * light).astype(np.uint8)
     paper = flat(np.tile(np.linspace(235, 190, 540) / 255 * light, (420, 1)))
     assert checked(page, paper)[2].pictures == 0
+
+
+@pytest.mark.parametrize(
+    ("colour", "kept"),
+    [
+        ((0.45, 0.62, 0.8), True),
+        ((0.95, 0.85, 0.25), True),
+        ((0.75, 0.6, 0.42), False),
+        ((0.6, 0.6, 0.6), False),
+    ],
+    ids=["sea", "highlighter", "coffee", "shadow"],
+)
+def test_checked_keeps_colours_that_no_paper_has(colour: tuple[float, ...], kept: bool) -> None:
+    """The predicted paper has taken a coloured area for paper."""
+    paper = flat(0.95)
+    paper[150:300, 100:400, :3] *= np.array(colour, np.float32)
+    paper = uniform_filter(paper, (15, 15, 1))
+    page = np.rint(text()[..., None] / 235 * paper[..., :3].clip(0, 1) * 255)
+    result, _, findings = checked(page.clip(0, 255).astype(np.uint8), paper)
+    assert findings.pictures == int(kept)
+    assert (result[170:280, 120:380] == 1).all() == kept
+    assert (result[:100, :, :3] < 0.99).all()
+
+
+def test_checked_takes_one_colour_for_that_of_the_paper() -> None:
+    paper = flat(0.95)
+    paper[..., :3] *= np.array((0.6, 0.8, 0.9), np.float32)
+    page = np.rint(text()[..., None] / 235 * paper[..., :3] * 255).clip(0, 255).astype(np.uint8)
+    assert checked(page, paper)[2] == Findings()
 
 
 def test_checked_leaves_a_photograph_as_a_whole() -> None:

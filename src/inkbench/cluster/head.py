@@ -24,6 +24,7 @@ from inkbench.pipeline.tasks import Node, Progress, Task, Tree
 from inkbench.tracking import journal, runs, state
 
 _MEMORY = 1.5e9  # bytes that a chain needs: the largest training takes 1.2e9
+_ANSWER = 60  # seconds that Ray may take for what is at hand; without its raylet it never answers
 
 
 @dataclass
@@ -184,7 +185,7 @@ class Head:
         import ray
 
         try:
-            result = ray.get(ref)
+            result = ray.get(ref, timeout=_ANSWER)
         except ray.exceptions.RayError as error:  # its worker or node has died
             task.attempts += 1
             if task.attempts <= self._options.retries:
@@ -234,7 +235,7 @@ class Head:
 
         lock = Path("requirements.lock")
         text = lock.read_text(encoding="utf-8") if lock.is_file() else ""
-        there = ray.get(_on(node_id, machine.facts).remote(text))
+        there = ray.get(_on(node_id, machine.facts).remote(text), timeout=_ANSWER)
         node.label = machine.differences(machine.facts(text), there)
         if node.label and not self._options.allow_mixed:
             node.slots = 0

@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from inkbench.errors import InkbenchError
+from inkbench.errors import InkbenchError, quiet_stderr
 
 RETRIES = 3  # of an item whose process died
 _TIMEOUT = 5  # seconds for a connection to a cluster
@@ -85,11 +85,10 @@ def run(
         options = {"num_cpus": 1, "max_restarts": -1, "max_task_retries": RETRIES}
         worker = ray.remote(**options, scheduling_strategy="SPREAD")(_Worker)
         shared, todo, left = ray.put(prepare), iter(enumerate(items)), len(items)
-        actors = [worker.remote() for _ in range(min(jobs, left))]
+        running: dict[Any, tuple[Any, int | None]] = {}
         # An actor without a free CPU never starts, and gets no item.
-        running: dict[Any, tuple[Any, int | None]] = {
-            actor.start.remote(shared): (actor, None) for actor in actors
-        }
+        for actor in [worker.remote() for _ in range(min(jobs, left))]:
+            running[actor.start.remote(shared)] = actor, None
         while left:
             (ready,), _ = ray.wait(list(running), num_returns=1)
             actor, index = running.pop(ready)
@@ -145,10 +144,15 @@ def _connected(jobs: int | None, address: str | None) -> Iterator[Any]:
                 raise InkbenchError(f"no Ray cluster at {address} ({reason}); {way_out}") from None
             raise NotStarted(f"Ray cannot start on this machine ({reason})") from None
         finally:
-            ending.callback(ray.shutdown)
+            ending.callback(_end, ray)
             if threading.current_thread() is threading.main_thread():
                 signal.signal(signal.SIGTERM, handler)
         yield ray
+
+
+def _end(ray: Any) -> None:
+    with quiet_stderr():  # it complains about work that it cancels
+        ray.shutdown()
 
 
 def _reach(address: str) -> None:
@@ -163,10 +167,9 @@ def _reach(address: str) -> None:
 @contextlib.contextmanager
 def _guard(folder: str) -> Iterator[None]:
     """If this process is killed, end Ray's agents, which would wait for it for a minute."""
-    import psutil
+    from psutil import Process
 
-    family = psutil.Process().children(recursive=True)
-    agents = [str(child.pid) for child in family if "Agent" in child.name()]
+    agents = [str(p.pid) for p in Process().children(recursive=True) if "Agent" in p.name()]
     script = 'folder=$1; shift; cat; sleep 2; kill -s KILL "$@"; rm -rf "$folder"'
     guard = subprocess.Popen(
         ["sh", "-c", script, "sh", folder, *agents],

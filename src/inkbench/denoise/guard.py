@@ -1,7 +1,8 @@
 """Notice where cleaning would harm a page, and leave those parts as they were.
 
 A cleaned page is the page divided by its predicted paper, so harm is a wrong paper: as dark as
-faint ink, or darker than white in a picture. All of it is looked for at the network's scale.
+faint ink, darker than white in a picture, or of the colour of print or paint. All of it is looked
+for at the network's scale.
 """
 
 from dataclasses import dataclass
@@ -29,6 +30,13 @@ _SHARP = 0.25  # drop of light at the edge of a dark area that no shadow has
 _BRIGHTEST = 1.25  # paper, relative to the envelope
 _SMALLEST = 0.004  # share of the page that a picture has, at least
 _ALL = 0.55  # share of the page from which on it is a picture as a whole
+
+# Coloured areas, such as those of maps, are looked for in the predicted paper: division by it would
+# make them pale. The saturations are those of warm hues, which stains have, and of all others.
+_VIVID = (0.55, 0.2)  # saturation that no paper has
+_TINTED = (0.35, 0.08)  # saturation around it that belongs to the same area
+_WARM = 0.15  # least share of the way from red to yellow in a warm hue
+_SHADOW = 0.3  # saturation for which light is less: shadows are often blue
 
 # Ink is lost if it has less than half of its contrast left. Regions are three windows wide.
 _WINDOW = 41  # pixels: about three letters
@@ -89,8 +97,7 @@ def checked(page: np.ndarray, paper: np.ndarray) -> tuple[np.ndarray, np.ndarray
     colours = page if page.ndim == 3 else np.repeat(page[..., None], 3, axis=-1)
     grey = colours.mean(-1, dtype=np.float32) / 255
     light = np.maximum(envelope(colours), 1) / np.float32(255)
-    pictures = _pictures(grey, light.mean(-1))
-    kept = pictures > 0
+    kept = _pictures(grey, light.mean(-1)) | _coloured(paper)
     if kept.mean() > _ALL:
         return np.ones_like(paper), kept, Findings(untouched="no paper found")
     bright = light.mean(-1)
@@ -103,11 +110,11 @@ def checked(page: np.ndarray, paper: np.ndarray) -> tuple[np.ndarray, np.ndarray
     if lost.mean() > _EVERYWHERE:
         lost[:] = True
     lost &= ~kept
-    _, regions = ndimage.label(lost)
+    (_, pictures), (_, regions) = ndimage.label(kept), ndimage.label(lost)
     if regions:
         brighter = np.maximum(paper[..., :3], light)
         paper[..., :3] = _blended(paper[..., :3], brighter, lost, 4)
-    return paper, lost, Findings(int(pictures.max()), regions)
+    return paper, lost, Findings(pictures, regions)
 
 
 def _blended(
@@ -122,7 +129,7 @@ def _blended(
 
 
 def _pictures(grey: np.ndarray, light: np.ndarray) -> np.ndarray:
-    """Number pictures and dark areas of a page with an envelope, float32 ``[h, w]``; 0 elsewhere.
+    """Where pictures and dark areas are, on a page with an envelope, float32 ``[h, w]``.
 
     They are darker than paper; and unlike shadows, which have text in them, they are rough inside,
     or have a sharp edge.
@@ -136,7 +143,7 @@ def _pictures(grey: np.ndarray, light: np.ndarray) -> np.ndarray:
     found = ndimage.binary_opening(light < _DARKER * page, iterations=2)
     found = ndimage.binary_closing(np.pad(found, 6), iterations=4)[6:-6, 6:-6]
     labels, count = ndimage.label(ndimage.binary_fill_holes(found))
-    numbered = np.zeros(light.shape, int)
+    pictures = np.zeros(light.shape, bool)
     logarithm = np.log(light)
     square = ndimage.uniform_filter(logarithm**2, _AROUND)
     local = np.sqrt(np.maximum(square - ndimage.uniform_filter(logarithm, _AROUND) ** 2, 0))
@@ -161,8 +168,40 @@ def _pictures(grey: np.ndarray, light: np.ndarray) -> np.ndarray:
             rough = ndimage.binary_closing(np.pad(rough, 6), iterations=4)[6:-6, 6:-6]
             whole = ndimage.binary_fill_holes(rough)  # and what is around it
             members &= ndimage.binary_erosion(whole, iterations=_AROUND // 2 - 1)
-        numbered[members] = numbered.max() + 1
-    return np.kron(numbered, np.ones((_STEP, _STEP), int))[:height, :width]
+        pictures |= members
+    return _enlarged(pictures, (height, width))
+
+
+def _coloured(paper: np.ndarray) -> np.ndarray:
+    """Where a predicted paper, float32 ``[h, w, 4]``, is print or paint of a vivid colour.
+
+    Paper is as bright as the brightest tenth of the page, or has its hue.
+    """
+    from scipy import ndimage
+
+    sheet = ndimage.uniform_filter(paper[::_STEP, ::_STEP, :3], (5, 5, 1))
+    light = sheet.mean(-1)
+    own = np.median(sheet[light >= np.percentile(light, 90)], axis=0)
+    relative = sheet / own
+    saturation = np.minimum(*(1 - c.min(-1) / c.max(-1) for c in (sheet, relative)))
+    red, green, blue = np.moveaxis(relative, -1, 0)
+    warm = (red >= green) & (green >= blue) & (green - blue >= _WARM * (red - blue))
+    saturation -= np.where(warm, 0, _SHADOW * (0.9 - relative.max(-1)).clip(0))
+    vivid, area = (
+        ndimage.binary_opening(saturation > np.where(warm, *limits), iterations=2)
+        for limits in (_VIVID, _TINTED)
+    )
+    labels, count = ndimage.label(area)
+    sizes = ndimage.sum(vivid, labels, np.arange(count + 1))
+    sizes[0] = 0
+    area = (sizes >= _SMALLEST * area.size)[labels]
+    area = ndimage.binary_closing(np.pad(area, 8), iterations=5)[8:-8, 8:-8]
+    return _enlarged(ndimage.binary_fill_holes(area), paper.shape)
+
+
+def _enlarged(samples: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """A mask of every fourth pixel at the size of the page."""
+    return np.kron(samples, np.ones((_STEP, _STEP), bool))[: shape[0], : shape[1]]
 
 
 def _roughness(light: np.ndarray, members: np.ndarray) -> float:
