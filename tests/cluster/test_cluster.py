@@ -3,6 +3,7 @@
 Set OUTAGE to make S3 fail for more seconds.
 """
 
+import json
 import os
 import shutil
 import subprocess
@@ -25,9 +26,10 @@ def chain(variant: str) -> list[str]:
     return [f"{kind}@{variant}" for kind in CHAIN]
 
 
-def test_repro_on_two_nodes_gives_the_bytes_of_a_serial_run(
+def test_repro_on_two_nodes_gives_the_bytes_of_a_serial_run_and_asks_before_it_uses_a_third(
     cluster: Cluster, serial: Path, tmp_path: Path, expected: dict[str, bytes]
 ) -> None:
+    """The third has another version of a package."""
     toy = Toy(serial / "fresh").copy(tmp_path / "toy")
     toy.write("requirements.lock", "numpy==9.9 --hash=…\n")
     (tmp_path / "packages/numpy-0.1.dist-info").mkdir(parents=True)
@@ -45,6 +47,18 @@ def test_repro_on_two_nodes_gives_the_bytes_of_a_serial_run(
         assert any((cluster.folder / name / "cache/files").rglob("*")), "the node was used"
         assert list((cluster.folder / name / "scratch").iterdir()) == []
     assert not (cluster.folder / "mixed").exists()
+
+    cluster.use(toy)
+    toy.replace("params.yaml", "rate: 3", "rate: 4")
+    tracked = {"INKBENCH_TRACKING": "on", "MLFLOW_TRACKING_URI": "http://127.0.0.1:9"}
+    printed = toy.run("inkbench", "repro", "--allow-mixed", "plot@letters-a", **tracked).stdout
+    assert toy.executed() == sorted(chain("letters-a"))
+    (warning,) = (line for line in printed.splitlines() if "differs" in line)
+    assert "numpy 0.1, not " in warning
+    journals = [file.read_text() for file in toy.folder.glob(".tracking/*/events.jsonl")]
+    starts = [json.loads(journal.partition("\n")[0]) for journal in journals]
+    assert {start["dvc_stage"] for start in starts} == set(chain("letters-a"))
+    assert all("numpy 0.1" in start["tags"]["worker.differs"] for start in starts)
     cluster.stop("mixed")
 
 

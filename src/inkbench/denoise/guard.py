@@ -103,29 +103,30 @@ def checked(page: np.ndarray, paper: np.ndarray) -> tuple[np.ndarray, np.ndarray
     bright = light.mean(-1)
     plain = bright > _DARKER * np.percentile(bright, 95)  # as bright as elsewhere: no picture
     paper = paper.copy()
-    paper[plain, :3] = np.minimum(paper[plain, :3], _BRIGHTEST * light[plain])
-    paper = _blended(paper, np.float32(1), kept, 2)
-    after = 1 - (1 - np.minimum(grey / paper[..., :3].mean(-1), 1)) * paper[..., 3]
+    sheet = paper[..., :3]
+    np.minimum(sheet, _BRIGHTEST * light, out=sheet, where=plain[..., None])
+    _blend(paper, np.float32(1), kept, 2)
+    after = 1 - (1 - np.minimum(grey / sheet.mean(-1), 1)) * paper[..., 3]
     lost = _lost(grey, after)
     if lost.mean() > _EVERYWHERE:
         lost[:] = True
     lost &= ~kept
     (_, pictures), (_, regions) = ndimage.label(kept), ndimage.label(lost)
-    if regions:
-        brighter = np.maximum(paper[..., :3], light)
-        paper[..., :3] = _blended(paper[..., :3], brighter, lost, 4)
+    _blend(sheet, np.maximum(sheet, light), lost, 4)
     return paper, lost, Findings(pictures, regions)
 
 
-def _blended(
+def _blend(
     paper: np.ndarray, other: np.ndarray | np.float32, mask: np.ndarray, softness: int
-) -> np.ndarray:
-    """The paper, and ``other`` inside a mask, with a soft transition."""
+) -> None:
+    """Replace the paper by ``other`` inside a mask, with a soft transition."""
     from scipy import ndimage
 
     wide = ndimage.maximum_filter(mask, 2 * softness + 1).astype(np.float32)
-    share = ndimage.uniform_filter(wide, 2 * softness + 1)[..., None]
-    return paper + share * (other - paper)
+    share = ndimage.uniform_filter(wide, 2 * softness + 1)
+    others = np.broadcast_to(other, paper.shape)
+    for channel in range(paper.shape[-1]):  # one at a time, to save memory
+        paper[..., channel] += share * (others[..., channel] - paper[..., channel])
 
 
 def _pictures(grey: np.ndarray, light: np.ndarray) -> np.ndarray:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import keras
 
 _MAX_INPUT = 20_000_000  # pixels of a page at the network's scale; bounds memory
+_MAX_ENLARGED = 3_000_000  # the same of a page that is enlarged for it
 _DARK = 90  # grey level: a page whose median is darker is light on dark
 _STRIP = 256  # rows processed at a time
 _PAPER = (0.86, 0.97)  # cleaned values from here to here count increasingly as paper
@@ -66,6 +67,7 @@ def clean(
         pixels, luminance = 255 - pixels, 255 - luminance
     measured = scale.given(factor) if factor else scale.measure(luminance, dpi)
     measured = measured.at_most((_MAX_INPUT / luminance.size) ** 0.5)
+    measured = measured.at_most(max(1, (_MAX_ENLARGED / luminance.size) ** 0.5))
     size = [max(1, round(side * measured.factor)) for side in reversed(luminance.shape)]
     if cleans_scans(model):
         if guard.is_white(pixels):
@@ -87,21 +89,11 @@ def clean(
 def _divided(
     page: np.ndarray, small: np.ndarray, paper: np.ndarray, doubtful: np.ndarray
 ) -> np.ndarray:
-    """Divide a page by its paper, which is known at the size of ``small``: uint8 like ``page``.
-
-    Paper between the letters, where also the brighter neighbours are paper, becomes white, unless
-    it is doubtful.
-    """
-    from scipy.ndimage import minimum_filter
-
+    """Divide a page by its paper, which is known at the size of ``small``: uint8 like ``page``."""
     coloured = page.ndim == 3
-    flat = np.concatenate([paper[..., :3], np.ones_like(paper[..., :1])], axis=-1)  # without gain
-    cleaned = divided(small, flat)
-    darkest = minimum_filter(cleaned.min(-1) if coloured else cleaned, 3)
-    blank = ((darkest - _PAPER[0]) / (_PAPER[1] - _PAPER[0])).clip(0, 1)
-    blank *= (paper[..., :3].min(-1) < 0.99) & ~doubtful  # not in pictures
+    blank_plane = Image.fromarray(_blank(small, paper) * ~doubtful)
     planes = [Image.fromarray(np.ascontiguousarray(plane)) for plane in np.moveaxis(paper, -1, 0)]
-    blank_plane, ratio = Image.fromarray(blank), small.shape[0] / page.shape[0]
+    ratio = small.shape[0] / page.shape[0]
     result = np.empty(page.shape, np.uint8)
     for top in range(0, page.shape[0], _STRIP):
         rows = page[top : top + _STRIP]
@@ -115,3 +107,17 @@ def _divided(
         strip = divided(rows, np.stack([enlarged(plane) for plane in planes], axis=-1))
         result[top : top + _STRIP] = np.rint((strip + white * (1 - strip)) * 255)
     return result
+
+
+def _blank(page: np.ndarray, paper: np.ndarray) -> np.ndarray:
+    """How much every pixel is to become white, float32 ``[h, w]`` in [0, 1].
+
+    That is paper between the letters, where also the darkest neighbour is paper.
+    """
+    from scipy.ndimage import minimum_filter
+
+    flat = np.concatenate([paper[..., :3], np.ones_like(paper[..., :1])], axis=-1)  # without gain
+    cleaned = divided(page, flat)
+    darkest = minimum_filter(cleaned.min(-1) if page.ndim == 3 else cleaned, 3)
+    blank = ((darkest - _PAPER[0]) / (_PAPER[1] - _PAPER[0])).clip(0, 1)
+    return blank * (paper[..., :3].min(-1) < 0.99)  # not in pictures
