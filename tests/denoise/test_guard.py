@@ -109,6 +109,15 @@ def test_checked_keeps_colours_that_no_paper_has(colour: tuple[float, ...], kept
     assert (result[:100, :, :3] < 0.99).all()
 
 
+def test_checked_does_not_keep_a_page_on_a_coloured_table() -> None:
+    paper = np.where(np.ones((420, 540, 1)), np.float32((0.8, 0.5, 0.2, 1)), 0)
+    paper[60:360, 150:390] = 0.95, 0.95, 0.95, 1
+    page = np.rint(text()[..., None] / 235 * paper[..., :3] * 255).clip(0, 255).astype(np.uint8)
+    result, _, findings = checked(page, paper)
+    assert findings.pictures == 1
+    assert (result[:40, 40:500] == 1).all() and (result[80:340, 170:370, :3] < 0.99).all()
+
+
 def test_checked_takes_one_colour_for_that_of_the_paper() -> None:
     paper = flat(0.95)
     paper[..., :3] *= np.array((0.6, 0.8, 0.9), np.float32)

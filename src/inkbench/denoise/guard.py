@@ -35,6 +35,7 @@ _ALL = 0.55  # share of the page from which on it is a picture as a whole
 # make them pale. The saturations are those of warm hues, which stains have, and of all others.
 _VIVID = (0.55, 0.2)  # saturation that no paper has
 _TINTED = (0.35, 0.08)  # saturation around it that belongs to the same area
+_HOLE = 0.05  # share of the page: a larger hole in an area may be a page on a table
 _WARM = 0.15  # least share of the way from red to yellow in a warm hue
 _SHADOW = 0.3  # saturation for which light is less: shadows are often blue
 
@@ -97,8 +98,9 @@ def checked(page: np.ndarray, paper: np.ndarray) -> tuple[np.ndarray, np.ndarray
     colours = page if page.ndim == 3 else np.repeat(page[..., None], 3, axis=-1)
     grey = colours.mean(-1, dtype=np.float32) / 255
     light = np.maximum(envelope(colours), 1) / np.float32(255)
-    kept = _pictures(grey, light.mean(-1)) | _coloured(paper)
-    if kept.mean() > _ALL:
+    pictures, coloured = _pictures(grey, light.mean(-1)), _coloured(paper)
+    kept = pictures | coloured
+    if pictures.mean() > _ALL or coloured.all():
         return np.ones_like(paper), kept, Findings(untouched="no paper found")
     bright = light.mean(-1)
     plain = bright > _DARKER * np.percentile(bright, 95)  # as bright as elsewhere: no picture
@@ -111,9 +113,8 @@ def checked(page: np.ndarray, paper: np.ndarray) -> tuple[np.ndarray, np.ndarray
     if lost.mean() > _EVERYWHERE:
         lost[:] = True
     lost &= ~kept
-    (_, pictures), (_, regions) = ndimage.label(kept), ndimage.label(lost)
     _blend(sheet, np.maximum(sheet, light), lost, 4)
-    return paper, lost, Findings(pictures, regions)
+    return paper, lost, Findings(ndimage.label(kept)[1], ndimage.label(lost)[1])
 
 
 def _blend(
@@ -192,12 +193,23 @@ def _coloured(paper: np.ndarray) -> np.ndarray:
         ndimage.binary_opening(saturation > np.where(warm, *limits), iterations=2)
         for limits in (_VIVID, _TINTED)
     )
-    labels, count = ndimage.label(area)
-    sizes = ndimage.sum(vivid, labels, np.arange(count + 1))
-    sizes[0] = 0
-    area = (sizes >= _SMALLEST * area.size)[labels]
+    area = _with(area, vivid, _SMALLEST * area.size)
     area = ndimage.binary_closing(np.pad(area, 8), iterations=5)[8:-8, 8:-8]
-    return _enlarged(ndimage.binary_fill_holes(area), paper.shape)
+    holes = ndimage.binary_fill_holes(area) & ~area
+    large = _with(holes, holes, _HOLE * area.size)
+    if area.mean() > _ALL and not large.any():
+        area[:] = True
+    return _enlarged(area | holes & ~large, paper.shape)
+
+
+def _with(areas: np.ndarray, feature: np.ndarray, least: float) -> np.ndarray:
+    """Those connected areas that have a feature in at least so many pixels."""
+    from scipy import ndimage
+
+    labels, count = ndimage.label(areas)
+    sizes = ndimage.sum(feature, labels, np.arange(count + 1))
+    sizes[0] = 0
+    return (sizes >= least)[labels]
 
 
 def _enlarged(samples: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
