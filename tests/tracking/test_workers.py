@@ -72,6 +72,20 @@ def test_repro_on_workers_gives_the_bytes_and_runs_of_a_serial_run(
     assert len(parallel.seen().stages()) == len(serial.seen().stages())
 
 
+def test_repro_ends_with_its_raylet(project: Project, tmp_path: Path) -> None:
+    project.replace("params.yaml", "epochs: 3", "epochs: 4")
+    here = tmp_path / "here"
+    pause = {"FAKE_PAUSE": "train:epoch", "FAKE_HERE": str(here), "FAKE_GO": str(tmp_path / "go")}
+    untracked = {"INKBENCH_TRACKING": "off"}
+    head = project.start("inkbench", "repro", "--jobs", "1", **pause, **untracked, **TOKEN)
+    project.wait_for(here.exists)
+    family = psutil.Process(head.pid).children(recursive=True)
+    next(process for process in family if process.name() == "raylet").kill()
+    assert head.wait(timeout=180) != 0
+    assert project.errors.read_text().count("inkbench: error") == 1
+    assert psutil.wait_procs(family, timeout=60)[1] == []
+
+
 def test_repro_starts_no_ray_when_nothing_is_stale(project: Project, tmp_path: Path) -> None:
     nowhere = {"RAY_TMPDIR": str(tmp_path / "ray"), "INKBENCH_TRACKING": "off"}
     done = project.run("inkbench", "repro", **nowhere)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from inkbench.cluster.head import CannotStart, Head, Options
 from inkbench.errors import InkbenchError
+from inkbench.pipeline import results
 from inkbench.pipeline.plan import plan, predict
 from inkbench.pipeline.tasks import Progress, Tree
 from inkbench.tracking import journal, runs, state
@@ -26,8 +27,10 @@ def repro(targets: Sequence[str], options: Options, dry_run: bool = False) -> bo
                 if not _dvc_repro("--single-item", *steps.first):
                     return False
                 steps = plan(Path.cwd(), targets)
-            if steps.chains and not _run(Tree(targets=tuple(targets)), options):
+            tree = Tree(targets=tuple(targets))
+            if steps.chains and not _run(tree, options):
                 return False
+            results.update_lock(steps.known | tree.plan.known)
             if steps.last:  # a sync at its end needs the journals of all others
                 journal.release()
             return _dvc_repro(*targets)

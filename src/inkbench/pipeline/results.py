@@ -1,7 +1,7 @@
 """Results of stages in DVC's terms: entries of dvc.lock and the run-cache, objects of caches."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +86,31 @@ def record(repo: Any, entry: Entry, objects: dict[str, bytes]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with disk.new_file(path) as scratch:
             dump_yaml(str(scratch), entry) if not content else scratch.write_bytes(content)
+
+
+def update_lock(entries: Mapping[str, Entry]) -> None:
+    """Put entries into dvc.lock where it has other outputs of the same inputs.
+
+    If the inputs have not changed, DVC does not look into the run-cache. So it would run such a
+    stage again: one that was recorded on another kind of CPU, with outputs that are not here.
+    """
+    from dvc.stage.loader import StageLoader
+    from dvc.utils.serialize import load_yaml
+
+    lock = Path("dvc.lock")
+    locked = load_yaml(str(lock))["stages"] if lock.is_file() else {}
+    pairs = {name: (locked[name], entries[name]) for name in locked.keys() & entries.keys()}
+    changed = [
+        name
+        for name, (old, new) in pairs.items()
+        if run_key(old) == run_key(new) and digest(old) != digest(new)
+    ]
+    if changed:
+        with open_repo() as repo:
+            for stage in repo.index.stages:
+                if stage.addressing in changed:
+                    StageLoader.fill_from_lock(stage, entries[stage.addressing])
+                    stage.dump(update_pipeline=False)
 
 
 def digest(entry: Entry) -> str:

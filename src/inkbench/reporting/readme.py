@@ -77,8 +77,9 @@ def _costs(variants: Sequence[Entry]) -> list[str]:
     if not seconds or len(seconds) < len(costs):
         return []
     return [
-        f"Training all {len(seconds)} variants took {sum(seconds) / 60:.0f} minutes; the longest "
-        f"training took {max(seconds) / 60:.1f} minutes (`{layout.COSTS}`)."
+        f"Two at a time, the trainings of all {len(seconds)} variants took "
+        f"{sum(seconds) / 60:.0f} minutes in sum, the longest {max(seconds) / 60:.0f} minutes "
+        f"(`{layout.COSTS}`)."
     ]
 
 
