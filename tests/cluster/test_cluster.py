@@ -5,6 +5,7 @@ Set OUTAGE to make S3 fail for more seconds.
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -60,6 +61,21 @@ def test_repro_on_two_nodes_gives_the_bytes_of_a_serial_run_and_asks_before_it_u
     assert {start["dvc_stage"] for start in starts} == set(chain("letters-a"))
     assert all("numpy 0.1" in start["tags"]["worker.differs"] for start in starts)
     cluster.stop("mixed")
+
+
+def test_repro_runs_no_stage_twice_where_other_outputs_are_recorded(
+    cluster: Cluster, serial: Path, tmp_path: Path, expected: dict[str, bytes]
+) -> None:
+    """A fresh clone of what was trained on another kind of CPU."""
+    toy = Toy(serial / "done").copy(tmp_path / "toy")
+    (md5,) = re.findall(r"path: models/digits-a\n +hash: md5\n +md5: (\w+)\.dir", toy.lock)
+    toy.write("dvc.lock", toy.lock.replace(md5, "0" * 32))
+    for folder in (".dvc/cache/runs", "models", "evaluations", "plots", "reports"):
+        shutil.rmtree(toy.folder / folder)
+    cluster.use(toy)
+    toy.run("inkbench", "repro")
+    assert toy.executed() == sorted(chain("digits-a"))
+    assert toy.outputs() == expected
 
 
 def test_repro_keeps_what_succeeds(cluster: Cluster, toy: Toy, expected: dict[str, bytes]) -> None:
@@ -134,7 +150,7 @@ def test_repro_survives_a_killed_raylet_and_an_outage_and_notices_an_edit(
     executed = toy.executed()
     assert len(executed) == len(variants) + 1, "the training of the killed raylet, twice"
     assert set(executed) == set(variants)
-    assert "train@" not in (toy.folder / "dvc.lock").read_text(), "nothing is recorded"
+    assert "train@" not in toy.lock, "nothing is recorded"
 
     toy.run("inkbench", "repro")
     plots = [f"plot@{name}" for name in ("digits-a", "digits-b", "letters-a")]

@@ -155,6 +155,11 @@ class Toy(Project):
         file.unlink(missing_ok=True)
         return sorted(names)
 
+    @property
+    def lock(self) -> str:
+        """Content of dvc.lock."""
+        return (self.folder / "dvc.lock").read_text()
+
     def outputs(self) -> dict[str, bytes]:
         """Bytes of dvc.lock and of all outputs."""
         folders = ("data", "models", "evaluations", "metrics", "plots", "reports")

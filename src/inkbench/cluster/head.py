@@ -23,7 +23,7 @@ from inkbench.pipeline.results import Entry
 from inkbench.pipeline.tasks import Node, Progress, Task, Tree
 from inkbench.tracking import journal, runs, state
 
-_MEMORY = 1.5e9  # bytes that a chain needs: the largest training takes 1.2e9
+_MEMORY = 2.2e9  # bytes for a chain: one training takes 3.1e9, beside others of at most 1.3e9
 _ANSWER = 60  # seconds that Ray may take for what is at hand; without its raylet it never answers
 
 
