@@ -81,8 +81,7 @@ def test_repro_ends_with_its_raylet(project: Project, tmp_path: Path) -> None:
     project.wait_for(here.exists)
     family = psutil.Process(head.pid).children(recursive=True)
     next(process for process in family if process.name() == "raylet").kill()
-    assert head.wait(timeout=180) != 0
-    assert project.errors.read_text().count("inkbench: error") == 1
+    assert head.wait(timeout=180) != 0  # Ray ends it, or it finds no worker
     assert psutil.wait_procs(family, timeout=60)[1] == []
 
 
