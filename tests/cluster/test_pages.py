@@ -21,6 +21,8 @@ from pathlib import Path
 from inkbench.cluster import pages
 from inkbench.errors import one_line_errors
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's & ignores it
+
 def work(folder, item):
     with open(folder / "log", "a") as log:
         log.write(f"{item}\\n")
