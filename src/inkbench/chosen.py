@@ -1,6 +1,7 @@
 """Choose the trained model that a command uses: a given file, the champion, or the best built."""
 
 import contextlib
+import ctypes
 import json
 import os
 import tempfile
@@ -21,6 +22,7 @@ T = TypeVar("T")
 
 # Threads of one operation and operations at a time, by value: results must not depend on cores.
 _THREADS = (2, 1)
+_MMAP_THRESHOLD = -3  # of glibc: returning large arrays at once saves 100 MB, and costs a tenth
 
 
 def model(dataset: str, task: str, given: Path | None = None) -> tuple["keras.Model", str]:
@@ -64,6 +66,8 @@ def _read(path: Path) -> bytes:
 def _loaded(path: Path, dataset: str, task: str) -> "keras.Model":
     from inkbench.models.common import storage
 
+    with contextlib.suppress(AttributeError):  # all but glibc
+        ctypes.CDLL(None).mallopt(_MMAP_THRESHOLD, 2**23)
     runtime.start_tensorflow(*_THREADS)
     loaded = storage.load(path)
     spec = datasets.spec(dataset)
