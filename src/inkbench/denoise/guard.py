@@ -37,7 +37,7 @@ _VIVID = (0.55, 0.2)  # saturation that no paper has
 _TINTED = (0.35, 0.08)  # saturation around it that belongs to the same area
 _HOLE = 0.05  # share of the page: a larger hole in an area may be a page on a table
 _WARM = 0.15  # least share of the way from red to yellow in a warm hue
-_SHADOW = 0.3  # saturation for which light is less: shadows are often blue
+_SHADOW = 0.3  # how much more saturation is asked of dark areas: shadows are often blue
 
 # Ink is lost if it has less than half of its contrast left. Regions are three windows wide.
 _WINDOW = 41  # pixels: about three letters
@@ -123,6 +123,8 @@ def _blend(
     """Replace the paper by ``other`` inside a mask, with a soft transition."""
     from scipy import ndimage
 
+    if not mask.any():
+        return
     wide = ndimage.maximum_filter(mask, 2 * softness + 1).astype(np.float32)
     share = ndimage.uniform_filter(wide, 2 * softness + 1)
     others = np.broadcast_to(other, paper.shape)
