@@ -19,10 +19,10 @@ from pathlib import Path
 
 import yaml
 
-stage, name = Path(sys.argv[0]).stem, sys.argv[1]
+stage, name = Path(sys.argv[0]).stem, sys.argv[1] if len(sys.argv) > 1 else "data"
 block = yaml.safe_load(Path("params.yaml").read_text())["train"].get(name, {})
 folder = Path({"preprocess": "data/processed", "train": "models", "evaluate": "evaluations",
-               "plot": "plots"}[stage], name)
+               "plot": "plots", "report": "reports"}[stage], name)
 folder.mkdir(parents=True, exist_ok=True)
 if stage == "train":
     with open(os.environ["TOY_LOG"], "a") as log:
@@ -75,11 +75,25 @@ stages:
       cmd: python stages/plot.py ${key}
       deps: [stages/plot.py, "models/${key}", "evaluations/${key}"]
       plots: ["plots/${key}"]
+  report:
+    cmd: python stages/report.py
+    deps: [stages/report.py, metrics, plots]
+    outs: [reports]
+plots:
+  - reports/data: {x: epoch, y: [loss]}
 """
 
-IGNORED = (
-    "/models\n/plots\n/data\n/evaluations\n.tracking/\n.checkpoints/\nmlflow.db*\nmlartifacts/\n"
-)
+IGNORED = """\
+/models
+/plots
+/reports
+/data
+/evaluations
+.tracking/
+.checkpoints/
+mlflow.db*
+mlartifacts/
+"""
 
 
 class Toy(Project):
@@ -137,7 +151,7 @@ class Toy(Project):
         self.cut("submission:")
         self.write("dvc.yaml", DVC_YAML)
         self.write(".gitignore", IGNORED)
-        for stage in ("preprocess", "train", "evaluate", "plot"):
+        for stage in ("preprocess", "train", "evaluate", "plot", "report"):
             self.write(f"stages/{stage}.py", STAGE)
         shutil.copytree(
             ROOT / "sweeps", self.folder / "sweeps", ignore=shutil.ignore_patterns("*.csv")
@@ -161,6 +175,18 @@ class Toy(Project):
             if not inside:
                 kept.append(line)
         self.write("params.yaml", "\n".join(kept) + "\n")
+
+    def forget(self, out: str) -> None:
+        """Remove an output, a folder, from the workspace and from DVC's cache."""
+        lock = yaml.safe_load((self.folder / "dvc.lock").read_text())
+        (md5,) = [
+            entry["md5"]
+            for stage in lock["stages"].values()
+            for entry in stage.get("outs", ())
+            if entry["path"] == out
+        ]
+        shutil.rmtree(self.folder / out)
+        (self.folder / ".dvc/cache/files/md5" / md5[:2] / md5[2:]).unlink()
 
     def trained(self) -> list[str]:
         """Trainings that were executed: variant, learning rate, epochs, seed."""

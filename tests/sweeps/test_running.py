@@ -26,10 +26,12 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> Toy:
     tables = once(tmp_path_factory, "tables", lambda folder: Seen(mlflow_uri(folder)))
     shutil.copy(tables / "mlflow.db", toy.folder)  # creating its tables takes seconds
     shutil.rmtree(toy.folder / "data")  # is in DVC's cache
+    toy.forget("reports")  # a clone that has never made them
     for moment in (toy.trained, toy.stored):  # in the first training, after the first training
         process = toy.start(*SWEEP, "--jobs", "1", INKBENCH_TRACKING="off")
         try:
-            toy.wait_for(moment, 600)
+            toy.wait_for(lambda m=moment, p=process: m() or p.poll() is not None, 600)
+            assert process.poll() is None
         finally:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()

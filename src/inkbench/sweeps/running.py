@@ -95,9 +95,9 @@ def _prepare(datasets: Iterable[str]) -> None:
     targets = [f"preprocess@{name}" for name in sorted(datasets)]
     steps = plan(Path.cwd(), targets)
     if steps.first or steps.chains or steps.last:
-        _dvc("repro", *targets)
+        _python("dvc", "repro", *targets)
     elif not all(layout.processed(name).is_dir() for name in datasets):
-        _dvc("checkout", *targets)
+        _python("dvc", "checkout", *targets)
 
 
 def _fixed(plan: Plan, block: params.Variant) -> dict[str, Any]:
@@ -209,10 +209,10 @@ def _keep(sweep: str, training: Training, inputs: str) -> Trial:
     root, name = Path.cwd(), f"{sweep}-{_digest(inputs, training.variant, training.shown)}"
     head = state.of_folder(root).commit
     if _commit_of(name, head):  # from a killed command
-        _dvc("exp", "remove", "-q", name)
+        _python("dvc", "exp", "remove", name)
     settings = [f"++train.{training.variant}.{k}={v}" for k, v in training.shown.items()]
-    _dvc(
-        *("exp", "run", "--quiet", "--temp", "--name", name),
+    _python(
+        *("inkbench.sweeps.experiment", "--temp", "--name", name),
         *("--message", state.sweep_message(sweep, training.variant)),
         *(argument for setting in settings for argument in ("--set-param", setting)),
         *training.targets,
@@ -249,12 +249,13 @@ def _commit_of(name: str, baseline: str) -> str:
     return next((c for s, c in known if (s.experiment, s.commit) == (name, baseline)), "")
 
 
-def _dvc(*arguments: str) -> None:
-    done = subprocess.run([sys.executable, "-m", "dvc", *arguments], capture_output=True, text=True)
+def _python(module: str, *arguments: str) -> None:
+    command = [sys.executable, "-m", module, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         lines = done.stderr.split("\n")
         errors = [line for line in lines if "error:" in line.lower()] or lines[-3:]
-        raise InkbenchError(f"dvc {arguments[0]}: {' '.join(errors)[:300]}")
+        raise InkbenchError(f"DVC failed: {' '.join(errors)[:300]}")
 
 
 def promote(name: str) -> str:
