@@ -225,9 +225,7 @@ class Head:
                     self._compare(node, node_id)
                 self._nodes[node_id] = node
         if not any(node.slots for node in self._nodes.values()):
-            raise InkbenchError(
-                "no worker is left; run it again (docs/cluster.md says what must be the same)"
-            )
+            raise InkbenchError("no worker is left; docs/cluster.md says what must be the same")
 
     def _compare(self, node: Node, node_id: str) -> None:
         """Refuse or label a node on which results could differ."""

@@ -115,9 +115,7 @@ def _result(reference: Any) -> Any:
             raise cause from None
         raise InkbenchError(f"{type(cause).__name__} in a process of Ray: {cause}") from None
     except RayError:
-        return Killed(
-            f"its process was killed {RETRIES + 1} times; if memory is short, use fewer --jobs"
-        )
+        return Killed(f"its process died {RETRIES + 1} times; if memory is short, use fewer --jobs")
 
 
 @contextlib.contextmanager
