@@ -108,7 +108,7 @@ def rollback(options: argparse.Namespace) -> None:
 
 
 def readme(options: argparse.Namespace) -> None:
-    """Update the result tables of README.md, and its figure if requested."""
+    """Update the result tables of README.md and docs/results.md, and the figure if requested."""
     from inkbench.reporting import picture, readme
 
     _go_to_root()
@@ -312,7 +312,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("submission", type=Path, help="CSV file, plain or packed (.zip, .gz …)")
     command.add_argument("answers", type=Path, help="CSV file with the true pixel values")
 
-    command = add(readme, "update the result tables of README.md from metrics/")
+    command = add(readme, "update the result tables of README.md and docs/results.md from metrics/")
     command.add_argument("--check", action="store_true", help="fail if the tables are out of date")
     command.add_argument("--picture", action="store_true", help="also draw docs/results.png")
 

@@ -13,6 +13,7 @@ CHECKPOINTS = Path(".checkpoints")
 SUBMISSION = Path("submission")
 SUBMISSION_CARD = SUBMISSION / "submission.json"
 README = Path("README.md")
+RESULTS = Path("docs/results.md")
 PICTURE = Path("docs/results.png")  # shown in the README
 COSTS = Path("benchmarks/costs.csv")  # committed: every clone writes the same report
 

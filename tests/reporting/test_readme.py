@@ -1,6 +1,7 @@
 """The generated tables of the README."""
 
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -15,43 +16,59 @@ TEXT = f"# Title\n\nbefore\n\n{readme.START}\nOLD TABLE\n{readme.END}\n\nafter\n
 
 
 @pytest.fixture
-def page(project_copy: Path, root: Path) -> Path:
-    """A README in the project."""
+def pages(project_copy: Path, root: Path) -> tuple[Path, Path]:
+    """README.md and docs/results.md of the project."""
     shutil.copyfile(root / "params.yaml", project_copy / "params.yaml")
-    path = project_copy / "README.md"
-    path.write_text(TEXT)
-    return path
+    (project_copy / "docs").mkdir()
+    paths = project_copy / "README.md", project_copy / "docs/results.md"
+    for path in paths:
+        path.write_text(TEXT)
+    return paths
 
 
 def mark_synthetic(path: Path) -> None:
     path.write_text(json.dumps(json.loads(path.read_text()) | {"data_source": "synthetic"}))
 
 
-def test_update_replaces_the_tables_only(page: Path):
+def test_update_replaces_the_tables_only(pages: tuple[Path, Path]):
     before, after = TEXT.split("OLD TABLE")
-    assert readme.update(page)
-    text = page.read_text()
-    assert text.startswith(before) and text.endswith(after) and "OLD TABLE" not in text
-    assert "| `notmnist-cnn` |" in text and "synthetic" not in text
-    assert not readme.update(page) and page.read_text() == text
+    readme.update()
+    for page in pages:
+        text = page.read_text()
+        assert text.startswith(before) and text.endswith(after) and "OLD TABLE" not in text
+        assert " `notmnist-cnn` |" in text and "synthetic" not in text
+    texts = [page.read_text() for page in pages]
+    readme.update()
+    assert [page.read_text() for page in pages] == texts
 
 
-def test_update_with_check_writes_nothing(page: Path):
-    with pytest.raises(InkbenchError, match=r"README\.md.*inkbench readme"):
-        readme.update(page, check=True)
-    assert page.read_text() == TEXT
+@pytest.mark.parametrize("stale", [0, 1])
+def test_update_with_check_writes_nothing(stale: int, pages: tuple[Path, Path]):
+    readme.update()
+    pages[stale].write_text(TEXT)
+    with pytest.raises(InkbenchError, match=rf"{pages[stale].name}.*inkbench readme"):
+        readme.update(check=True)
+    assert pages[stale].read_text() == TEXT
+
+
+def test_update_names_the_best_variant_of_each_table(pages: tuple[Path, Path]):
+    readme.update()
+    summary, tables = (page.read_text() for page in pages)
+    boards = re.findall(r"^\*\*(.*: .*)\*\* .*\n\n.*\n.*\n\| (\S+) \|", tables, re.M)
+    best = [f"| {title} | {variant} |" for title, variant in boards if "Effect of" not in title]
+    assert best and all(row in summary for row in best)
 
 
 @pytest.mark.parametrize("file", ["notmnist-cnn", "published/notmnist-basic"])
-def test_update_labels_synthetic_results(file: str, page: Path, project_copy: Path):
+def test_update_labels_synthetic_results(file: str, pages: tuple[Path, Path], project_copy: Path):
     mark_synthetic(project_copy / f"metrics/{file}.json")
-    readme.update(page)
-    assert "synthetic data" in page.read_text()
+    readme.update()
+    assert "synthetic data" in pages[0].read_text()
 
 
-def test_update_shows_the_reproduction_of_a_published_result(page: Path):
-    readme.update(page)
-    (row,) = [line for line in page.read_text().splitlines() if "16.77 % accuracy" in line]
+def test_update_shows_the_reproduction_of_a_published_result(pages: tuple[Path, Path]):
+    readme.update()
+    (row,) = [line for line in pages[0].read_text().splitlines() if "16.77 % accuracy" in line]
     loss = made_audits.METRICS["notmnist-basic"]["test_bce"]
     assert f"loss {loss:.4f}" in row and "test images" in row
 
@@ -60,24 +77,24 @@ def test_update_shows_the_reproduction_of_a_published_result(page: Path):
     "text",
     ["no marker", readme.START, readme.END + readme.START, readme.START * 2 + readme.END],
 )
-def test_update_refuses_wrong_markers(text: str, page: Path):
-    page.write_text(text)
+def test_update_refuses_wrong_markers(text: str, pages: tuple[Path, Path]):
+    pages[0].write_text(text)
     with pytest.raises(InkbenchError, match=r"README\.md.*results:"):
-        readme.update(page)
-    assert page.read_text() == text
+        readme.update()
+    assert pages[0].read_text() == text
 
 
-def test_update_refuses_missing_metrics(page: Path, project_copy: Path):
+def test_update_refuses_missing_metrics(pages: tuple[Path, Path], project_copy: Path):
     shutil.rmtree(project_copy / "metrics")
     with pytest.raises(InkbenchError, match="metrics/"):
-        readme.update(page)
+        readme.update()
 
 
-def test_update_skips_metrics_of_unknown_variants(page: Path, project_copy: Path):
+def test_update_skips_metrics_of_unknown_variants(pages: tuple[Path, Path], project_copy: Path):
     path = project_copy / "metrics/notmnist-cnn.json"
     path.rename(path.with_stem("notmnist-unknown"))
-    readme.update(page)
-    assert "notmnist-unknown" not in page.read_text()
+    readme.update()
+    assert "notmnist-unknown" not in pages[0].read_text()
 
 
 def test_readme_of_the_repository_is_up_to_date(root: Path, monkeypatch: pytest.MonkeyPatch):

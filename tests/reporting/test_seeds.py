@@ -173,9 +173,9 @@ def test_sweep_counts_while_its_training_is_the_committed_one(project_copy: Path
 
 def test_readme_shows_intervals_and_a_legend(project_copy: Path, root: Path) -> None:
     (project_copy / "params.yaml").write_text((root / "params.yaml").read_text())
-    assert "±" not in readme.tables(readme.entries(), {})
+    assert "±" not in readme.tables(readme.entries())
     sweep(project_copy)
-    text = readme.tables(readme.entries(), {})
+    text = readme.tables(readme.entries())
     (row,) = [line for line in text.splitlines() if line.startswith("| `notmnist-cnn`")]
     assert "±" in row and "≈: the" in text and "1 or 3 seeds" in text
 

@@ -52,6 +52,7 @@ class Board:
     heading: str
     data: str  # dataset and conditions
     columns: list[tuple[str, str]]  # label, meaning
+    lead: int  # the column that ranks the rows
     rows: list[Row]
 
     @property
@@ -166,7 +167,8 @@ def _board(entries: Sequence[Entry], words: Mapping[str, Any]) -> Board:
     rows = [Row(entry, [_cell(entry, key, entries) for key in keys]) for entry in ranked]
     data = ", ".join((dataset_title(dataset), *entries[0].conditions))
     columns = [(label(key), meaning(key)) for key in keys]
-    return Board(task, dataset, words["title"], data, columns, rows)
+    place = keys.index(lead) if lead in keys else 0
+    return Board(task, dataset, words["title"], data, columns, place, rows)
 
 
 def _quality(entry: Entry, key: str) -> float:

@@ -1,4 +1,4 @@
-"""The README's result tables, generated from ``metrics/`` between two markers."""
+"""Result tables of README.md and docs/results.md, generated from ``metrics/``."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -14,22 +14,23 @@ from inkbench.reporting.leaderboard import Board
 START, END = "<!-- results:start -->", "<!-- results:end -->"
 
 
-def update(path: Path = layout.README, check: bool = False) -> bool:
-    """Rewrite the text between the two markers of a README; return whether it changed.
+def update(check: bool = False) -> None:
+    """Rewrite the text between the two markers of README.md and docs/results.md.
 
     With ``check``, write nothing and raise `InkbenchError` if the tables are out of date.
     """
-    before, old, after = _split(path)
-    new = f"\n{tables(entries(), reproductions())}\n"
-    if new == old:
-        return False
-    if check:
-        raise InkbenchError(f"{path}: results differ from metrics/; run `inkbench readme`")
-    disk.write_text(path, before + START + new + END + after)
-    return True
+    variants, reproduced = entries(), reproductions()
+    texts = {layout.README: summary(variants, reproduced), layout.RESULTS: tables(variants)}
+    pages = [(path, *_split(path), f"\n{text}\n") for path, text in texts.items()]
+    for path, before, old, after, new in pages:
+        if new != old and check:
+            raise InkbenchError(f"{path}: results differ from metrics/; run `inkbench readme`")
+        if new != old:
+            disk.write_text(path, before + START + new + END + after)
 
 
 def _split(path: Path) -> tuple[str, str, str]:
+    """Text before, between and after the markers."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -57,16 +58,27 @@ def reproductions() -> dict[str, Reproduction]:
     return {name: value for name, value in claims.reproductions().items() if name in known}
 
 
-def tables(variants: Sequence[Entry], reproduced: Mapping[str, Reproduction]) -> str:
-    """Markdown of the leaderboards, the comparisons, the published results and the costs."""
+def summary(variants: Sequence[Entry], reproduced: Mapping[str, Reproduction]) -> str:
+    """Markdown of the best variants and the published results."""
+    rows = []
+    for board in leaderboard.boards(variants):
+        best, lead = board.rows[0], board.lead
+        result = f"{board.columns[lead][0]} {best.cells[lead].text}"
+        rows.append([board.title, f"`{best.entry.name}`", result, _data(board)])
+    parts = [_markdown(["task and data", "best variant", "its result", "measured on"], rows, "---")]
+    published = claims.claims(variants, reproduced)
+    if published:
+        parts += ["**Published results**", _published(published)]
+    return "\n\n".join(parts)
+
+
+def tables(variants: Sequence[Entry]) -> str:
+    """Markdown of the leaderboards, the comparisons and the costs."""
     parts = []
     for board in [*leaderboard.boards(variants), *leaderboard.comparisons(variants)]:
         parts += [f"**{board.title}** ({_data(board)})", _leaderboard(board)]
     if any(entry.seeds for entry in variants):
         parts.append(leaderboard.LEGEND)
-    published = claims.claims(variants, reproduced)
-    if published:
-        parts += ["**Published results**", _published(published)]
     return "\n\n".join(parts + _costs(variants))
 
 
