@@ -79,6 +79,18 @@ def test_repro_runs_no_stage_twice_where_other_outputs_are_recorded(
     assert toy.outputs() == expected
 
 
+def test_repro_is_serial_where_ray_cannot_start(
+    serial: Path, tmp_path: Path, expected: dict[str, bytes]
+) -> None:
+    """Without loopback, Ray would wait for ten minutes."""
+    toy = Toy(serial / "fresh").copy(tmp_path / "toy")
+    isolated = ("unshare", "--map-root-user", "--net")
+    if subprocess.run([*isolated, "true"], capture_output=True).returncode:
+        pytest.skip("this machine does not let us run without a network")
+    assert "Ray cannot start" in toy.run(*isolated, "inkbench", "repro").stdout
+    assert toy.outputs() == expected
+
+
 def test_repro_keeps_what_succeeds(cluster: Cluster, toy: Toy, expected: dict[str, bytes]) -> None:
     """A killed Ray worker, a killed training and a failing stage; then the head is killed."""
     cluster.use(toy)

@@ -5,7 +5,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from inkbench.cluster.head import CannotStart, Head, Options
+from inkbench.cluster.head import Head, Options
+from inkbench.cluster.pages import NotStarted
 from inkbench.errors import InkbenchError
 from inkbench.pipeline import results
 from inkbench.pipeline.plan import plan, predict
@@ -45,8 +46,8 @@ def _run(tree: Tree, options: Options) -> bool:
     with Progress() as progress:
         try:
             head = progress.enter_context(Head(options, progress))
-        except CannotStart as reason:
-            progress.say(f"Ray cannot start here ({reason}); `dvc repro` runs instead")
+        except NotStarted as reason:
+            progress.say(f"{reason}; `dvc repro` runs instead")
             return True
         tasks = head.add(tree)
         failed = [task for task in head.results() if task.status == "failed"]

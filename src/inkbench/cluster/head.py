@@ -16,6 +16,7 @@ import psutil
 
 from inkbench import layout
 from inkbench.cluster import worker
+from inkbench.cluster.pages import NotStarted
 from inkbench.errors import InkbenchError, quiet_stderr
 from inkbench.pipeline import machine, results
 from inkbench.pipeline.plan import plan
@@ -35,10 +36,6 @@ class Options:
     address: str = ""
     retries: int = 3
     allow_mixed: bool = False
-
-
-class CannotStart(Exception):
-    """Ray does not start on this machine."""
 
 
 class Head:
@@ -81,13 +78,14 @@ class Head:
             settings |= {"include_dashboard": False, "object_store_memory": 10**8}
         self._open.callback(ray.shutdown)
         try:
+            machine.check_loopback()
             with quiet_stderr():
                 ray.init(**settings)
         except Exception as error:  # Ray has no class for that
             reason = " ".join(str(error).split())[:200]
             if address:
                 raise InkbenchError(f"--address {address}: {reason}") from None
-            raise CannotStart(reason) from None
+            raise NotStarted(f"Ray cannot start on this machine ({reason})") from None
         for module in (machine, worker):  # nodes need not have this package
             cloudpickle.register_pickle_by_value(module)
         self._archive = ray.put(state.snapshot(Path.cwd()))
@@ -247,6 +245,5 @@ def _on(node_id: str, function: Any, num_cpus: int = 0) -> Any:
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-    where = NodeAffinitySchedulingStrategy(node_id, soft=False)
-    options: dict[str, Any] = {"max_retries": 0, "scheduling_strategy": where}
-    return ray.remote(num_cpus=num_cpus, **options)(function)
+    where: Any = NodeAffinitySchedulingStrategy(node_id, soft=False)
+    return ray.remote(num_cpus=num_cpus, max_retries=0, scheduling_strategy=where)(function)

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from inkbench.errors import InkbenchError, quiet_stderr
+from inkbench.pipeline import machine
 
 RETRIES = 3  # of an item whose process died
 _TIMEOUT = 5  # seconds for a connection to a cluster
@@ -115,7 +116,7 @@ def _result(reference: Any) -> Any:
             raise cause from None
         raise InkbenchError(f"{type(cause).__name__} in a process of Ray: {cause}") from None
     except RayError:
-        return Killed(f"its process died {RETRIES + 1} times; if memory is short, use fewer --jobs")
+        return Killed(f"it was killed {RETRIES + 1} times; if memory is short, use fewer --jobs")
 
 
 @contextlib.contextmanager
@@ -133,6 +134,7 @@ def _connected(jobs: int | None, address: str | None) -> Iterator[Any]:
             else:
                 scratch = tempfile.TemporaryDirectory("-ray", ignore_cleanup_errors=True)
                 folder = ending.enter_context(scratch)
+                machine.check_loopback()
                 ray.init("local", num_cpus=jobs, _temp_dir=folder, **_OWN, **_QUIET)
                 ending.enter_context(_guard(folder))
         except Exception as error:  # Ray raises many kinds

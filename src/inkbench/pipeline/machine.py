@@ -1,9 +1,10 @@
-"""What results depend on beside code and data: Python, CPU and packages."""
+"""The machine: what results depend on beside code and data, and what Ray needs."""
 
 import contextlib
 import importlib.metadata
 import platform
 import re
+import socket
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -25,3 +26,9 @@ def differences(here: Mapping[str, str], there: Mapping[str, str]) -> str:
     keys = [key for key in sorted({*here, *there}) if here.get(key) != there.get(key)]
     pairs = [f"{key} {there.get(key, 'missing')}, not {here.get(key, 'missing')}" for key in keys]
     return "; ".join(pairs[:3]) + (" …" if len(pairs) > 3 else "")
+
+
+def check_loopback() -> None:
+    """`OSError` if processes of this machine cannot connect: Ray would try for ten minutes."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        socket.create_connection(server.getsockname(), timeout=5).close()

@@ -164,14 +164,15 @@ def _workers(jobs: int, address: str) -> Iterator[Train]:
     Each training comes with an error, or with an empty text. Where Ray cannot start, DVC runs them
     later, one after another.
     """
-    from inkbench.cluster.head import CannotStart, Head, Options
+    from inkbench.cluster.head import Head, Options
+    from inkbench.cluster.pages import NotStarted
     from inkbench.pipeline.tasks import Progress
 
     with Progress() as progress, _untracked():
         try:
             head = progress.enter_context(Head(Options(jobs, address), progress))
-        except CannotStart as reason:
-            progress.say(f"Ray cannot start here ({reason}); one training runs at a time")
+        except NotStarted as reason:
+            progress.say(f"{reason}; one training runs at a time")
             yield lambda trainings: ((training, "") for training in trainings)
             return
         yield functools.partial(_train, head)
