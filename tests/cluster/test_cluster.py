@@ -12,8 +12,14 @@ import time
 from pathlib import Path
 
 import pytest
+import s3fs
+from PIL import Image
 from raylets import Cluster
 from toy import Toy
+
+from helpers import contents
+from inkbench import models
+from inkbench.models.common import storage
 
 pytestmark = pytest.mark.slow
 
@@ -77,6 +83,29 @@ def test_repro_runs_no_stage_twice_where_other_outputs_are_recorded(
     toy.run("inkbench", "repro")
     assert toy.executed() == sorted(chain("digits-a"))
     assert toy.outputs() == expected
+
+
+def test_denoise_cleans_files_of_a_bucket_on_a_cluster(
+    cluster: Cluster, serial: Path, tmp_path: Path
+) -> None:
+    toy = Toy(serial / "fresh").copy(tmp_path / "toy")
+    cluster.use(toy)
+    network = models.build("scan_unet", (None, None, 6), 0, {"first": 2, "width": 2})
+    storage.save(network, toy.folder / "m.keras")
+    keys = {"key": "our-key", "secret": "our-secret"}
+    bucket = s3fs.S3FileSystem(**keys, endpoint_url=cluster.gate.url, skip_instance_cache=True)
+    (toy.folder / "scans").mkdir()
+    for number in range(3):
+        path = toy.folder / f"scans/{number}.png"
+        Image.effect_noise((120, 90), 50 + number).save(path)
+        bucket.put_file(str(path), f"toy/scans/{path.name}")
+    command = ("inkbench", "denoise", "--model", "m.keras", "-o")
+    printed = toy.run(*command, "s3://toy/out", "s3://toy/scans", "--address", cluster.address)
+    assert "3 of 3 cleaned" in printed.stdout and "one process" not in printed.stderr
+    toy.run(*command, "out", "scans")
+    cleaned = contents(toy.folder / "out")
+    assert len(cleaned) == 3
+    assert {name: bucket.cat_file(f"toy/out/{name}") for name in cleaned} == cleaned
 
 
 def test_repro_is_serial_where_ray_cannot_start(
