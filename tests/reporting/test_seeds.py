@@ -107,7 +107,7 @@ def test_a_winner_needs_a_difference_beyond_its_interval() -> None:
     clear = cells(entry("a", [0.95, 0.951, 0.949]), entry("b", [0.9, 0.901, 0.9]))
     assert clear["a"].best and not clear["b"].best
     assert clear["a"].text == "95.00 ± 0.25 %" and "≈" not in clear["b"].text
-    assert "3 seeds" in clear["a"].note
+    assert clear["a"].notes == ["seed 42: 95.00 %"]
     close = cells(entry("a", [0.95, 0.92, 0.96]), entry("b", [0.94, 0.95, 0.93]))
     assert not close["a"].best and not close["b"].best
     assert "≈" in close["a"].text and "≈" in close["b"].text

@@ -32,7 +32,7 @@ class Cell:
     text: str
     value: float | str | None = None
     best: bool = False
-    note: str = ""
+    notes: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -195,7 +195,7 @@ def _cell(entry: Entry, key: str, entries: Sequence[Entry]) -> Cell:
         ties = entry in rivals and _within_seeds(best, entry, key)
     shown = text(entry, key) + f" {TIE}" * ties
     is_won = is_best and bool(others) and not ties
-    return Cell(shown, _value(entry, key), is_won, _cell_note(entry, key))
+    return Cell(shown, _value(entry, key), is_won, _notes(entry, key))
 
 
 def _within_seeds(one: Entry, other: Entry, key: str) -> bool:
@@ -210,13 +210,13 @@ def _within_seeds(one: Entry, other: Entry, key: str) -> bool:
     return seeds.spread((x - value for x in known.values()), of_next=True).has_zero
 
 
-def _cell_note(entry: Entry, key: str) -> str:
-    if spread(entry, key) is None:
-        return note(key, entry.metrics)
-    seed = entry.block["seed"]
-    committed = f"{len(entry.seeds)} seeds; {seed}: {show(key, entry.metrics.get(key))}"
-    below = note(key, entry.metrics) if "beside" in about(key) else ""
-    return "; ".join(filter(None, (committed, below)))
+def _notes(entry: Entry, key: str) -> list[str]:
+    """Lines below a metric."""
+    lines = [note(key, entry.metrics)]
+    if spread(entry, key) is not None:
+        of_seed = f"seed {entry.block['seed']}: {show(key, entry.metrics.get(key))}"
+        lines = [of_seed, *lines] if "beside" in about(key) else [of_seed]
+    return [line for line in lines if line]
 
 
 def dataset_title(name: str) -> str:
