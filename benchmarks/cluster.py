@@ -28,9 +28,8 @@ from pathlib import Path
 
 import psutil
 
-from inkbench import layout, params
+from inkbench import layout, params, state
 from inkbench.errors import InkbenchError, one_line_errors
-from inkbench.tracking import state
 
 BAR, BUSY_BAR, TOY_BAR, OVERHEAD_BAR = 1.3, 1.9, 3.3, 6.0
 ROUNDS, NODES, CHAINS, SECONDS = 2, 4, 8, 30

@@ -12,7 +12,7 @@ from helpers import ROOT, loaded
 FLOORS = (
     {"data_source", "datasets.specs", "errors", "layout", "training.runtime"},
     {"datasets", "disk"},
-    {"records"},
+    {"records", "state"},
     {"figures", "grade", "models", "published", "tracking"},
     {"pipeline"},
     {"cluster", "params"},

@@ -5,13 +5,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from inkbench import state
 from inkbench.cluster.head import Head, Options
 from inkbench.cluster.pages import NotStarted
 from inkbench.errors import InkbenchError
 from inkbench.pipeline import results
 from inkbench.pipeline.plan import plan, predict
 from inkbench.pipeline.tasks import Progress, Tree
-from inkbench.tracking import journal, runs, state
+from inkbench.tracking import journal, runs
 
 
 def repro(targets: Sequence[str], options: Options, dry_run: bool = False) -> bool:

@@ -14,7 +14,7 @@ from typing import Any
 
 import psutil
 
-from inkbench import layout
+from inkbench import layout, state
 from inkbench.cluster import worker
 from inkbench.cluster.pages import NotStarted
 from inkbench.errors import InkbenchError, quiet_stderr
@@ -22,7 +22,7 @@ from inkbench.pipeline import machine, results
 from inkbench.pipeline.plan import plan
 from inkbench.pipeline.results import Entry
 from inkbench.pipeline.tasks import Node, Progress, Task, Tree
-from inkbench.tracking import journal, runs, state
+from inkbench.tracking import journal, runs
 
 _MEMORY = 2.2e9  # bytes for a chain: one training takes 3.1e9, beside others of at most 1.3e9
 _ANSWER = 60  # seconds that Ray may take for what is at hand; without its raylet it never answers

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from inkbench.pipeline.plan import Chain, Plan
-from inkbench.tracking.state import State
+from inkbench.state import State
 
 
 @dataclass

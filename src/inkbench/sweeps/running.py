@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from inkbench import disk, layout, params, records
+from inkbench import disk, layout, params, records, state
 from inkbench.errors import InkbenchError
 from inkbench.reporting import seeds
 from inkbench.reporting.seeds import Trial
@@ -21,7 +21,7 @@ from inkbench.sweeps import editing, search
 from inkbench.sweeps import plan as plans
 from inkbench.sweeps.plan import Plan
 from inkbench.sweeps.search import Search, Training
-from inkbench.tracking import executions, journal, runs, state, sync
+from inkbench.tracking import executions, journal, runs, sync
 
 if TYPE_CHECKING:
     from inkbench.cluster.head import Head

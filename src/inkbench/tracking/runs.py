@@ -12,9 +12,10 @@ from numbers import Real
 from pathlib import Path
 from typing import Any
 
-from inkbench.tracking import state, store
+from inkbench import state
+from inkbench.state import State
+from inkbench.tracking import store
 from inkbench.tracking.journal import Journal, locked, root
-from inkbench.tracking.state import State
 
 _WAIT_BY_HAND = 30.0  # seconds that the end of a stage waits for its upload; under DVC it does not
 _WAIT_LAST_STAGE = 120.0

@@ -9,14 +9,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from inkbench import layout
+from inkbench import layout, state
 from inkbench.errors import InkbenchError
-from inkbench.tracking import record, registry, state
+from inkbench.state import State
+from inkbench.tracking import parents, record, registry
 from inkbench.tracking import store as stores
 from inkbench.tracking.executions import Execution, Pipeline
 from inkbench.tracking.journal import Event, Journal, locked, now
 from inkbench.tracking.record import ATTACHED
-from inkbench.tracking.state import State
 from inkbench.tracking.store import HASH, INCOMPLETE, LINK, PARENT, Run, Store, public
 
 Echo = Callable[[str], None]
@@ -114,7 +114,7 @@ def find_or_create_run(store: Store, key: str, start: Event) -> Run:
     target, subject = State(**start["state"]), start["variant"] or start["dataset"] or ""
     known_tags = start.get("tags", {})
     tags = {
-        PARENT: state.find_or_create_parent(store, target, start["at"]),
+        PARENT: parents.find_or_create_parent(store, target, start["at"]),
         stores.JOURNAL: key,
         "stage": start["stage"],
         "variant": start["variant"],
@@ -122,7 +122,7 @@ def find_or_create_run(store: Store, key: str, start: Event) -> Run:
         "dvc.stage": start.get("dvc_stage"),
         "mlflow.user": start.get("user"),
         "project_run": start.get("project_run"),
-        **state.source_tags(target, start["command"]),
+        **parents.source_tags(target, start["command"]),
         **known_tags,
     }
     runs = store.tagged(stores.JOURNAL, key)
@@ -145,7 +145,7 @@ def complete_state(
     if not pipeline.current:
         echo(f"{target.title}: no stage has run yet; run `dvc repro`")
         return
-    parent = state.find_parent(store, target)
+    parent = parents.find_parent(store, target)
     children = store.tagged(PARENT, parent.info.run_id) if parent else []
     finished = [run for run in children if run.info.status == "FINISHED"]
     incomplete = [run for run in finished if run.data.tags.get(INCOMPLETE) == "true"]
@@ -165,7 +165,7 @@ def complete_state(
     echo(f"{target.title}: {len(pipeline.current)} stages, {count}")
     if dry_run:
         return
-    parent_id = state.find_or_create_parent(store, target)
+    parent_id = parents.find_or_create_parent(store, target)
     for run, execution in live:
         _add_recorded(store, run, execution, pipeline.outputs)
     for execution, source in missing:
@@ -194,7 +194,7 @@ def _add_run(
 
     As an MLflow run has only one parent, a link repeats its parameters and metrics.
     """
-    parent_id = state.find_or_create_parent(store, target)
+    parent_id = parents.find_or_create_parent(store, target)
     kind, _, subject = execution.name.partition("@")
     is_data = kind in {"download", "preprocess"}
     blocks = pipeline.params.get("published" if kind == "published" else "train") or {}
@@ -232,7 +232,7 @@ def _add_recorded(store: Store, run: Run, execution: Execution, outputs: Path | 
     """Add what DVC has recorded: outputs, versions of the data read and written, and stage hash."""
     run_id, tags = run.info.run_id, run.data.tags
     repository = tags.get("mlflow.source.git.repoURL", "")
-    lines = [f"From {state.commit_link(tags.get('git.commit', ''), repository)}; read:"]
+    lines = [f"From {parents.commit_link(tags.get('git.commit', ''), repository)}; read:"]
     if LINK in tags:
         url = f"#/experiments/{store.experiment_id}/runs/{tags[LINK]}"
         lines.insert(0, f"DVC did not run this stage again: [its artifacts]({url}).\n")

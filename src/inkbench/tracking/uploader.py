@@ -15,10 +15,10 @@ import time
 from pathlib import Path
 
 from inkbench.errors import InkbenchError
+from inkbench.state import State
 from inkbench.tracking import store as stores
 from inkbench.tracking.executions import Pipeline
 from inkbench.tracking.journal import Journal, locked, now
-from inkbench.tracking.state import State
 from inkbench.tracking.store import Store, public
 from inkbench.tracking.sync import Upload, complete_state
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from inkbench import state
 from inkbench.errors import InkbenchError
-from inkbench.tracking import state
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -89,14 +89,6 @@ def test_of_folder_shows_the_remote_without_credentials(
 ) -> None:
     git(repository, "remote", "add", "origin", remote)
     assert state.of_folder(repository, {}).repository == shown
-
-
-def test_commit_link_leads_to_the_web_page() -> None:
-    commit = "0123456789abcdef"
-    assert state.commit_link(commit, "") == "commit `0123456789ab`"
-    assert state.commit_link(commit, "https://example.org/a/b.git") == (
-        f"[commit `0123456789ab`](https://example.org/a/b/commit/{commit})"
-    )
 
 
 def test_of_revision_equals_the_clean_tree(repository: Path) -> None:
