@@ -29,6 +29,6 @@ def differences(here: Mapping[str, str], there: Mapping[str, str]) -> str:
 
 
 def check_loopback() -> None:
-    """`OSError` if processes of this machine cannot connect: Ray would try for ten minutes."""
+    """`OSError` if processes of this machine cannot connect: Ray would try for minutes."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         socket.create_connection(server.getsockname(), timeout=5).close()
