@@ -65,7 +65,8 @@ def summary(variants: Sequence[Entry], reproduced: Mapping[str, Reproduction]) -
         best, lead = board.rows[0], board.lead
         result = f"{board.columns[lead][0]} {best.cells[lead].text}"
         rows.append([board.title, f"`{best.entry.name}`", result, _data(board)])
-    parts = [_markdown(["task and data", "best variant", "its result", "measured on"], rows, "---")]
+    heads = ["task and data", "best variant", "its result", "measured on"]
+    parts = [_markdown(heads, rows, "---"), *_legend(variants)]
     published = claims.claims(variants, reproduced)
     if published:
         parts += ["**Published results**", _published(published)]
@@ -77,9 +78,12 @@ def tables(variants: Sequence[Entry]) -> str:
     parts = []
     for board in [*leaderboard.boards(variants), *leaderboard.comparisons(variants)]:
         parts += [f"**{board.title}** ({_data(board)})", _leaderboard(board)]
-    if any(entry.seeds for entry in variants):
-        parts.append(leaderboard.LEGEND)
-    return "\n\n".join(parts + _costs(variants))
+    return "\n\n".join(parts + _legend(variants) + _costs(variants))
+
+
+def _legend(variants: Sequence[Entry]) -> list[str]:
+    """What ± and ≈ mean, if there are seeds."""
+    return [leaderboard.LEGEND] if any(entry.seeds for entry in variants) else []
 
 
 def _costs(variants: Sequence[Entry]) -> list[str]:
