@@ -27,6 +27,7 @@ from io import BytesIO
 from pathlib import Path
 
 import psutil
+import yaml
 
 from inkbench import layout, params, state
 from inkbench.errors import InkbenchError, one_line_errors
@@ -94,7 +95,7 @@ def real(folder: Path, variants: list[str], jobs: list[int]) -> None:
         ]
     walls: dict[str, list[float]] = {name: [] for name in commands}
     busy: dict[str, list[float]] = {name: [] for name in commands}
-    bytes_of: dict[str, dict[str, bytes]] = {}
+    bytes_of: dict[str, list[dict[str, object]]] = {}
     for number in range(ROUNDS):
         for name, command in commands.items():
             tree = folder / f"{number}-{len(walls[name])}-{name.replace(' ', '')}"
@@ -103,13 +104,13 @@ def real(folder: Path, variants: list[str], jobs: list[int]) -> None:
             with sampling(cores):
                 walls[name].append(measure(command, tree))
             busy[name] += cores
-            bytes_of.setdefault(name, contents(tree))
+            bytes_of.setdefault(name, []).append(contents(tree))
             print(f"{name:<28} {walls[name][-1]:7.1f} s", flush=True)
             shutil.rmtree(tree)
     base = statistics.mean(walls["dvc repro"])
     for name in commands:
         wall, cores_busy = statistics.mean(walls[name]), statistics.mean(busy[name] or [0])
-        same = bytes_of[name] == bytes_of["dvc repro"]
+        same = all(found == bytes_of["dvc repro"][0] for found in bytes_of[name])
         print(
             f"{name:<28} {wall:7.1f} s  {base / wall:.2f}x  {cores_busy:.2f} cores busy  "
             f"{'same bytes' if same else 'OTHER BYTES'}"
@@ -175,10 +176,11 @@ def sampling(cores: list[float]) -> Iterator[None]:
         thread.join()
 
 
-def contents(tree: Path) -> dict[str, bytes]:
-    """Bytes of dvc.lock and of all outputs."""
-    files = [tree / "dvc.lock", *(file for name in OUTPUTS for file in tree.glob(f"{name}/**/*"))]
-    return {str(f.relative_to(tree)): f.read_bytes() for f in files if f.is_file()}
+def contents(tree: Path) -> dict[str, object]:
+    """Bytes of all outputs, and dvc.lock without its order, which DVC varies if it gets targets."""
+    files = [file for name in OUTPUTS for file in tree.glob(f"{name}/**/*") if file.is_file()]
+    lock = yaml.safe_load((tree / "dvc.lock").read_text())
+    return {"dvc.lock": lock, **{str(f.relative_to(tree)): f.read_bytes() for f in files}}
 
 
 def toy(folder: Path) -> None:

@@ -1,6 +1,7 @@
 """Shared by all tests: quiet libraries, one copy of the repository's root, slow files first."""
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,15 @@ os.environ.setdefault("DVC_NO_ANALYTICS", "1")
 def root() -> Path:
     """The repository's root."""
     return helpers.ROOT
+
+
+@pytest.fixture
+def isolated() -> tuple[str, ...]:
+    """Start of a command that runs without a network, also without loopback."""
+    command = ("unshare", "--map-root-user", "--net")
+    if subprocess.run([*command, "true"], capture_output=True).returncode:
+        pytest.skip("this machine does not let us run without a network")
+    return command
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -5,11 +5,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from inkbench import layout
 from inkbench.datasets.common import store
 from inkbench.datasets.common.background import without_background
 from inkbench.datasets.common.store import Images, Page
+from inkbench.evaluation import reconstruction
 
 CLASSES = list("ABCDEFGHIJ")
 BASE = {
@@ -42,6 +44,12 @@ RESTORATION = BASE | {
     "loss": "mse",
     "patches": {"size": 32, "per_page": 8},
 }
+
+
+def skip_probes(patch: pytest.MonkeyPatch) -> None:
+    """Replace probes and t-SNE, which take seconds, where a test is about something else."""
+    patch.setattr(reconstruction.probe, "accuracies", lambda *_: (1.0, 1.0))
+    patch.setattr(reconstruction.projection, "tsne2", lambda codes: codes[:, :2])
 
 
 @dataclass

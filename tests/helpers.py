@@ -4,6 +4,7 @@ import os
 import runpy
 import subprocess
 import sys
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 
@@ -35,8 +36,9 @@ def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], obje
 
 
 def loaded(code: str, folder: Path | None = None) -> set[str]:
-    """Modules that a line of code leaves imported in a Python of its own."""
-    code = f"import sys\ntry:\n    {code}\nfinally:\n    print('loaded:', *sys.modules)"
+    """Modules that code leaves imported in a Python of its own."""
+    code = textwrap.indent(code, "    ")
+    code = f"import sys\ntry:\n{code}\nfinally:\n    print('loaded:', *sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=folder,

@@ -82,7 +82,7 @@ def registered(monkeypatch: pytest.MonkeyPatch, folder: Path):
     return put
 
 
-def test_model_takes_a_given_file_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_model_takes_a_given_file_anywhere(tmp_path, monkeypatch):
     monkeypatch.setattr(storage, "load", Loaded)
     monkeypatch.setattr(runtime, "start_tensorflow", lambda *threads: None)
     monkeypatch.chdir(tmp_path)
@@ -90,33 +90,31 @@ def test_model_takes_a_given_file_anywhere(tmp_path: Path, monkeypatch: pytest.M
     assert model.path == Path("mine.keras") and source == "model: mine.keras"
 
 
-def test_content_is_that_of_the_same_file(folder: Path) -> None:
+def test_content_is_that_of_the_same_file(folder):
     content, source = chosen.content("documents", "restoration")
     assert (content, source) == (b"better", chosen.model("documents", "restoration")[1])
     with pytest.raises(InkbenchError, match=r"mine\.keras"):
         chosen.content("documents", "restoration", Path("mine.keras"))
 
 
-def test_model_refuses_a_model_for_another_task(folder: Path) -> None:
+def test_model_refuses_a_model_for_another_task(folder):
     with pytest.raises(InkbenchError, match="not a model for classification"):
         chosen.model("notmnist", "classification", Path("mine.keras"))
 
 
-def test_model_refuses_an_autoencoder_as_classifier(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_model_refuses_an_autoencoder_as_classifier(folder, monkeypatch):
     monkeypatch.setattr(Loaded, "input_shape", (None, 28, 28))
     monkeypatch.setattr(Loaded, "output_shape", (None, 28, 28))
     with pytest.raises(InkbenchError, match=r"not a model for classification.*28, 28"):
         chosen.model("notmnist", "classification", Path("mine.keras"))
 
 
-def test_model_takes_the_highest_metric_where_the_rule_says_max(folder: Path) -> None:
+def test_model_takes_the_highest_metric_where_the_rule_says_max(folder):
     Path("params.yaml").write_text(PARAMS.replace("best: min", "best: max"))
     assert chosen.model("documents", "restoration")[0].path == Path("models/good/model.keras")
 
 
-def test_model_ignores_an_unfinished_block(folder: Path) -> None:
+def test_model_ignores_an_unfinished_block(folder):
     Path("params.yaml").write_text(PARAMS + "  mine:\n")
     assert chosen.model("documents", "restoration")[0].path == Path("models/better/model.keras")
     Path("params.yaml").write_text("registry:\ntrain:\n")
@@ -124,20 +122,20 @@ def test_model_ignores_an_unfinished_block(folder: Path) -> None:
         chosen.model("documents", "restoration")
 
 
-def test_model_takes_the_best_built_without_a_store(folder: Path) -> None:
+def test_model_takes_the_best_built_without_a_store(folder):
     model, source = chosen.model("documents", "restoration")
     assert model.path == Path("models/better/model.keras")
     assert source == "model: models/better/model.keras, as the pipeline built it"
 
 
-def test_model_is_found_from_a_subfolder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_model_is_found_from_a_subfolder(folder, monkeypatch):
     (folder / "models/good/deep").mkdir()
     monkeypatch.chdir(folder / "models/good/deep")
     assert chosen.model("documents", "restoration")[0].path == Path("models/better/model.keras")
     assert Path.cwd() == folder / "models/good/deep"
 
 
-def test_model_prefers_the_champion_and_its_local_file(registered) -> None:
+def test_model_prefers_the_champion_and_its_local_file(registered):
     md5 = hashlib.md5(b"good").hexdigest()
     registered(Version(variant="good", **{"model.md5": md5}))
     model, source = chosen.model("documents", "restoration")
@@ -147,9 +145,7 @@ def test_model_prefers_the_champion_and_its_local_file(registered) -> None:
     )
 
 
-def test_model_downloads_a_champion_that_is_not_local(
-    registered, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_model_downloads_a_champion_that_is_not_local(registered, monkeypatch):
     def download(uri: str, dst_path: str) -> None:
         assert uri == "models:/inkbench-documents-restorer/7"
         data = Path(dst_path, "data")
@@ -163,14 +159,14 @@ def test_model_downloads_a_champion_that_is_not_local(
     assert model.path.parts[-2:] == ("data", "model.keras")
 
 
-def test_model_falls_back_if_the_registry_fails(registered) -> None:
+def test_model_falls_back_if_the_registry_fails(registered):
     registered(InkbenchError("http://example.org does not answer"))
     model, source = chosen.model("documents", "restoration")
     assert model.path == Path("models/better/model.keras")
     assert source.endswith("(not the champion: http://example.org does not answer)")
 
 
-def test_model_names_the_command_that_trains_it(folder: Path) -> None:
+def test_model_names_the_command_that_trains_it(folder):
     for name in ("good", "better"):
         Path("models", name, "model.keras").unlink()
     with pytest.raises(InkbenchError, match="dvc repro train@untrained"):

@@ -33,8 +33,8 @@ def bars(shape: tuple[int, int], *boxes: tuple[int, int, int, int]) -> np.ndarra
     [(100, 40, "notmnist", 28), (40, 100, "notmnist", 28), (300, 300, "mnist", 20)],
 )
 def test_fitted_letter_has_its_size_in_the_dataset_and_its_aspect_ratio(
-    height: int, width: int, dataset: str, longest: int
-) -> None:
+    height, width, dataset, longest
+):
     page = bars((400, 400), (30, 30 + height, 50, 50 + width))
     ink = fitted(page, Settings(dataset)) > 127
     assert ink.shape == (28, 28)
@@ -43,14 +43,14 @@ def test_fitted_letter_has_its_size_in_the_dataset_and_its_aspect_ratio(
     assert extents[0] / extents[1] == pytest.approx(height / width, rel=0.12)
 
 
-def test_fitted_makes_dark_and_light_ink_white() -> None:
+def test_fitted_makes_dark_and_light_ink_white():
     dark = bars((80, 80), (10, 70, 10, 20), (60, 70, 10, 60))
     from_dark, from_light = fitted(dark, Settings()), fitted(255 - dark, Settings())
     assert np.abs(from_dark.astype(int) - from_light).max() <= 2  # rounding of the percentiles
     assert from_dark[0].mean() < 127 < from_dark.max()
 
 
-def test_fitted_keeps_images_of_the_input_size() -> None:
+def test_fitted_keeps_images_of_the_input_size():
     image = np.random.default_rng(0).integers(0, 256, (28, 28), np.uint8)
     assert np.array_equal(fitted(image, Settings()), image)
     assert np.array_equal(fitted(image, Settings(ink="dark")), 255 - image)
@@ -59,9 +59,7 @@ def test_fitted_keeps_images_of_the_input_size() -> None:
 @pytest.mark.parametrize(("dataset", "longest"), [("notmnist", 28), ("mnist", 20)])
 @pytest.mark.parametrize("side", [27, 28, 29])
 @pytest.mark.parametrize("paper", [0, 90, 255])
-def test_fitted_image_of_the_input_size_is_fitted_like_any_other(
-    paper: int, side: int, dataset: str, longest: int
-) -> None:
+def test_fitted_image_of_the_input_size_is_fitted_like_any_other(paper, side, dataset, longest):
     page = np.full((side, side), paper, np.uint8)
     page[3:15, 2:6] = 255 if paper == 0 else 0
     ink = fitted(page, Settings(dataset)) > 127
@@ -70,7 +68,7 @@ def test_fitted_image_of_the_input_size_is_fitted_like_any_other(
     assert abs(rows[0] + rows[-1] - 27) <= 1 and abs(columns[0] + columns[-1] - 27) <= 1
 
 
-def test_fitted_finds_no_letter_on_an_empty_image_of_the_input_size() -> None:
+def test_fitted_finds_no_letter_on_an_empty_image_of_the_input_size():
     for value in (0, 235, 255):
         with pytest.raises(InkbenchError, match="no letter"):
             fitted(np.full((28, 28), value, np.uint8), Settings())
@@ -78,9 +76,7 @@ def test_fitted_finds_no_letter_on_an_empty_image_of_the_input_size() -> None:
 
 @pytest.mark.parametrize("sheet", [None, (1, 1)])
 @pytest.mark.parametrize("side", [28, 40])
-def test_cut_offers_both_inks_where_the_border_does_not_tell(
-    side: int, sheet: tuple[int, int] | None
-) -> None:
+def test_cut_offers_both_inks_where_the_border_does_not_tell(side, sheet):
     letter = np.zeros((side, side), np.uint8)
     letter[:, : side // 3] = letter[: side // 3] = 255
     dark, light = (image for _, image in cut(letter, Settings(sheet=sheet)))
@@ -89,9 +85,7 @@ def test_cut_offers_both_inks_where_the_border_does_not_tell(
     assert len(list(cut(letter, Settings(sheet=sheet, ink="dark")))) == 1
 
 
-def test_command_takes_the_ink_of_which_the_model_is_surer(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_command_takes_the_ink_of_which_the_model_is_surer(tmp_path, monkeypatch, capsys):
     class DarkModel:
         """Surer, and of another class, the darker an image is."""
 
@@ -110,7 +104,7 @@ def test_command_takes_the_ink_of_which_the_model_is_surer(
     assert [line.split("\t")[:2] for line in lines] == [["light.png", "A"], ["dark.png", "A"]]
 
 
-def test_cut_finds_scattered_letters_in_reading_order_without_specks() -> None:
+def test_cut_finds_scattered_letters_in_reading_order_without_specks():
     boxes = [(2, 4, 2, 4), (62, 90, 12, 40), (10, 40, 60, 80), (12, 40, 10, 20), (60, 90, 70, 74)]
     letters = list(cut(bars((100, 100), *boxes), Settings(sheet=(0, 0))))
     widths = [int((image > 127).any(0).sum()) for _, image in letters]
@@ -118,7 +112,7 @@ def test_cut_finds_scattered_letters_in_reading_order_without_specks() -> None:
     assert widths[0] < widths[1] and widths[3] < widths[2]
 
 
-def test_cut_divides_a_grid_into_equal_cells() -> None:
+def test_cut_divides_a_grid_into_equal_cells():
     page = np.arange(56 * 84, dtype=np.uint32).reshape(56, 84).astype(np.uint8)
     cells = dict(cut(page, Settings(sheet=(2, 3))))
     assert list(cells) == ["[1,1]", "[1,2]", "[1,3]", "[2,1]", "[2,2]", "[2,3]"]
@@ -126,16 +120,14 @@ def test_cut_divides_a_grid_into_equal_cells() -> None:
 
 
 @pytest.mark.parametrize("sheet", [None, (0, 0), (1, 2)])
-def test_cut_finds_no_letter_on_an_empty_page(sheet: tuple[int, int] | None) -> None:
+def test_cut_finds_no_letter_on_an_empty_page(sheet):
     noisy = np.random.default_rng(0).integers(228, 240, (80, 80)).astype(np.uint8)
     for page in (np.full((80, 80), 235, np.uint8), noisy):
         with pytest.raises(InkbenchError, match="no letter"):
             list(cut(page, Settings(sheet=sheet)))
 
 
-def test_command_prints_labels_and_continues_after_bad_files(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_command_prints_labels_and_continues_after_bad_files(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(chosen, "model", lambda *_: (WidthModel(), "model: for tests"))
     Image.fromarray(bars((80, 80), (10, 66, 10, 24))).save("b.png")
@@ -149,9 +141,7 @@ def test_command_prints_labels_and_continues_after_bad_files(
     assert [line.split(": ")[2] for line in lines[1:]] == ["bad.png", "empty.png"]
 
 
-def test_command_without_a_model_names_dataset_and_task(
-    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
+def test_command_without_a_model_names_dataset_and_task(root, monkeypatch, capsys, tmp_path):
     Image.new("L", (28, 28)).save(tmp_path / "7.png")
     monkeypatch.chdir(root)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/none.db")

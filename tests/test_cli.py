@@ -31,7 +31,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_help_is_fast_and_lists_the_commands() -> None:
+def test_help_is_fast_and_lists_the_commands():
     before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
     command = [sys.executable, "-m", "inkbench.cli", "--help"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
@@ -61,23 +61,19 @@ def test_help_is_fast_and_lists_the_commands() -> None:
     ],
     ids=" ".join,
 )
-def test_invalid_argument_names_option_and_value(
-    arguments: list[str], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_invalid_argument_names_option_and_value(arguments, capsys):
     option, _, value = arguments[-1].partition("=")
     error = run(capsys, *arguments)
     assert option in error and repr(value) in error and "expected" in error
 
 
-def test_outside_a_repository_the_folder_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_outside_a_repository_the_folder_is_named(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     error = run(capsys, "sync")
     assert str(tmp_path) in error and "dvc.yaml" in error
 
 
-def test_user_without_a_name_gets_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_user_without_a_name_gets_one(monkeypatch):
     def nobody(uid: int) -> None:
         raise KeyError(f"getpwuid(): uid not found: {uid}")
 
@@ -88,16 +84,14 @@ def test_user_without_a_name_gets_one(monkeypatch: pytest.MonkeyPatch) -> None:
     assert getpass.getuser() == str(os.getuid())
 
 
-def test_ui_refuses_a_remote_server_without_showing_its_password(
-    repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_ui_refuses_a_remote_server_without_showing_its_password(repository, monkeypatch, capsys):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://user:secret@example.org")
     error = run(capsys, "ui")
     assert "MLFLOW_TRACKING_URI" in error and "example.org" in error
     assert "secret" not in error
 
 
-def test_ui_names_a_port_in_use(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_ui_names_a_port_in_use(repository, capsys):
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         error = run(capsys, "ui", f"--port={port}")
@@ -105,14 +99,12 @@ def test_ui_names_a_port_in_use(repository: Path, capsys: pytest.CaptureFixture[
     assert error.count("\n") == 1
 
 
-def test_rollback_creates_no_store(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_rollback_creates_no_store(repository, capsys):
     assert "`dvc repro`" in run(capsys, "rollback", "documents-restorer")
     assert [path.name for path in repository.iterdir()] == ["dvc.yaml"]
 
 
-def test_submission_needs_a_variant(
-    root: Path, repository: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_submission_needs_a_variant(root, repository, capsys):
     text = (root / "params.yaml").read_text()
     (repository / "params.yaml").write_text(text.partition("\nsubmission:")[0])
     error = run(capsys, "submission")
@@ -120,16 +112,14 @@ def test_submission_needs_a_variant(
     assert error.count("\n") == 1
 
 
-def test_submission_needs_a_restoration_variant(
-    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
+def test_submission_needs_a_restoration_variant(root, monkeypatch, capsys, tmp_path):
     monkeypatch.chdir(root)
     error = run(capsys, "submission", "--variant", "mnist-vae", "-o", str(tmp_path / "new"))
     assert "mnist-vae" in error and "reconstruction" in error
     assert not (tmp_path / "new").exists()
 
 
-def test_broken_pipe_prints_no_error() -> None:
+def test_broken_pipe_prints_no_error():
     script = "from inkbench.errors import one_line_errors\n"
     script += "with one_line_errors():\n    for _ in range(100_000): print('a line')"
     pipe = f'"{sys.executable}" -c "{script}" | head -1'

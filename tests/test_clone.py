@@ -33,7 +33,7 @@ def origin(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("config", ["core.autocrlf=true", "core.eol=crlf", "core.attributesFile"])
-def test_clone_keeps_every_byte(config: str, origin: Path, tmp_path: Path) -> None:
+def test_clone_keeps_every_byte(config, origin, tmp_path):
     if config == "core.attributesFile":
         (tmp_path / "attributes").write_text("* text eol=crlf\n")
         config += f"={tmp_path}/attributes"
@@ -43,7 +43,7 @@ def test_clone_keeps_every_byte(config: str, origin: Path, tmp_path: Path) -> No
     assert [name for name in expected if cloned.get(name) != expected[name]] == []
 
 
-def test_commit_from_windows_keeps_every_byte(origin: Path, tmp_path: Path) -> None:
+def test_commit_from_windows_keeps_every_byte(origin, tmp_path):
     git(tmp_path, "-c", "core.autocrlf=true", "clone", "-q", str(origin), "clone")
     (tmp_path / "clone/table.csv").write_bytes(b"id,value\r\n1,2\r\n")
     git(tmp_path / "clone", "-c", "core.autocrlf=true", "add", "table.csv")
@@ -52,7 +52,7 @@ def test_commit_from_windows_keeps_every_byte(origin: Path, tmp_path: Path) -> N
     assert (tmp_path / "again/table.csv").read_bytes() == b"id,value\r\n1,2\r\n"
 
 
-def test_repro_without_git_says_so_in_one_line(tmp_path: Path) -> None:
+def test_repro_without_git_says_so_in_one_line(tmp_path):
     folder = tmp_path / "a b#c"
     folder.mkdir()
     for name in ("Makefile", "requirements.lock", "pyproject.toml"):
@@ -66,9 +66,7 @@ def test_repro_without_git_says_so_in_one_line(tmp_path: Path) -> None:
     assert makes.startswith("make: ***")
 
 
-def test_denoise_with_a_model_needs_no_repository_and_no_git(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_denoise_with_a_model_needs_no_repository_and_no_git(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path))
     storage.save(models.build("unet", (None, None, 2), 0, {"width": 4}), Path("mine.keras"))

@@ -152,13 +152,13 @@ def code_deps(tree: Path) -> dict[str, dict[str, str]]:
         }
 
 
-def test_every_stage_depends_on_all_code_that_it_reaches(deps) -> None:
+def test_every_stage_depends_on_all_code_that_it_reaches(deps):
     holes = {stage: missing_deps(stage, paths) for stage, paths in deps.items()}
     holes = {stage: files for stage, files in holes.items() if files}
     assert holes == {}, "add them to dvc.yaml, or to NOT_A_DEP with a reason"
 
 
-def test_no_stage_depends_on_code_that_it_does_not_reach(deps) -> None:
+def test_no_stage_depends_on_code_that_it_does_not_reach(deps):
     unused = {}
     for stage, paths in deps.items():
         files = needed(stage, paths)
@@ -168,7 +168,7 @@ def test_no_stage_depends_on_code_that_it_does_not_reach(deps) -> None:
     assert {stage: paths for stage, paths in unused.items() if paths} == {}
 
 
-def test_missing_deps_names_a_file_that_no_dep_covers(deps) -> None:
+def test_missing_deps_names_a_file_that_no_dep_covers(deps):
     others = [dep for dep in deps["train@mnist-vae"] if not dep.endswith("models/common")]
     missing = missing_deps("train@mnist-vae", others)
     assert f"{PACKAGE}/models/common/layers.py" in missing
@@ -199,8 +199,8 @@ def test_missing_deps_names_a_file_that_no_dep_covers(deps) -> None:
     ids=["inference of a layer", "order of pages", "threads"],
 )
 def test_an_edit_makes_every_stage_stale_whose_outputs_it_can_change(
-    tree: Path, deps, file: str, old: str, new: str, kinds: set[str]
-) -> None:
+    tree, deps, file, old, new, kinds
+):
     path = tree / PACKAGE / file
     text = path.read_text(encoding="utf-8")
     assert text.count(old) == 1

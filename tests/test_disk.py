@@ -22,7 +22,7 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_new_version_replaces_the_folder_and_leftovers_of_a_killed_run(folder: Path) -> None:
+def test_new_version_replaces_the_folder_and_leftovers_of_a_killed_run(folder):
     leftover = folder.with_name(".results.new")
     leftover.mkdir()
     (leftover / "partial.txt").write_text("partial")
@@ -31,7 +31,7 @@ def test_new_version_replaces_the_folder_and_leftovers_of_a_killed_run(folder: P
     assert names(folder) == ["other.txt"]
 
 
-def test_remove_leftovers_removes_scratch_files_of_these_files_only(folder: Path) -> None:
+def test_remove_leftovers_removes_scratch_files_of_these_files_only(folder):
     for name in ("kept.txt", "other.txt"):
         pid = os.fork()
         if not pid:
@@ -46,7 +46,7 @@ def test_remove_leftovers_removes_scratch_files_of_these_files_only(folder: Path
     assert removed.endswith(".new.txt") and len(before) == 4
 
 
-def test_an_error_keeps_the_old_version(folder: Path) -> None:
+def test_an_error_keeps_the_old_version(folder):
     with pytest.raises(ZeroDivisionError), disk.new_version(folder) as scratch:
         (scratch / "partial.txt").write_text("partial")
         raise ZeroDivisionError
@@ -58,7 +58,7 @@ def test_an_error_keeps_the_old_version(folder: Path) -> None:
     assert (folder / "kept.txt").read_text() == "old"
 
 
-def test_new_file_appears_only_when_complete(folder: Path) -> None:
+def test_new_file_appears_only_when_complete(folder):
     path = folder / "kept.txt"
     with disk.new_file(path) as scratch:
         scratch.write_text("new")
@@ -68,9 +68,7 @@ def test_new_file_appears_only_when_complete(folder: Path) -> None:
     assert names(folder) == ["kept.txt"]
 
 
-def test_new_file_keeps_concurrent_processes_apart(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_new_file_keeps_concurrent_processes_apart(folder, monkeypatch):
     with disk.new_file(folder / "kept.txt") as first:
         monkeypatch.setattr(os, "getpid", lambda: -1)
         with disk.new_file(folder / "kept.txt") as second:
@@ -81,7 +79,7 @@ def test_new_file_keeps_concurrent_processes_apart(
     assert names(folder) == ["kept.txt"]
 
 
-def test_full_disk_error_names_the_file_and_the_free_space(folder: Path) -> None:
+def test_full_disk_error_names_the_file_and_the_free_space(folder):
     with (
         pytest.raises(InkbenchError, match=r"kept\.txt: .*\d+ MB free"),
         disk.new_file(folder / "kept.txt"),
@@ -90,7 +88,7 @@ def test_full_disk_error_names_the_file_and_the_free_space(folder: Path) -> None
 
 
 @pytest.mark.parametrize("name", ["x" * 251 + ".txt", "é" * 125 + ".txt"])
-def test_new_file_may_have_a_name_of_255_bytes(name: str, tmp_path: Path) -> None:
+def test_new_file_may_have_a_name_of_255_bytes(name, tmp_path):
     with disk.new_file(tmp_path / name) as scratch:
         scratch.write_text("new")
     assert names(tmp_path) == [name]

@@ -5,7 +5,6 @@ import gzip
 import io
 import lzma
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -37,7 +36,7 @@ def error_message(submission: Path, answers: Path) -> str:
     return message
 
 
-def test_grade_pools_all_rows_in_any_order(tmp_path: Path, answers: Path) -> None:
+def test_grade_pools_all_rows_in_any_order(tmp_path, answers):
     rows = {"12_1_1": 0.25, "1_2_1": 0.9, "1_1_1": 3e-1, "1_1_2": 1}
     score = grade.grade(write_table(tmp_path / "s.csv", rows), answers)
     assert score == pytest.approx(np.sqrt((0.4**2 + 0.3**2) / 4))
@@ -70,9 +69,7 @@ def zipped(text: bytes, *names: str) -> bytes:
         ("other-columns.csv", VALID.replace("\n", ",7\n").replace("value,7", "value,n").encode()),
     ],
 )
-def test_read_accepts_what_pandas_reads(
-    name: str, content: bytes, tmp_path: Path, answers: Path
-) -> None:
+def test_read_accepts_what_pandas_reads(name, content, tmp_path, answers):
     (tmp_path / name).write_bytes(content)
     table = grade.read(tmp_path / name)
     values = dict(zip(table["id"], table["value"], strict=True))
@@ -97,9 +94,7 @@ def test_read_accepts_what_pandas_reads(
         (VALID.replace("1_1_2", "1_1_1"), "1_1_1"),
     ],
 )
-def test_grade_rejects_malformed_tables(
-    content: str, fact: str, tmp_path: Path, answers: Path
-) -> None:
+def test_grade_rejects_malformed_tables(content, fact, tmp_path, answers):
     path = tmp_path / "s.csv"
     path.write_text(content)
     assert fact in error_message(path, answers).removeprefix(f"{path}: ")
@@ -119,19 +114,17 @@ def test_grade_rejects_malformed_tables(
         b"\xff\xfe",
     ],
 )
-def test_grade_rejects_damaged_files(content: bytes, tmp_path: Path, answers: Path) -> None:
+def test_grade_rejects_damaged_files(content, tmp_path, answers):
     (tmp_path / "bad").write_bytes(content)
     assert error_message(tmp_path / "bad", answers)
 
 
-def test_grade_names_a_missing_file(tmp_path: Path, answers: Path) -> None:
+def test_grade_names_a_missing_file(tmp_path, answers):
     assert "No such file" in error_message(tmp_path / "missing", answers)
 
 
 @pytest.mark.parametrize("compress", [gzip.compress, lambda text: zipped(text, "s.csv")])
-def test_read_stops_at_a_decompression_bomb(
-    compress: Callable[[bytes], bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_read_stops_at_a_decompression_bomb(compress, tmp_path, monkeypatch):
     monkeypatch.setattr(grade, "_MAX_BYTES", 1_000_000)
     (tmp_path / "bomb").write_bytes(compress(b"id,value\n" + b"1_1_1,0\n" * 1_000_000))
     assert "1 MB" in error_message(tmp_path / "bomb", tmp_path / "bomb")
@@ -141,13 +134,11 @@ def test_read_stops_at_a_decompression_bomb(
     ("score", "name"),
     [(0.01793, "gold"), (0.01794, "silver"), (0.02609, "bronze"), (0.04517, "no medal")],
 )
-def test_medal_needs_less_than_the_threshold(score: float, name: str) -> None:
+def test_medal_needs_less_than_the_threshold(score, name):
     assert grade.medal(score).startswith(name)
 
 
-def test_command_prints_score_and_medal(
-    tmp_path: Path, answers: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_command_prints_score_and_medal(tmp_path, answers, capsys):
     rows = {key: value + 0.02 for key, value in ANSWERS.items()}
     submission = write_table(tmp_path / "s.csv", rows)
     assert inkbench("grade", str(submission), str(answers)) == 0

@@ -59,9 +59,7 @@ def install(python: Path, home: Path, *arguments: str, **settings: str) -> None:
 
 
 @pytest.mark.parametrize("place", ["pip.conf", "PIP_CONFIG_FILE", "variables"])
-def test_install_goes_into_the_environment_from_the_users_index(
-    place: str, python: Path, tmp_path: Path
-) -> None:
+def test_install_goes_into_the_environment_from_the_users_index(place, python, tmp_path):
     elsewhere, url = tmp_path / "elsewhere", index(tmp_path / "simple")
     conf = tmp_path / "home/.config/pip/pip.conf"
     conf.parent.mkdir(parents=True)

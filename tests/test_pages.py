@@ -31,21 +31,21 @@ def arguments_of(tool: str) -> list[list[str]]:
     return commands
 
 
-def test_documentation_uses_only_known_tools() -> None:
+def test_documentation_uses_only_known_tools():
     assert {words[0] for words in ALL} == {
         *(".", "cd", "cp", "curl", "export", "git", "mkdir"),
         *("dvc", "inkbench", "kaggle", "make", "mlflow", "ray"),
     }
 
 
-def test_inkbench_commands_parse() -> None:
+def test_inkbench_commands_parse():
     from inkbench import cli
 
     for arguments in arguments_of("inkbench"):
         assert cli._parser().parse_args(arguments).run
 
 
-def test_mlflow_commands_parse() -> None:
+def test_mlflow_commands_parse():
     import click
     from mlflow.cli import cli
 
@@ -59,7 +59,7 @@ def test_mlflow_commands_parse() -> None:
         assert command.make_context(command.name, arguments, context).params
 
 
-def test_dvc_commands_parse_and_name_existing_stages_and_params() -> None:
+def test_dvc_commands_parse_and_name_existing_stages_and_params():
     from dvc.cli import parse_args
 
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
@@ -76,14 +76,14 @@ def test_dvc_commands_parse_and_name_existing_stages_and_params() -> None:
             assert not key or key in params[each[2:-1]], target
 
 
-def test_make_targets_exist() -> None:
+def test_make_targets_exist():
     makefile = (ROOT / "Makefile").read_text()
     for (target,) in arguments_of("make"):
         assert f"\n{target}:" in makefile
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_links_resolve(page: Path) -> None:
+def test_links_resolve(page):
     for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text("utf-8")):
         if "://" in link:
             continue

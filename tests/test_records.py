@@ -1,11 +1,9 @@
-from pathlib import Path
-
 import pytest
 
 from inkbench import records
 
 
-def test_write_json_gives_equal_bytes_for_equal_content(tmp_path: Path) -> None:
+def test_write_json_gives_equal_bytes_for_equal_content(tmp_path):
     first, second = tmp_path / "first.json", tmp_path / "second.json"
     records.write_json(first, {"b": "σ", "a": 1})
     records.write_json(second, {"a": 1, "b": "σ"})
@@ -13,7 +11,7 @@ def test_write_json_gives_equal_bytes_for_equal_content(tmp_path: Path) -> None:
     assert first.read_text("utf-8") == '{\n  "a": 1,\n  "b": "σ"\n}\n'
 
 
-def test_write_json_rejects_nan_and_leaves_no_file(tmp_path: Path) -> None:
+def test_write_json_rejects_nan_and_leaves_no_file(tmp_path):
     with pytest.raises(ValueError, match="not JSON compliant"):
         records.write_json(tmp_path / "card.json", {"loss": float("nan")})
     assert not list(tmp_path.iterdir())

@@ -18,7 +18,7 @@ IMAGES = np.random.default_rng(0).integers(0, 256, (2, 28, 28), np.uint8)
         ("reconstruction", "dense_autoencoder", {"hidden": [8], "code": 4}),
     ],
 )
-def test_predict_equals_the_model(task: str, family: str, options: dict) -> None:
+def test_predict_equals_the_model(task, family, options):
     model = models.build(family, (28, 28), 10, options)
     answers = Served(model, task).predict(IMAGES.tolist())
     assert answers.dtype == np.float32
@@ -37,9 +37,7 @@ def test_predict_equals_the_model(task: str, family: str, options: dict) -> None
         (np.where(PIXELS < 0.01, np.nan, 200), "nan"),
     ],
 )
-def test_predict_refuses_values_that_are_not_0_to_255(
-    values: np.ndarray, fact: str, task: str
-) -> None:
+def test_predict_refuses_values_that_are_not_0_to_255(values, fact, task):
     with pytest.raises(MlflowException, match="0 to 255") as refused:
         Served(None, task).predict(values)
     assert fact in str(refused.value) and refused.value.get_http_status_code() == 400

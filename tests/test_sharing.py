@@ -100,7 +100,7 @@ def team(pipeline: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[T
         yield Team(replace(shell, keys=True), origin, versions, output)
 
 
-def test_new_seed_reruns_preprocess_and_uploads_only_changed_files(team: Team) -> None:
+def test_new_seed_reruns_preprocess_and_uploads_only_changed_files(team):
     assert re.findall(r"Running stage '(.+)'", team.output["v2"]) == ["preprocess@notmnist"]
     assert team.versions["v1"]["test.npz"] != team.versions["v2"]["test.npz"]
     pushed = re.search(r"(\d+) files? pushed", team.output["v2"])
@@ -109,7 +109,7 @@ def test_new_seed_reruns_preprocess_and_uploads_only_changed_files(team: Team) -
     assert int(pushed[1]) == len(team.versions["v2"]) + 1
 
 
-def test_git_stores_the_remote_without_keys(team: Team) -> None:
+def test_git_stores_the_remote_without_keys(team):
     config = configparser.ConfigParser()
     config.read_string(team.shell.run(team.origin, "git show main:.dvc/config"))
     assert dict(config["'remote \"team\"'"]) == {"url": team.shell.values[page.BUCKET]}
@@ -118,7 +118,7 @@ def test_git_stores_the_remote_without_keys(team: Team) -> None:
     assert not any(value in history for value in keys)
 
 
-def test_fresh_clone_pulls_everything_and_runs_no_stage(team: Team, tmp_path: Path) -> None:
+def test_fresh_clone_pulls_everything_and_runs_no_stage(team, tmp_path):
     output = team.shell.recipe(tmp_path, "All of it, in a fresh clone")
     assert "Running stage" not in output
     assert "Data and pipelines are up to date." in output
@@ -127,7 +127,7 @@ def test_fresh_clone_pulls_everything_and_runs_no_stage(team: Team, tmp_path: Pa
     assert team.shell.run(tmp_path / "inkbench", "git status --short") == ""
 
 
-def test_diff_needs_no_data_and_pull_fetches_one_dataset(team: Team, tmp_path: Path) -> None:
+def test_diff_needs_no_data_and_pull_fetches_one_dataset(team, tmp_path):
     team.shell.run(tmp_path, f"git clone {page.GIT}")
     clone = tmp_path / "inkbench"
     output = team.shell.recipe(clone, "Compare two versions")
@@ -137,14 +137,14 @@ def test_diff_needs_no_data_and_pull_fetches_one_dataset(team: Team, tmp_path: P
     assert not (clone / "data/raw/notmnist").exists()
 
 
-def test_get_fetches_the_given_revision_or_the_latest(team: Team, tmp_path: Path) -> None:
+def test_get_fetches_the_given_revision_or_the_latest(team, tmp_path):
     team.shell.recipe(tmp_path, "One dataset, without a clone")
     assert contents(tmp_path / "notmnist") == team.versions["v1"]
     team.shell.run(tmp_path, f"dvc get {page.GIT} {DATASET} --out latest")
     assert contents(tmp_path / "latest") == team.versions["v2"]
 
 
-def test_import_keeps_its_tag_until_updated_with_a_revision(team: Team, tmp_path: Path) -> None:
+def test_import_keeps_its_tag_until_updated_with_a_revision(team, tmp_path):
     second = tmp_path / "second"
     team.shell.run(tmp_path, "git init --initial-branch main second\ncd second\ndvc init")
     team.shell.recipe(second, "Import into another DVC repository")
@@ -160,11 +160,11 @@ def test_import_keeps_its_tag_until_updated_with_a_revision(team: Team, tmp_path
     assert (recorded["repo"]["rev"], recorded["repo"]["rev_lock"]) == ("v2", commit)
 
 
-def test_python_api_reads_a_tagged_version(team: Team, tmp_path: Path) -> None:
+def test_python_api_reads_a_tagged_version(team, tmp_path):
     assert team.shell.recipe(tmp_path, "From Python") == "real 280 uint8\n"
 
 
-def test_artifacts_describe_every_dataset_and_a_model_per_task() -> None:
+def test_artifacts_describe_every_dataset_and_a_model_per_task():
     artifacts = yaml.safe_load((page.ROOT / "dvc.yaml").read_text("utf-8"))["artifacts"]
     known = params.load(page.ROOT / layout.PARAMS)
     names = {kind: {n for n, a in artifacts.items() if a["type"] == kind} for kind in KINDS}
@@ -177,14 +177,14 @@ def test_artifacts_describe_every_dataset_and_a_model_per_task() -> None:
         assert artifact["desc"]
 
 
-def test_every_block_of_the_page_is_run_by_a_test() -> None:
+def test_every_block_of_the_page_is_run_by_a_test():
     assert page.PAGE.read_text("utf-8").count("```") == 2 * len(page.recipes())
     tests = [Path(__file__), Path(page.__file__), Path(__file__).with_name("test_pipeline.py")]
     source = "".join(path.read_text("utf-8") for path in tests)
     assert [title for title in page.recipes() if f'"{title}"' not in source] == []
 
 
-def test_readme_commands_are_on_the_page() -> None:
+def test_readme_commands_are_on_the_page():
     readme = (page.ROOT / "README.md").read_text("utf-8")
     section = re.search(r"^## Share data and models\n.*?^```sh\n(.*?)^```", readme, re.M | re.S)
     assert section is not None

@@ -32,11 +32,11 @@ def key(repository: Path, **environment: str) -> str:
     return state.of_folder(repository, environment).key
 
 
-def test_of_folder_is_the_commit_of_a_clean_tree(repository: Path) -> None:
+def test_of_folder_is_the_commit_of_a_clean_tree(repository):
     assert key(repository) == "commit:" + git(repository, "rev-parse", "HEAD").strip()
 
 
-def test_of_folder_ignores_results_and_readme(repository: Path) -> None:
+def test_of_folder_ignores_results_and_readme(repository):
     clean = key(repository)
     (repository / "README.md").write_text("new")
     (repository / "dvc.lock").write_text("new")
@@ -44,7 +44,7 @@ def test_of_folder_ignores_results_and_readme(repository: Path) -> None:
 
 
 @pytest.mark.parametrize("path", ["params.yaml", "src/code.py", "src/new.py"])
-def test_of_folder_follows_a_changed_input_and_back(repository: Path, path: str) -> None:
+def test_of_folder_follows_a_changed_input_and_back(repository, path):
     clean = key(repository)
     file = repository / path
     before = file.read_text() if file.exists() else None
@@ -54,19 +54,19 @@ def test_of_folder_follows_a_changed_input_and_back(repository: Path, path: str)
     assert key(repository) == clean
 
 
-def test_of_folder_tells_two_changes_apart(repository: Path) -> None:
+def test_of_folder_tells_two_changes_apart(repository):
     (repository / "params.yaml").write_text("a: 2")
     one = key(repository)
     (repository / "params.yaml").write_text("a: 3")
     assert key(repository) != one
 
 
-def test_of_folder_takes_the_experiment_from_dvc(repository: Path) -> None:
+def test_of_folder_takes_the_experiment_from_dvc(repository):
     named = key(repository, DVC_EXP_NAME="puffy-daks", DVC_EXP_BASELINE_REV="a" * 40)
     assert named == "exp:aaaaaaaaaaaa:puffy-daks"
 
 
-def test_of_folder_works_without_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_folder_works_without_git(tmp_path, monkeypatch):
     (tmp_path / "params.yaml").write_text("a: 1")
     monkeypatch.setenv("PATH", "/nowhere")
     one = state.of_folder(tmp_path, {})
@@ -84,18 +84,16 @@ def test_of_folder_works_without_git(tmp_path: Path, monkeypatch: pytest.MonkeyP
         ("/home/me/secret", ""),
     ],
 )
-def test_of_folder_shows_the_remote_without_credentials(
-    repository: Path, remote: str, shown: str
-) -> None:
+def test_of_folder_shows_the_remote_without_credentials(repository, remote, shown):
     git(repository, "remote", "add", "origin", remote)
     assert state.of_folder(repository, {}).repository == shown
 
 
-def test_of_revision_equals_the_clean_tree(repository: Path) -> None:
+def test_of_revision_equals_the_clean_tree(repository):
     here = state.of_folder(repository, {})
     assert state.of_revision(repository, "main") == (here, here.commit)
 
 
-def test_of_revision_refuses_an_unknown_one(repository: Path) -> None:
+def test_of_revision_refuses_an_unknown_one(repository):
     with pytest.raises(InkbenchError, match="nowhere"):
         state.of_revision(repository, "nowhere")

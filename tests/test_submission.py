@@ -1,7 +1,6 @@
 """Kaggle submissions: format, sizes, ids, reproducible bytes, and the label of synthetic data."""
 
 import gzip
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -32,7 +31,7 @@ def scaled(page: np.ndarray) -> np.ndarray:
     return page / np.float32(200) - np.float32(0.1)
 
 
-def test_write_gives_each_pixel_a_row_numbered_from_one(tmp_path: Path) -> None:
+def test_write_gives_each_pixel_a_row_numbered_from_one(tmp_path):
     path = tmp_path / "submission.csv.gz"
     assert submission.write(path, PAGES, scaled) == 15 + 8
     lines = gzip.decompress(path.read_bytes()).decode().splitlines()
@@ -45,7 +44,7 @@ def test_write_gives_each_pixel_a_row_numbered_from_one(tmp_path: Path) -> None:
     assert np.abs(values - expected).max() <= 0.5e-4 + 1e-7  # half a step, float32 rounding
 
 
-def test_write_is_reproducible(tmp_path: Path) -> None:
+def test_write_is_reproducible(tmp_path):
     for name in "ab":
         submission.write(tmp_path / name, PAGES, scaled)
     content = (tmp_path / "a").read_bytes()
@@ -54,9 +53,7 @@ def test_write_is_reproducible(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("source", ["real", "synthetic"])
-def test_make_labels_synthetic_data(
-    source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_make_labels_synthetic_data(source, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     folder = layout.processed("documents")
     folder.mkdir(parents=True)
@@ -71,9 +68,7 @@ def test_make_labels_synthetic_data(
     assert (b"synthetic" in stored_name) is synthetic
 
 
-def test_make_writes_only_the_card_without_kaggles_pages(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_make_writes_only_the_card_without_kaggles_pages(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(store, "load_card", lambda _: {"data_source": "real"})
     card = submission.make("documents-unet", tmp_path)
@@ -82,9 +77,7 @@ def test_make_writes_only_the_card_without_kaggles_pages(
     assert [path.name for path in tmp_path.iterdir()] == ["submission.json"]
 
 
-def test_rehearse_writes_files_that_grade_accepts(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_rehearse_writes_files_that_grade_accepts(tmp_path, monkeypatch):
     clean = [np.full((4, 6), 255, np.uint8), np.full((2, 6), 204, np.uint8)]
     pages = [Page(str(n), np.zeros_like(page), page, "fold", n) for n, page in enumerate(clean)]
     requests = []

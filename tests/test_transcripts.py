@@ -34,7 +34,7 @@ def transcripts(root: Path) -> ModuleType:
     return module
 
 
-def test_rewritten_updates_console_blocks_only(transcripts: ModuleType, tmp_path: Path) -> None:
+def test_rewritten_updates_console_blocks_only(transcripts, tmp_path):
     (tmp_path / "file").write_text("first line\n\nsecond line  \n")
     session = "$ echo new  # in this folder\nnew\n$ pwd\n…\n"
     session += "$ cat file; echo >&2 not shown\nfirst line\nsecond line\n"
@@ -42,6 +42,6 @@ def test_rewritten_updates_console_blocks_only(transcripts: ModuleType, tmp_path
     assert transcripts.rewritten(PAGE, tmp_path) == PAGE.replace(old, session)
 
 
-def test_rewritten_names_a_failed_command(transcripts: ModuleType, tmp_path: Path) -> None:
+def test_rewritten_names_a_failed_command(transcripts, tmp_path):
     with pytest.raises(InkbenchError, match=r"cat missing.*No such file"):
         transcripts.rewritten("```console\n$ cat missing\n```\n", tmp_path)

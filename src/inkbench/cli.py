@@ -202,7 +202,8 @@ def _go_to_root() -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="inkbench", description="Use what the pipeline built, and browse its MLflow runs."
+        prog="inkbench",
+        description="Run the pipeline and sweeps, use the trained models, and browse their runs.",
     )
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
@@ -225,7 +226,7 @@ def _parser() -> argparse.ArgumentParser:
     command = add(
         repro, "rebuild what is stale, as `dvc repro` does, on all cores or a Ray cluster"
     )
-    command.add_argument("targets", nargs="*", metavar="TARGET", help="as of `dvc repro`")
+    command.add_argument("targets", nargs="*", metavar="TARGET", help="as for `dvc repro`")
     text = "chains of stages that run at a time (default: by cores and free memory)"
     command.add_argument("--jobs", type=_count, default=0, metavar="N", help=text)
     text = "Ray cluster to use (default: $RAY_ADDRESS, else this machine)"
@@ -248,11 +249,11 @@ def _parser() -> argparse.ArgumentParser:
 
     command = add(sweep, "train variants with many settings and seeds, side by side")
     command.add_argument("variants", nargs="+", metavar="VARIANT", help="a block under `train:`")
-    text = "values of a setting: learning_rate=0.001,0.003; a range to search: code=8..64"
+    text = "values of a setting: learning_rate=0.001,0.003; a range to search: model.code=8..64"
     command.add_argument("--set", action="append", default=[], metavar="KEY=V1,V2", help=text)
     text = "trainings of each configuration, from the variant's seed on (default: 1)"
     command.add_argument("--seeds", type=int, default=1, metavar="N", help=text)
-    text = "all combinations (default), or --trials N of them by chance or by Optuna's TPE"
+    text = "all combinations (default), or --trials N of them by random search or Optuna's TPE"
     command.add_argument("--search", choices=["grid", "random", "tpe"], default="grid", help=text)
     command.add_argument("--trials", type=int, metavar="N", help="configurations to search")
     text = (

@@ -1,6 +1,5 @@
 """A toy that has run serially, and two raylets that share nothing but an S3 remote."""
 
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -38,15 +37,6 @@ def toy(serial: Path, tmp_path: Path) -> Toy:
 def expected(serial: Path) -> dict[str, bytes]:
     """What a serial run leaves."""
     return Toy(serial / "done").outputs()
-
-
-@pytest.fixture
-def isolated() -> tuple[str, ...]:
-    """Start of a command that runs without a network, also without loopback."""
-    command = ("unshare", "--map-root-user", "--net")
-    if subprocess.run([*command, "true"], capture_output=True).returncode:
-        pytest.skip("this machine does not let us run without a network")
-    return command
 
 
 @pytest.fixture(scope="module")

@@ -47,14 +47,14 @@ def toy(folder: Path, *items: str) -> "subprocess.Popen[str]":
     )
 
 
-def test_run_says_at_once_that_ray_cannot_start(isolated: tuple[str, ...], tmp_path: Path) -> None:
+def test_run_says_at_once_that_ray_cannot_start(isolated, tmp_path):
     command = [*isolated, sys.executable, "-c", TOY, "a"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
     assert done.returncode == 2 and "Ray cannot start" in done.stderr
     assert not (tmp_path / "log").exists()
 
 
-def test_run_replaces_killed_processes_and_gives_up_on_a_deadly_item(tmp_path: Path) -> None:
+def test_run_replaces_killed_processes_and_gives_up_on_a_deadly_item(tmp_path):
     with toy(tmp_path, "a", "once", "b", "deadly", "c") as process:
         output, errors = process.communicate(timeout=120)
     assert process.returncode == 0 and errors == ""
@@ -67,7 +67,7 @@ def test_run_replaces_killed_processes_and_gives_up_on_a_deadly_item(tmp_path: P
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
-def test_run_leaves_no_process_when_it_is_killed(how: signal.Signals, tmp_path: Path) -> None:
+def test_run_leaves_no_process_when_it_is_killed(how, tmp_path):
     with toy(tmp_path, "a", "long", "long") as process:
         assert process.stdout
         assert process.stdout.readline() == "0 A\n"
@@ -84,7 +84,7 @@ def test_run_leaves_no_process_when_it_is_killed(how: signal.Signals, tmp_path: 
     ("address", "fact"),
     [("127.0.0.1:9", "127.0.0.1:9"), ("nonsense", "HOST:PORT"), ("ray://x:1", "HOST:PORT")],
 )
-def test_run_refuses_an_address_without_a_cluster(address: str, fact: str) -> None:
+def test_run_refuses_an_address_without_a_cluster(address, fact):
     started = time.monotonic()
     with pytest.raises(InkbenchError, match=fact):
         next(pages.run(partial(os.getpid), ["a"], 1, address))

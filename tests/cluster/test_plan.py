@@ -1,7 +1,5 @@
 """What is to be run, and in which chains."""
 
-from pathlib import Path
-
 import pytest
 from toy import Toy
 
@@ -22,7 +20,7 @@ def of(variant: str) -> list[str]:
     return [f"{kind}@{variant}" for kind in ("train", "evaluate", "plot")]
 
 
-def test_plan_of_a_fresh_tree_has_downloads_first_and_a_chain_per_key(serial: Path) -> None:
+def test_plan_of_a_fresh_tree_has_downloads_first_and_a_chain_per_key(serial):
     steps = plan(serial / "fresh")
     assert steps.first == ["download@digits", "download@letters"]
     data = {name: [f"preprocess@{name}"] for name in ("digits", "letters")}
@@ -34,21 +32,21 @@ def test_plan_of_a_fresh_tree_has_downloads_first_and_a_chain_per_key(serial: Pa
     assert steps.known == {}
 
 
-def test_plan_leaves_out_what_the_lock_knows(serial: Path) -> None:
+def test_plan_leaves_out_what_the_lock_knows(serial):
     steps = plan(serial / "data")
     assert steps.first == []
     assert chains(steps) == {name: of(name) for name in VARIANTS}
     assert plan(serial / "done").chains == []
 
 
-def test_plan_knows_results_of_the_run_cache(serial: Path, toy: Toy) -> None:
+def test_plan_knows_results_of_the_run_cache(serial, toy):
     cache = str(serial / "done/.dvc/cache")
     steps = plan(toy.folder, cache=cache)
     assert steps.chains == []
     assert set(steps.known) >= {name for variant in VARIANTS for name in of(variant)}
 
 
-def test_plan_of_a_target_has_only_what_it_needs(serial: Path) -> None:
+def test_plan_of_a_target_has_only_what_it_needs(serial):
     assert chains(plan(serial / "data", ["evaluate@letters-a"])) == {
         "letters-a": ["train@letters-a", "evaluate@letters-a"]
     }
@@ -56,7 +54,7 @@ def test_plan_of_a_target_has_only_what_it_needs(serial: Path) -> None:
         plan(serial / "data", ["train@no-such"])
 
 
-def test_plan_reruns_what_an_edit_makes_stale(serial: Path, tmp_path: Path) -> None:
+def test_plan_reruns_what_an_edit_makes_stale(serial, tmp_path):
     toy = Toy(serial / "done").copy(tmp_path / "toy")
     toy.replace("params.yaml", "rate: 2", "rate: 5")
     steps = plan(toy.folder)
@@ -64,9 +62,7 @@ def test_plan_reruns_what_an_edit_makes_stale(serial: Path, tmp_path: Path) -> N
     assert steps.last == ["report"]
 
 
-def test_chains_start_with_the_longest_and_predict_says_how_long(
-    toy: Toy, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_chains_start_with_the_longest_and_predict_says_how_long(toy, monkeypatch):
     toy.write("benchmarks/costs.csv", "variant,seconds\ndigits-a,10\ndigits-b,40\nletters-a,30\n")
     monkeypatch.chdir(toy.folder)
     steps = plan(toy.folder)
@@ -79,7 +75,7 @@ def test_chains_start_with_the_longest_and_predict_says_how_long(
     assert "1 workers: 0 s" in predict(Plan(chains=[chain]), 1)
 
 
-def test_differences_name_what_another_machine_has() -> None:
+def test_differences_name_what_another_machine_has():
     here = machine.facts("numpy==1\nno-such-package==1\n")
     assert here["numpy"][0].isdigit()
     assert "no-such-package" not in here

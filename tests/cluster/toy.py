@@ -1,15 +1,12 @@
 """A toy pipeline of the same shape as ours: trivial stages, six chains, two datasets."""
 
-import shutil
 import subprocess
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import psutil
 from project import Project
 
-HERE = Path(__file__).parent
-KINDS = ("download", "preprocess", "train", "evaluate", "plot", "report")
 VARIANTS = ("digits-a", "digits-b", "letters-a")
 
 PARAMS = """\
@@ -80,6 +77,15 @@ mlartifacts/
 class Toy(Project):
     """A repository with the toy pipeline. Stages note their executions in ``notes``."""
 
+    FILES: ClassVar = {
+        **Project.FILES,
+        "params.yaml": PARAMS,
+        "dvc.yaml": DVC_YAML,
+        ".gitignore": IGNORED,
+    }
+    SCRIPT = Path(__file__).with_name("toy_stage.py")
+    STAGES = ("download", *Project.STAGES)
+
     def __init__(self, folder: Path, uri: str = "") -> None:
         super().__init__(folder, uri)
         self.notes = folder.with_name(f"{folder.name}-notes")
@@ -106,27 +112,6 @@ class Toy(Project):
     def log(self) -> Path:
         """File with the output of the last command in the background."""
         return self.folder.with_name(f"{self.folder.name}.log")
-
-    def copy(self, folder: Path, uri: str = "") -> "Toy":
-        """A copy in another folder."""
-        shutil.copytree(self.folder, folder, symlinks=True)
-        return Toy(folder, uri)
-
-    def build(self) -> "Toy":
-        """Write the files and commit them."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self.write("params.yaml", PARAMS)
-        self.write("dvc.yaml", DVC_YAML)
-        self.write(".gitignore", IGNORED)
-        self.write(".dvcignore", "__pycache__/\n")
-        self.write("src/code/module.py", "answer = 42\n")
-        (self.folder / "stages").mkdir()
-        for kind in KINDS:
-            shutil.copy(HERE / "toy_stage.py", self.folder / "stages" / f"{kind}.py")
-        self.run("git", "init", "-q", "-b", "main")
-        self.run("dvc", "init", "-q")
-        self.commit("first")
-        return self
 
     def ask(self, *names: str) -> None:
         """Ask for ``fail-STAGE-SUBJECT`` or ``pause-STAGE-SUBJECT-WHERE``."""

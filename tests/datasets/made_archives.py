@@ -1,6 +1,7 @@
 """Generated archives: sound ones in the official formats, and bad ones."""
 
 import contextlib
+import functools
 import gzip
 import hashlib
 import io
@@ -114,6 +115,11 @@ def digits(train: int = 200, test: int = 40) -> Files:
 
 def pages(blocks: int = 6, small: int = 2) -> dict[str, Files]:
     """Kaggle's three archives in miniature: blocks of twelve pages, the first ``small`` lower."""
+    return {name: dict(files) for name, files in _pages(blocks, small).items()}
+
+
+@functools.cache
+def _pages(blocks: int, small: int) -> dict[str, Files]:
     members: dict[str, Files] = {"train": {}, "train_cleaned": {}, "test": {}}
     for number in range(1, 12 * blocks + 1):
         block, remainder = (number - 1) // 12, number % 3

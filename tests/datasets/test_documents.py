@@ -58,7 +58,7 @@ def uci_zip(blocks: int = 18) -> made.Files:
     return {"noisyoffice.zip": made.zipped(files)}
 
 
-def test_preprocess_keeps_pages_with_their_twins() -> None:
+def test_preprocess_keeps_pages_with_their_twins():
     members = made.pages(BLOCKS, small=4)
     preprocess(made.page_zips(members))
     pages = [page for part in loaded().values() for page in part]
@@ -68,11 +68,9 @@ def test_preprocess_keeps_pages_with_their_twins() -> None:
         assert made.png(page.clean) == members["train_cleaned"][f"train_cleaned/{page.name}.png"]
 
 
-@settings(max_examples=15)
+@settings(max_examples=6)
 @given(st.integers(0, 10**6), st.floats(0.05, 0.4), st.floats(0.05, 0.4))
-def test_preprocess_splits_by_clean_page_with_every_size_and_noise_in_every_part(
-    seed: int, valid: float, test: float
-) -> None:
+def test_preprocess_splits_by_clean_page_with_every_size_and_noise_in_every_part(seed, valid, test):
     kaggle(seed=seed, valid=valid, test=test)
     parts = loaded()
     groups = [{page.group for page in part} for part in parts.values()]
@@ -84,7 +82,7 @@ def test_preprocess_splits_by_clean_page_with_every_size_and_noise_in_every_part
         assert {page.noisy.shape for page in part} == {(20, 24), (30, 24)}
 
 
-def test_preprocess_derives_noise_from_kaggles_numbers() -> None:
+def test_preprocess_derives_noise_from_kaggles_numbers():
     kaggle()
     noise = {page.name: page.noise for part in loaded().values() for page in part}
     assert [noise[n] for n in ("2", "5", "8", "11", "14")] == [
@@ -96,7 +94,7 @@ def test_preprocess_derives_noise_from_kaggles_numbers() -> None:
     ]
 
 
-def test_preprocess_marks_noise_unknown_if_the_numbers_are_not_kaggles() -> None:
+def test_preprocess_marks_noise_unknown_if_the_numbers_are_not_kaggles():
     members = made.pages(BLOCKS)
     cleaned = members["train_cleaned"]
     cleaned["train_cleaned/2.png"], cleaned["train_cleaned/14.png"] = (
@@ -107,7 +105,7 @@ def test_preprocess_marks_noise_unknown_if_the_numbers_are_not_kaggles() -> None
     assert {page.noise for part in loaded().values() for page in part} == {"unknown"}
 
 
-def test_preprocess_stores_unlabelled_pages_separately() -> None:
+def test_preprocess_stores_unlabelled_pages_separately():
     card = kaggle()
     pages = store.load_pages("documents", "unlabelled")
     assert len(pages) == card["unlabelled"] == 4 * BLOCKS
@@ -115,7 +113,7 @@ def test_preprocess_stores_unlabelled_pages_separately() -> None:
     assert all(page.clean is None for page in pages)
 
 
-def test_mlebench_split_is_drawn_from_names_as_strings() -> None:
+def test_mlebench_split_is_drawn_from_names_as_strings():
     from sklearn.model_selection import train_test_split
 
     kaggle()
@@ -129,7 +127,7 @@ def test_mlebench_split_is_drawn_from_names_as_strings() -> None:
     assert sum(map(len, chosen.values())) == len(set.union(*chosen.values())) == len(names)
 
 
-def test_background_disjoint_split_separates_the_two_texts() -> None:
+def test_background_disjoint_split_separates_the_two_texts():
     kaggle()
     parts = loaded(documents.BACKGROUND_DISJOINT)
     assert {int(page.name) % 3 for page in parts["test"]} == {0}
@@ -138,7 +136,7 @@ def test_background_disjoint_split_separates_the_two_texts() -> None:
     assert sum(map(len, groups)) == len(set.union(*groups))
 
 
-def test_load_pages_names_the_splits_there_are() -> None:
+def test_load_pages_names_the_splits_there_are():
     kaggle()
     with pytest.raises(InkbenchError, match="no split 'other' with a part 'test'; there are: back"):
         store.load_pages("documents", "test", "other")
@@ -149,14 +147,14 @@ def arrays() -> dict[str, bytes]:
     return {name: content for name, content in files.items() if name.endswith(".npz")}
 
 
-def test_preprocess_gives_the_same_bytes_from_uci_and_kaggle() -> None:
+def test_preprocess_gives_the_same_bytes_from_uci_and_kaggle():
     preprocess(made.page_zips(made.pages(18, small=6)))
     from_kaggle = arrays()
     preprocess(uci_zip())
     assert arrays() == from_kaggle
 
 
-def test_preprocess_refuses_incomplete_uci_archive() -> None:
+def test_preprocess_refuses_incomplete_uci_archive():
     with pytest.raises(InkbenchError, match="204 simulated noisy pages instead of 216"):
         preprocess(uci_zip(blocks=17))
 
@@ -168,7 +166,7 @@ def test_preprocess_refuses_incomplete_uci_archive() -> None:
         ("train_cleaned", "noisy page 5 has no clean"),
     ],
 )
-def test_preprocess_refuses_page_without_twin(archive: str, complaint: str) -> None:
+def test_preprocess_refuses_page_without_twin(archive, complaint):
     members = made.pages(BLOCKS)
     del members[archive][f"{archive}/5.png"]
     with pytest.raises(InkbenchError, match=complaint):
@@ -190,14 +188,14 @@ def damaged(kind: str) -> dict[str, made.Files]:
 @pytest.mark.parametrize(
     "kind", ["empty file", "corrupt PNG", "mode RGB", "noisy page is (10, 24)"]
 )
-def test_preprocess_skips_and_lists_unusable_page(kind: str) -> None:
+def test_preprocess_skips_and_lists_unusable_page(kind):
     card = preprocess(made.page_zips(damaged(kind)))
     assert len(card["skipped"]) == 1
     assert card["skipped"][0]["reason"].startswith(kind)
     assert sum(card["counts"][part]["total"] for part in store.PARTS) == 159
 
 
-def test_preprocess_refuses_more_than_one_percent_unusable_pages() -> None:
+def test_preprocess_refuses_more_than_one_percent_unusable_pages():
     members = made.pages(BLOCKS)
     for number in (2, 3, 5):
         members["train"][f"train/{number}.png"] = b""
@@ -205,7 +203,7 @@ def test_preprocess_refuses_more_than_one_percent_unusable_pages() -> None:
         preprocess(made.page_zips(members))
 
 
-def test_preprocess_with_limit_keeps_both_sizes_in_every_part() -> None:
+def test_preprocess_with_limit_keeps_both_sizes_in_every_part():
     card = kaggle(limit=40)
     assert 24 <= sum(card["counts"][part]["total"] for part in store.PARTS) <= 40
     for part in loaded().values():
@@ -214,6 +212,6 @@ def test_preprocess_with_limit_keeps_both_sizes_in_every_part() -> None:
     assert all(len(part) >= 1 for part in loaded(documents.BACKGROUND_DISJOINT).values())
 
 
-def test_preprocess_refuses_archive_without_pages() -> None:
+def test_preprocess_refuses_archive_without_pages():
     with pytest.raises(InkbenchError, match="holds no pages"):
         preprocess(made.page_zips({"train": {}, "train_cleaned": {}, "test": {}}))

@@ -55,7 +55,7 @@ def generated(monkeypatch: pytest.MonkeyPatch, letters: bytes) -> None:
     monkeypatch.setattr(generate, "write", lambda _, folder: put(folder, {LETTERS: letters}))
 
 
-def test_fetch_describes_what_it_downloaded(server: Server, official: bytes) -> None:
+def test_fetch_describes_what_it_downloaded(server, official):
     described = fetched()
     (file,) = described["files"]
     assert (layout.raw("notmnist") / LETTERS).read_bytes() == official
@@ -67,9 +67,7 @@ def test_fetch_describes_what_it_downloaded(server: Server, official: bytes) -> 
 
 
 @pytest.mark.parametrize("kind", ["folder", "url"])
-def test_fetch_asks_mirror_first(
-    kind: str, server: Server, official: bytes, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_fetch_asks_mirror_first(kind, server, official, monkeypatch):
     server.answers[f"/data/notmnist/{LETTERS}"] = official
     folder = put("elsewhere/notmnist", {LETTERS: official}).parent
     mirror = {"folder": str(folder), "url": f"{server.url}/data/"}[kind]
@@ -78,9 +76,7 @@ def test_fetch_asks_mirror_first(
     assert not server.asked["/x"]
 
 
-def test_provenance_does_not_depend_on_the_machine(
-    offer: Offer, letters: bytes, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_provenance_does_not_depend_on_the_machine(offer, letters, monkeypatch, tmp_path):
     offer(made.archive(LETTERS, letters))
     texts = []
     for name in ("one", "another"):
@@ -93,13 +89,7 @@ def test_provenance_does_not_depend_on_the_machine(
     assert str(tmp_path) not in texts[0].decode()
 
 
-def test_fetch_does_not_show_password_of_mirror(
-    server: Server,
-    offer: Offer,
-    letters: bytes,
-    monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture[str],
-) -> None:
+def test_fetch_does_not_show_password_of_mirror(server, offer, letters, monkeypatch, capfd):
     offer(made.archive(LETTERS, letters))
     monkeypatch.setenv("INKBENCH_MIRROR", server.url.replace("//", "//me:secret@"))
     with pytest.raises(InkbenchError) as raised:
@@ -111,7 +101,7 @@ def test_fetch_does_not_show_password_of_mirror(
     assert "secret" not in messages + layout.provenance("notmnist").read_text()
 
 
-def test_fetch_keeps_what_is_there_and_verified(server: Server, official: bytes) -> None:
+def test_fetch_keeps_what_is_there_and_verified(server, official):
     first = fetched()
     put(layout.raw("notmnist") / ".fetching", {LETTERS: official[:99]})  # of a killed run
     server.answers.clear()
@@ -120,14 +110,14 @@ def test_fetch_keeps_what_is_there_and_verified(server: Server, official: bytes)
     assert raw_files() == {LETTERS, "provenance.json"}
 
 
-def test_fetch_replaces_changed_archive(server: Server, official: bytes) -> None:
+def test_fetch_replaces_changed_archive(server, official):
     fetched()
     put(layout.raw("notmnist"), {LETTERS: official[:-1]})
     fetched()
     assert (layout.raw("notmnist") / LETTERS).read_bytes() == official
 
 
-def test_fetch_replaces_only_the_damaged_one_of_several(server: Server, offer: Offer) -> None:
+def test_fetch_replaces_only_the_damaged_one_of_several(server, offer):
     files = made.digits(20, 10)
     server.answers |= {f"/{name}": content for name, content in files.items()}
     offer(tuple(made.archive(n, content, f"{server.url}/{n}") for n, content in files.items()))
@@ -137,16 +127,14 @@ def test_fetch_replaces_only_the_damaged_one_of_several(server: Server, offer: O
     assert sorted(server.asked.values()) == [1, 1, 1, 2]
 
 
-def test_fetch_accepts_repacked_archive_by_its_content(
-    offer: Offer, letters: bytes, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_fetch_accepts_repacked_archive_by_its_content(offer, letters, monkeypatch):
     repacked = made.zipped(dict(sorted(made.letter_files(4).items(), reverse=True)))
     offer(made.archive(LETTERS, letters, pin="content_digest"))
     monkeypatch.setenv("INKBENCH_MIRROR", str(put("m/notmnist", {LETTERS: repacked}).parent))
     assert fetched()["files"][0]["bytes"] == len(repacked)
 
 
-def test_fetch_falls_back_to_the_next_edition(server: Server, offer: Offer, letters: bytes) -> None:
+def test_fetch_falls_back_to_the_next_edition(server, offer, letters):
     server.answers |= {"/one": letters, "/uci": letters, "/cut": b"not whole"}
     offer(
         (
@@ -159,14 +147,14 @@ def test_fetch_falls_back_to_the_next_edition(server: Server, offer: Offer, lett
     assert raw_files("documents") == {"noisyoffice.zip", "provenance.json"}
 
 
-def test_fetch_replaces_another_subset(server: Server, official: bytes, offer: Offer) -> None:
+def test_fetch_replaces_another_subset(server, official, offer):
     fetched()
     offer(made.archive("notMNIST_large.tar.gz", official, f"{server.url}/x", pin="nothing"))
     fetched()
     assert raw_files() == {"notMNIST_large.tar.gz", "provenance.json"}
 
 
-def test_fetch_accepts_archives_put_there_by_hand(server: Server, offer: Offer) -> None:
+def test_fetch_accepts_archives_put_there_by_hand(server, offer):
     zips = made.page_zips(made.pages())
     pages = made.zipped({"a.png": b"picture"})
     server.answers["/uci"] = pages
@@ -212,7 +200,7 @@ def laid(folder: Path, files: made.Files) -> None:
         "all.zip: {stem}\\{name}",
     ],
 )
-def test_fetch_finds_what_kaggles_archives_hold(form: str, offer: Offer) -> None:
+def test_fetch_finds_what_kaggles_archives_hold(form, offer):
     zips = made.page_zips(made.pages())
     offer(tuple(made.archive(n, c, KAGGLE, pin="content_digest") for n, c in zips.items()))
     outer, _, names = form.rpartition(": ")
@@ -243,9 +231,7 @@ def test_fetch_finds_what_kaggles_archives_hold(form: str, offer: Offer) -> None
         ("Train (2).ZIP", b"x"),
     ],
 )
-def test_fetch_says_what_is_expected_where(
-    name: str, content: bytes, offer: Offer, generated: None, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_fetch_says_what_is_expected_where(name, content, offer, generated, capfd):
     zips = made.page_zips(made.pages())
     offer(
         tuple(made.archive(n, c, NOWHERE, pin="content_digest") for n, c in zips.items()),
@@ -259,7 +245,7 @@ def test_fetch_says_what_is_expected_where(
     assert (layout.raw("documents") / name).read_bytes() == content
 
 
-def test_fetch_never_deletes_files_outside_its_folder(official: bytes) -> None:
+def test_fetch_never_deletes_files_outside_its_folder(official):
     """``provenance.json`` may come from somebody else's remote."""
     precious = put("elsewhere", {"precious.txt": b"mine"}) / "precious.txt"
     forged = {"source": "official", "files": [{"name": "../../../elsewhere/precious.txt"}]}
@@ -268,9 +254,7 @@ def test_fetch_never_deletes_files_outside_its_folder(official: bytes) -> None:
     assert precious.exists()
 
 
-def test_archive_without_checksum_is_accepted_by_hand_if_sound(
-    offer: Offer, letters: bytes
-) -> None:
+def test_archive_without_checksum_is_accepted_by_hand_if_sound(offer, letters):
     offer(made.archive("noisyoffice.zip", b"", NOWHERE, pin="nothing"))
     put(layout.raw("documents"), {"noisyoffice.zip": letters[:-100]})
     with pytest.raises(InkbenchError, match="damaged"):
@@ -279,9 +263,7 @@ def test_archive_without_checksum_is_accepted_by_hand_if_sound(
     assert fetched("documents")["source"] == "official"
 
 
-def test_archive_without_checksum_is_replaced_if_changed(
-    server: Server, offer: Offer, letters: bytes
-) -> None:
+def test_archive_without_checksum_is_replaced_if_changed(server, offer, letters):
     server.answers["/x"] = letters
     offer(made.archive("noisyoffice.zip", b"", f"{server.url}/x", pin="nothing"))
     fetched("documents")
@@ -290,9 +272,7 @@ def test_archive_without_checksum_is_replaced_if_changed(
     assert (layout.raw("documents") / "noisyoffice.zip").read_bytes() == letters
 
 
-def test_fetch_generates_synthetic_data_without_a_source(
-    server: Server, offer: Offer, generated: None, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_fetch_generates_synthetic_data_without_a_source(server, offer, generated, capfd):
     server.answers["/cut"] = b"not whole"
     offer(made.archive("notMNIST_small.zip", b"", f"{server.url}/cut", NOWHERE))
     described = fetched(source="auto")
@@ -305,18 +285,14 @@ def test_fetch_generates_synthetic_data_without_a_source(
     assert "WARNING" in warning and "download@notmnist" in warning
 
 
-def test_fetch_generates_synthetic_data_on_request(
-    server: Server, official: bytes, generated: None
-) -> None:
+def test_fetch_generates_synthetic_data_on_request(server, official, generated):
     fetched()
     assert fetched(source="synthetic")["source"] == "synthetic"
     assert server.asked["/x"] == 1
 
 
 @pytest.mark.parametrize(("source", "module"), [("official", "letters"), ("auto", None)])
-def test_fetch_fails_if_synthetic_data_is_not_allowed_or_missing(
-    source: str, module: str | None, offer: Offer, generated: None
-) -> None:
+def test_fetch_fails_if_synthetic_data_is_not_allowed_or_missing(source, module, offer, generated):
     offer(made.archive(LETTERS, b"", NOWHERE), synthetic=module)
     with pytest.raises(InkbenchError, match=rf"{NOWHERE}.*INKBENCH_MIRROR") as raised:
         fetched(source=source)
@@ -325,9 +301,7 @@ def test_fetch_fails_if_synthetic_data_is_not_allowed_or_missing(
 
 
 @pytest.mark.parametrize("label", ["synthetic", "stand-in"])  # now, and in earlier versions
-def test_real_data_replaces_synthetic_data(
-    label: str, offer: Offer, generated: None, server: Server
-) -> None:
+def test_real_data_replaces_synthetic_data(label, offer, generated, server):
     offer(made.archive(LETTERS, b"", NOWHERE))
     described = fetched(source="auto")
     layout.provenance("notmnist").write_text(json.dumps({**described, "source": label}))
@@ -338,7 +312,7 @@ def test_real_data_replaces_synthetic_data(
     assert (layout.raw("notmnist") / LETTERS).read_bytes() == real
 
 
-def test_provenance_load_refuses_changed_or_missing_archive(official: bytes) -> None:
+def test_provenance_load_refuses_changed_or_missing_archive(official):
     fetched()
     put(layout.raw("notmnist"), {LETTERS: official + b"!"})
     with pytest.raises(InkbenchError, match=f"{LETTERS} changed"):
@@ -349,7 +323,7 @@ def test_provenance_load_refuses_changed_or_missing_archive(official: bytes) -> 
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"source": "official"}', "{"])
-def test_provenance_load_refuses_damaged_file(text: str) -> None:
+def test_provenance_load_refuses_damaged_file(text):
     put(layout.raw("notmnist"), {"provenance.json": text.encode()})
     with pytest.raises(InkbenchError, match="not found; fetch the data"):
         provenance.load("notmnist")
@@ -364,12 +338,12 @@ def test_provenance_load_refuses_damaged_file(text: str) -> None:
         ("stand-in", "synthetic"),
     ],
 )
-def test_data_source_reads_present_and_earlier_provenance(source: str, kind: str) -> None:
+def test_data_source_reads_present_and_earlier_provenance(source, kind):
     assert data_source.of({"source": source}) == kind
 
 
 @pytest.mark.parametrize("dataset", datasets.names())
-def test_spec_is_complete(dataset: str) -> None:
+def test_spec_is_complete(dataset):
     spec = datasets.spec(dataset)
     assert spec.name == dataset
     assert spec.title and spec.about and spec.limits and spec.licence and spec.tasks

@@ -77,15 +77,13 @@ def first(server: Server, answer: Answer, content: bytes) -> Answer:
     return once
 
 
-def test_fetch_names_unknown_host(offer: Offer) -> None:
+def test_fetch_names_unknown_host(offer):
     offer(made.archive(LETTERS, b"", "http://nowhere.invalid/x"))
     assert "http://nowhere.invalid/x: the host's name cannot be resolved" in error_line()
     assert left() == []
 
 
-def test_fetch_without_name_service_asks_one_host_only(
-    offer: Offer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_fetch_without_name_service_asks_one_host_only(offer, monkeypatch):
     asked = []
 
     def getaddrinfo(host: str, *_: object, **__: object) -> None:
@@ -101,16 +99,14 @@ def test_fetch_without_name_service_asks_one_host_only(
     assert asked == ["a.example"]
 
 
-def test_fetch_names_host_that_refuses(offer: Offer) -> None:
+def test_fetch_names_host_that_refuses(offer):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # bound, but nobody listens
         offer(made.archive(LETTERS, b"", f"http://127.0.0.1:{taken.getsockname()[1]}/x"))
         assert "refuses the connection" in error_line()
 
 
-def test_fetch_names_host_that_does_not_answer(
-    offer: Offer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_fetch_names_host_that_does_not_answer(offer, monkeypatch):
     monkeypatch.setattr(transfer, "CONNECT_TIMEOUT", 0.3)
     with socket.socket() as busy, contextlib.ExitStack() as waiting:
         busy.bind(("127.0.0.1", 0))
@@ -138,9 +134,7 @@ RETRIED = 1 + transfer.RETRIES
     ],
     ids=["missing", "in-trouble", "web-page", "truncated", "endless", "other-file"],
 )
-def test_fetch_names_what_the_server_did(
-    server: Server, offer: Offer, letters: bytes, answer: object, reason: str, requests: int
-) -> None:
+def test_fetch_names_what_the_server_did(server, offer, letters, answer, reason, requests):
     offer(made.archive(LETTERS, letters, f"{server.url}/x", limit=100_000))
     server.answers["/x"] = answer  # type: ignore[assignment]
     line = error_line()
@@ -156,9 +150,7 @@ def test_fetch_names_what_the_server_did(
         (b"not an archive at all" * 100, "nothing", "damaged or not an archive"),
     ],
 )
-def test_fetch_refuses_other_content(
-    server: Server, offer: Offer, letters: bytes, answer: bytes, pin: str, reason: str
-) -> None:
+def test_fetch_refuses_other_content(server, offer, letters, answer, pin, reason):
     offer(made.archive(LETTERS, letters, f"{server.url}/x", pin=pin))
     server.answers["/x"] = answer
     assert f"/x: {reason}" in error_line()
@@ -168,7 +160,7 @@ def test_fetch_refuses_other_content(
 @pytest.mark.parametrize(
     "answer", [lambda request: request.send_error(503), promise(5_000, bytes(500))]
 )
-def test_fetch_retries_from_the_start(server: Server, offered: bytes, answer: Answer) -> None:
+def test_fetch_retries_from_the_start(server, offered, answer):
     server.answers["/x"] = first(server, answer, offered)
     fetch.fetch("notmnist", made.settings("notmnist"))
     assert server.asked["/x"] == 2
@@ -187,14 +179,7 @@ def test_fetch_retries_from_the_start(server: Server, offered: bytes, answer: An
     ],
     ids=["stalled", "slow"],
 )
-def test_fetch_gives_up_on_slow_server(
-    server: Server,
-    offered: bytes,
-    monkeypatch: pytest.MonkeyPatch,
-    answer: Answer,
-    settings: dict[str, float],
-    reason: str,
-) -> None:
+def test_fetch_gives_up_on_slow_server(server, offered, monkeypatch, answer, settings, reason):
     for name, value in {**settings, "RETRIES": 1}.items():
         monkeypatch.setattr(transfer, name, value)
     server.answers["/x"] = answer
@@ -203,22 +188,20 @@ def test_fetch_gives_up_on_slow_server(
     assert left() == []
 
 
-def test_fetch_on_full_disk_keeps_old_state_and_generates_nothing(
-    server: Server, offered: bytes, full_disk: None
-) -> None:
+def test_fetch_on_full_disk_keeps_old_state_and_generates_nothing(server, offered, full_disk):
     server.answers["/x"] = offered
     line = error_line(source="auto")
     assert LETTERS in line and "no room" in line
     assert left() == []
 
 
-def test_fetch_names_folder_that_cannot_be_written(offered: bytes) -> None:
+def test_fetch_names_folder_that_cannot_be_written(offered):
     layout.raw("notmnist").parent.mkdir(parents=True)
     layout.raw("notmnist").write_bytes(b"a file where the folder should be")
     assert "data/raw/notmnist" in error_line()
 
 
-def test_failed_fetch_keeps_the_old_state(server: Server, offered: bytes, offer: Offer) -> None:
+def test_failed_fetch_keeps_the_old_state(server, offered, offer):
     server.answers["/x"] = offered
     fetch.fetch("notmnist", made.settings("notmnist"))
     before = contents(layout.raw("notmnist"))
@@ -228,12 +211,8 @@ def test_failed_fetch_keeps_the_old_state(server: Server, offered: bytes, offer:
 
 
 def test_fetch_tries_the_next_address_and_reports_the_failure(
-    server: Server,
-    offer: Offer,
-    letters: bytes,
-    monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture[str],
-) -> None:
+    server, offer, letters, monkeypatch, capfd
+):
     monkeypatch.setenv("INKBENCH_MIRROR", "/no/such/mirror")
     server.answers["/good"] = letters
     offer(made.archive(LETTERS, letters, f"{server.url}/bad", f"{server.url}/good"))
@@ -244,9 +223,7 @@ def test_fetch_tries_the_next_address_and_reports_the_failure(
     assert f"/no/such/mirror/notmnist/{LETTERS}: cannot be read" in messages
 
 
-def test_killed_fetch_leaves_nothing_that_the_next_one_trips_over(
-    server: Server, offered: bytes, workplace: Path
-) -> None:
+def test_killed_fetch_leaves_nothing_that_the_next_one_trips_over(server, offered, workplace):
     server.answers["/x"] = promise(len(offered), offered[:1000], b"", wait=30)
     program = f"""
 import made_archives as made
@@ -297,20 +274,18 @@ def kaggle(offer: Offer, workplace: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     return folder
 
 
-def test_fetch_runs_kaggles_client(kaggle: Path) -> None:
+def test_fetch_runs_kaggles_client(kaggle):
     described = fetch.fetch("documents", made.settings("documents"))
     assert {file["url"] for file in described["files"]} == {f"kaggle:{COMPETITION}"}
 
 
-def test_fetch_says_where_to_accept_kaggles_rules(kaggle: Path) -> None:
+def test_fetch_says_where_to_accept_kaggles_rules(kaggle):
     (kaggle / "train.zip").unlink()
     line = error_line("documents")
     assert "403" in line and f"https://www.kaggle.com/c/{COMPETITION}/rules" in line
     assert left("documents") == []
 
 
-def test_fetch_says_how_to_install_kaggles_client(
-    kaggle: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_fetch_says_how_to_install_kaggles_client(kaggle, monkeypatch):
     monkeypatch.setenv("PATH", "")
     assert "pip install kaggle" in error_line("documents")

@@ -113,14 +113,14 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     return project
 
 
-def test_new_dataset_has_stages(project: Project) -> None:
+def test_new_dataset_has_stages(project):
     planned = project.run("dvc", "repro", "--dry", *(f"plot@{name}" for name in VARIANTS)).stdout
     assert set(re.findall(r"> python stages/(\w+)\.py (\S+)", planned)) == {
         tuple(command.split()) for command in COMMANDS
     }
 
 
-def test_new_dataset_is_preprocessed(project: Project) -> None:
+def test_new_dataset_is_preprocessed(project):
     card = json.loads((project.folder / "data/processed/tiny/dataset.json").read_text())
     with gzip.open(project.folder / "data/raw/tiny" / ARCHIVE) as table:
         assert sum(card["counts"][part]["total"] for part in card["counts"]) == len(
@@ -134,9 +134,7 @@ def test_new_dataset_is_preprocessed(project: Project) -> None:
     ("variant", "metric", "figure"),
     [("tiny-ae", "test_bce", "reconstructions"), ("tiny-cnn", "test_accuracy", "confusion")],
 )
-def test_new_dataset_has_metrics_and_figures(
-    project: Project, variant: str, metric: str, figure: str
-) -> None:
+def test_new_dataset_has_metrics_and_figures(project, variant, metric, figure):
     metrics = json.loads((project.folder / f"metrics/{variant}.json").read_text())
     assert 0 < metrics[metric] < 1
     assert (project.folder / f"plots/{variant}/{figure}.png").stat().st_size > 5_000
@@ -150,9 +148,7 @@ def test_new_dataset_has_metrics_and_figures(
     ],
     ids=["family-that-needs-larger-images", "no-synthetic-version"],
 )
-def test_new_dataset_is_refused_in_one_line(
-    project: Project, old: str, new: str, command: str, facts: list[str]
-) -> None:
+def test_new_dataset_is_refused_in_one_line(project, old, new, command, facts):
     before = (project.folder / "params.yaml").read_text()
     assert before.count(old) == 1
     project.write("params.yaml", before.replace(old, new))

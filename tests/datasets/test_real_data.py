@@ -46,12 +46,12 @@ def hashes(images: np.ndarray) -> set[bytes]:
     return {hashlib.sha256(image).digest() for image in images}
 
 
-def test_real_archives_are_labelled_real(cards: Cards) -> None:
+def test_real_archives_are_labelled_real(cards):
     assert {card["data_source"] for card in cards.values()} == {"real"}
     assert cards["notmnist"]["content_digest"].startswith("a74dffe2")
 
 
-def test_notmnist_has_the_known_size_and_defects(cards: Cards) -> None:
+def test_notmnist_has_the_known_size_and_defects(cards):
     card = cards["notmnist"]
     assert {entry["file"].split("/", 1)[1] for entry in card["skipped"]} == {
         "A/RGVtb2NyYXRpY2FCb2xkT2xkc3R5bGUgQm9sZC50dGY=.png",
@@ -64,13 +64,13 @@ def test_notmnist_has_the_known_size_and_defects(cards: Cards) -> None:
 
 
 @pytest.mark.parametrize("dataset", LABELLED)
-def test_no_image_is_in_two_parts(dataset: str) -> None:
+def test_no_image_is_in_two_parts(dataset):
     sides = [hashes(store.load_images(dataset, part).images) for part in store.PARTS]
     assert sum(map(len, sides)) == len(set.union(*sides))
 
 
 @pytest.mark.parametrize("dataset", LABELLED)
-def test_classes_are_split_in_the_same_proportion(dataset: str, cards: Cards) -> None:
+def test_classes_are_split_in_the_same_proportion(dataset, cards):
     counts = cards[dataset]["counts"]
     for name in cards[dataset]["classes"]:
         total = sum(counts[part][name] for part in ("train", "valid"))
@@ -78,19 +78,19 @@ def test_classes_are_split_in_the_same_proportion(dataset: str, cards: Cards) ->
         assert counts["valid"][name] / total == pytest.approx(share, abs=0.01)
 
 
-def test_mnist_has_the_official_test_set(cards: Cards) -> None:
+def test_mnist_has_the_official_test_set(cards):
     assert cards["mnist"]["counts"]["test"]["total"] == 10_000
     assert cards["mnist"]["duplicates"]["copies"] == 0
 
 
-def test_documents_are_36_pages_under_four_noises(cards: Cards) -> None:
+def test_documents_are_36_pages_under_four_noises(cards):
     card = cards["documents"]
     assert card["duplicates"] == {"clean pages": 36, "noisy pages": 144}
     assert card["unlabelled"] == 72
     assert sorted(map(tuple, card["image_shapes"])) == [(258, 540), (420, 540)]
 
 
-def test_no_clean_page_is_in_two_parts() -> None:
+def test_no_clean_page_is_in_two_parts():
     parts = [store.load_pages("documents", part) for part in store.PARTS]
     sides = [hashes([page.clean for page in part]) for part in parts]  # type: ignore[arg-type]
     assert sum(map(len, sides)) == len(set.union(*sides)) == 36
@@ -99,13 +99,13 @@ def test_no_clean_page_is_in_two_parts() -> None:
         assert {page.noisy.shape for page in part} == {(258, 540), (420, 540)}
 
 
-def test_mlebench_split_has_its_published_sizes() -> None:
+def test_mlebench_split_has_its_published_sizes():
     parts = {part: store.load_pages("documents", part, "mlebench") for part in store.PARTS}
     assert len(parts["test"]) == 29
     assert len(parts["train"]) + len(parts["valid"]) == 115
 
 
-def test_noisy_pages_have_the_published_error() -> None:
+def test_noisy_pages_have_the_published_error():
     pages = [page for part in store.PARTS for page in store.load_pages("documents", part)]
     squares = np.concatenate(
         [((p.noisy - p.clean.astype(np.float64)) / 255).ravel() ** 2 for p in pages]  # type: ignore[union-attr]
@@ -113,7 +113,7 @@ def test_noisy_pages_have_the_published_error() -> None:
     assert np.sqrt(squares.mean()) == pytest.approx(0.157, abs=0.001)
 
 
-def test_pages_with_the_same_noise_and_text_share_a_sheet_of_paper() -> None:
+def test_pages_with_the_same_noise_and_text_share_a_sheet_of_paper():
     """This is how the kind of noise of Kaggle's pages was found: backgrounds correlate."""
     from scipy import ndimage
 
@@ -147,7 +147,7 @@ def counts_table(card: dict[str, Any]) -> str:
 
 
 @pytest.mark.parametrize("dataset", DATASETS)
-def test_data_readme_states_the_counts(dataset: str, cards: Cards) -> None:
+def test_data_readme_states_the_counts(dataset, cards):
     table = counts_table(cards[dataset])
     text = (ROOT / "data/README.md").read_text("utf-8")
     assert table in text, f"bring data/README.md up to date:\n{table}"

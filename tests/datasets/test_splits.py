@@ -24,9 +24,7 @@ seeds = st.integers(0, 2**32 - 1)
 
 
 @given(grouped(), held_out, held_out, seeds)
-def test_split_groups_puts_every_group_in_one_part(
-    items: tuple[np.ndarray, np.ndarray], test: float, valid: float, seed: int
-) -> None:
+def test_split_groups_puts_every_group_in_one_part(items, test, valid, seed):
     groups, strata = items
     parts = splits.split_groups(groups, strata, {"test": test, "valid": valid}, seed)
     assert list(parts) == ["train", "test", "valid"]
@@ -37,9 +35,7 @@ def test_split_groups_puts_every_group_in_one_part(
 
 
 @given(grouped(), held_out, seeds)
-def test_split_groups_takes_the_share_of_each_stratum_within_one_group(
-    items: tuple[np.ndarray, np.ndarray], share: float, seed: int
-) -> None:
+def test_split_groups_takes_the_share_of_each_stratum_within_one_group(items, share, seed):
     groups, strata = items
     parts = splits.split_groups(groups, strata, {"test": share}, seed)
     for stratum in set(strata):
@@ -48,7 +44,7 @@ def test_split_groups_takes_the_share_of_each_stratum_within_one_group(
         assert abs(given_ - share * sizes.sum()) <= sizes.max()
 
 
-def test_split_groups_gives_each_part_its_share() -> None:
+def test_split_groups_gives_each_part_its_share():
     parts = splits.split_groups(np.arange(1000), np.zeros(1000), {"test": 0.2, "valid": 0.1}, 0)
     assert {part: len(at) for part, at in parts.items()} == {
         "train": 700,
@@ -58,9 +54,7 @@ def test_split_groups_gives_each_part_its_share() -> None:
 
 
 @given(grouped(), seeds)
-def test_split_groups_leaves_no_part_empty_if_there_are_enough_groups(
-    items: tuple[np.ndarray, np.ndarray], seed: int
-) -> None:
+def test_split_groups_leaves_no_part_empty_if_there_are_enough_groups(items, seed):
     groups, strata = items
     parts = splits.split_groups(groups, strata, {"test": 0.01, "valid": 0.01}, seed)
     for stratum in set(strata):
@@ -69,14 +63,12 @@ def test_split_groups_leaves_no_part_empty_if_there_are_enough_groups(
 
 
 @given(grouped(), seeds)
-def test_split_groups_depends_on_the_seed_only(
-    items: tuple[np.ndarray, np.ndarray], seed: int
-) -> None:
+def test_split_groups_depends_on_the_seed_only(items, seed):
     first, second = (splits.split_groups(*items, {"test": 0.3}, seed) for _ in range(2))
     assert all((first[part] == second[part]).all() for part in first)
 
 
-def test_split_groups_keeps_outsized_group_in_training() -> None:
+def test_split_groups_keeps_outsized_group_in_training():
     for singles, copies, share in ((200, 100, 0.2), (20, 11, 0.5)):
         groups = np.concatenate([np.arange(singles), np.full(copies, singles)])
         for seed in range(20):
@@ -85,9 +77,7 @@ def test_split_groups_keeps_outsized_group_in_training() -> None:
 
 
 @given(grouped(), st.integers(1, 200), seeds)
-def test_take_groups_takes_whole_groups(
-    items: tuple[np.ndarray, np.ndarray], limit: int, seed: int
-) -> None:
+def test_take_groups_takes_whole_groups(items, limit, seed):
     groups, strata = items
     kept = splits.take_groups(groups, strata, limit, seed)
     assert (np.isin(groups, groups[kept]).nonzero()[0] == kept).all()
@@ -97,13 +87,13 @@ def test_take_groups_takes_whole_groups(
 
 
 @given(st.lists(st.binary(max_size=2), min_size=1))
-def test_first_occurrence_is_the_index_of_the_first_equal_key(keys: list[bytes]) -> None:
+def test_first_occurrence_is_the_index_of_the_first_equal_key(keys):
     numbers = splits.first_occurrence(keys)
     assert [keys.index(key) for key in keys] == list(numbers)
 
 
 @pytest.mark.parametrize("size", [1, 2])
-def test_split_groups_fills_training_first_if_there_are_few_groups(size: int) -> None:
+def test_split_groups_fills_training_first_if_there_are_few_groups(size):
     parts = splits.split_groups(
         np.arange(size), np.zeros(size), {"test": 0.2, "valid": 0.1}, seed=0
     )
@@ -111,7 +101,7 @@ def test_split_groups_fills_training_first_if_there_are_few_groups(size: int) ->
     assert len(parts["train"]) == 1
 
 
-def test_take_groups_is_balanced_and_depends_on_the_seed() -> None:
+def test_take_groups_is_balanced_and_depends_on_the_seed():
     strata = np.repeat([0, 1], [900, 100])
     first, second = (splits.take_groups(np.arange(1000), strata, 100, seed) for seed in (0, 1))
     assert np.bincount(strata[first]).tolist() == [90, 10]

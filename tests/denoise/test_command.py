@@ -30,9 +30,7 @@ def errors(capsys: pytest.CaptureFixture[str]) -> list[str]:
     return [line for line in capsys.readouterr().err.splitlines() if "error:" in line]
 
 
-def test_denoise_whitens_paper_and_keeps_ink(
-    scan: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_denoise_whitens_paper_and_keeps_ink(scan, capsys):
     assert inkbench("denoise", "scan.png", "-o", "out") == 0
     before, after = (np.asarray(Image.open(path)) for path in (scan, "out/scan.png"))
     assert after.shape == before.shape
@@ -42,7 +40,7 @@ def test_denoise_whitens_paper_and_keeps_ink(
     assert "model: for tests" in output.err
 
 
-def test_metadata_is_kept_except_location_and_orientation(here: Path) -> None:
+def test_metadata_is_kept_except_location_and_orientation(here):
     exif, text = Image.Exif(), PngImagePlugin.PngInfo()
     exif[0x010E], exif[0x0112] = "minutes of June", 6
     exif.get_ifd(0x8769)[0x9003] = "2020:06:01 12:00:00"
@@ -65,7 +63,7 @@ def test_metadata_is_kept_except_location_and_orientation(here: Path) -> None:
                 assert image.text["Author"] == "Lindqvist"
 
 
-def test_existing_output_needs_force(scan: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_existing_output_needs_force(scan, capsys):
     Path("out").mkdir()
     Path("out/scan.png").write_text("precious")
     assert inkbench("denoise", "scan.png", "-o", "out") == 1
@@ -76,9 +74,7 @@ def test_existing_output_needs_force(scan: Path, capsys: pytest.CaptureFixture[s
     assert Image.open("out/scan.png").size == (540, 420)
 
 
-def test_damaged_file_does_not_stop_the_others(
-    scan: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_damaged_file_does_not_stop_the_others(scan, capsys):
     Path("bad.png").write_bytes(scan.read_bytes()[:2000])
     assert inkbench("denoise", "bad.png", "missing.png", "scan.png", "-o", "out") == 1
     lines = errors(capsys)
@@ -87,9 +83,7 @@ def test_damaged_file_does_not_stop_the_others(
 
 
 @pytest.mark.parametrize("options", [[], ["--compare"]])
-def test_several_pages_into_a_png_fail_without_leftovers(
-    options: list[str], here: Path, page: Image.Image, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_several_pages_into_a_png_fail_without_leftovers(options, here, page, capsys):
     page.save("a.tif", save_all=True, append_images=[page])
     assert inkbench("denoise", "a.tif", "-o", "out.png", *options) == 1
     (error,) = errors(capsys)
@@ -97,15 +91,13 @@ def test_several_pages_into_a_png_fail_without_leftovers(
     assert list(Path().iterdir()) == [Path("a.tif")]
 
 
-def test_description_too_long_for_jpeg_is_dropped(here: Path, page: Image.Image) -> None:
+def test_description_too_long_for_jpeg_is_dropped(here, page):
     page.save("a.tif", tiffinfo={0x010E: "x" * 70_000, 0x0131: "scanner"})
     assert inkbench("denoise", "a.tif", "-o", "out.jpg") == 0
     assert 0x010E not in Image.open("out.jpg").getexif()
 
 
-def test_output_name_too_long_gives_one_error(
-    scan: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_output_name_too_long_gives_one_error(scan, capsys):
     assert inkbench("denoise", "scan.png", "-o", "x" * 300 + ".png") == 2
     assert len(errors(capsys)) == 1
 
@@ -113,9 +105,7 @@ def test_output_name_too_long_gives_one_error(
 @pytest.mark.parametrize(
     ("letter", "suffix"), [("x", "png"), ("é", "jpg"), ("x", "tif"), ("é", "pdf")]
 )
-def test_names_of_255_bytes_are_read_and_written(
-    letter: str, suffix: str, here: Path, page: Image.Image
-) -> None:
+def test_names_of_255_bytes_are_read_and_written(letter, suffix, here, page):
     room = 255 - len(f".{suffix}")
     name = f"{letter * (room // len(letter.encode()))}.{suffix}"
     page.save(f"a.{suffix}")
@@ -125,9 +115,7 @@ def test_names_of_255_bytes_are_read_and_written(
 
 
 @pytest.mark.parametrize("encoding", ["latin-1", "ascii"])
-def test_output_that_cannot_be_encoded_stops_nothing(
-    encoding: str, here: Path, page: Image.Image, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_output_that_cannot_be_encoded_stops_nothing(encoding, here, page, monkeypatch):
     names = ["a.png", "Straße 書.png", os.fsdecode(b"\xff.png"), "b.png"]
     for name in names:
         page.save(name)
@@ -145,9 +133,7 @@ def test_output_that_cannot_be_encoded_stops_nothing(
 
 
 @pytest.mark.parametrize(("grey", "suffix"), [(255, "png"), (0, "png"), (255, "pdf"), (200, "tif")])
-def test_page_of_one_colour_is_cleaned_and_said(
-    grey: int, suffix: str, here: Path, page: Image.Image, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_page_of_one_colour_is_cleaned_and_said(grey, suffix, here, page, capsys):
     blank = Image.new("L", page.size, grey)
     more = {"save_all": True, "append_images": [page.copy()]} if suffix != "png" else {}
     blank.save(f"a.{suffix}", **more)
@@ -158,18 +144,14 @@ def test_page_of_one_colour_is_cleaned_and_said(
 
 
 @pytest.mark.parametrize("suffix", ["webp", "jp2", "BMP"])
-def test_unknown_picture_suffix_of_the_output_is_refused(
-    suffix: str, scan: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_unknown_picture_suffix_of_the_output_is_refused(suffix, scan, capsys):
     assert inkbench("denoise", "scan.png", "-o", f"clean.{suffix}") == 2
     (error,) = errors(capsys)
     assert f"clean.{suffix}" in error and ".pdf" in error and ".tif" in error
     assert list(Path().iterdir()) == [Path("scan.png")]
 
 
-def test_what_cannot_be_read_in_a_folder_sets_the_exit_code(
-    here: Path, page: Image.Image, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_what_cannot_be_read_in_a_folder_sets_the_exit_code(here, page, capsys):
     Path("scans").mkdir()
     page.save("scans/a.png")
     page.save("scans/b.pnm", "PPM")
@@ -182,9 +164,7 @@ def test_what_cannot_be_read_in_a_folder_sets_the_exit_code(
     assert "scans/c.heic" in error
 
 
-def test_decoder_messages_are_hidden(
-    here: Path, page: Image.Image, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_decoder_messages_are_hidden(here, page, capfd):
     page.save("a.tif", compression="tiff_lzw")
     Path("a.tif").write_bytes(Path("a.tif").read_bytes()[:9000])
     assert inkbench("denoise", "a.tif", "-o", "out") == 1
@@ -193,7 +173,7 @@ def test_decoder_messages_are_hidden(
 
 
 @pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
-def test_tiff_keeps_its_pages(here: Path, page: Image.Image) -> None:
+def test_tiff_keeps_its_pages(here, page):
     page.save("a.tif", save_all=True, append_images=[page.rotate(180)], dpi=(300, 300))
     assert inkbench("denoise", "a.tif", "-o", "out") == 0
     with Image.open("out/a.tif") as image:
@@ -202,7 +182,7 @@ def test_tiff_keeps_its_pages(here: Path, page: Image.Image) -> None:
         assert image.size == page.size and image.info["dpi"][0] == 300
 
 
-def test_pdf_keeps_pages_and_paper_size(here: Path, page: Image.Image) -> None:
+def test_pdf_keeps_pages_and_paper_size(here, page):
     import pypdfium2
 
     page.save("a.pdf", save_all=True, append_images=[page], resolution=150)
@@ -212,7 +192,7 @@ def test_pdf_keeps_pages_and_paper_size(here: Path, page: Image.Image) -> None:
     assert document[1].get_size() == pytest.approx((540 * 72 / 150, 420 * 72 / 150), abs=0.5)
 
 
-def test_compare_places_input_beside_output(scan: Path) -> None:
+def test_compare_places_input_beside_output(scan):
     assert inkbench("denoise", "scan.png", "-o", "out", "--compare") == 0
     image = np.asarray(Image.open("out/scan-compare.png"))
     assert image.shape == (420, 2 * 540 + 12)
@@ -221,7 +201,7 @@ def test_compare_places_input_beside_output(scan: Path) -> None:
 
 
 @pytest.mark.parametrize("factor", [1, 0.5])
-def test_colour_page_keeps_ink_hue_and_whitens_tinted_paper(factor: float) -> None:
+def test_colour_page_keeps_ink_hue_and_whitens_tinted_paper(factor):
     grey = np.asarray(letter_page()).astype(np.float32) / 255
     grey[:, 390:420] = 0.8  # no text there
     yellowish = np.array([1, 0.93, 0.75], np.float32)
@@ -242,16 +222,14 @@ def test_colour_page_keeps_ink_hue_and_whitens_tinted_paper(factor: float) -> No
         assert abs((shift + 0.5) % 1 - 0.5) < 0.03
 
 
-def test_output_is_in_colour_unless_grey_is_asked_for(here: Path) -> None:
+def test_output_is_in_colour_unless_grey_is_asked_for(here):
     Image.merge("RGB", [letter_page()] * 3).save("a.png")
     assert inkbench("denoise", "a.png", "-o", "grey", "--grey") == 0
     assert inkbench("denoise", "a.png", "-o", "colour") == 0
     assert [Image.open(f"{folder}/a.png").mode for folder in ("grey", "colour")] == ["L", "RGB"]
 
 
-def test_every_command_of_the_documentation_works(
-    here: Path, root: Path, page: Image.Image
-) -> None:
+def test_every_command_of_the_documentation_works(here, root, page):
     text = (root / "docs/denoise.md").read_text(encoding="utf-8")
     Path("scans").mkdir()
     for name in ("scan.png", "letter.jpg", "scans/one.png", "scans/two.tif", "photo.jpg"):

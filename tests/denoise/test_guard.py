@@ -23,20 +23,20 @@ def text() -> np.ndarray:
     return np.asarray(letter_page())
 
 
-def test_is_white_holds_for_paper_that_is_white_already() -> None:
+def test_is_white_holds_for_paper_that_is_white_already():
     page = np.where(text() < 100, text(), 255).astype(np.uint8)
     assert is_white(page) and is_white(np.repeat(page[..., None], 3, -1))
     assert not is_white(text())
 
 
-def test_checked_leaves_a_right_paper_alone() -> None:
+def test_checked_leaves_a_right_paper_alone():
     paper = flat(np.tile(np.linspace(235, 190, 540) / 255, (420, 1)))
     result, doubtful, findings = checked(text(), paper)
     assert findings == Findings() and not doubtful.any()
     assert np.array_equal(result, paper)
 
 
-def test_checked_takes_paper_as_bright_as_elsewhere_for_no_picture() -> None:
+def test_checked_takes_paper_as_bright_as_elsewhere_for_no_picture():
     page = np.rint(text() * 0.4).astype(np.uint8)  # dark paper
     sheet = np.tile(np.linspace(235, 190, 540) / 255 * 0.4, (420, 1))
     wrong = sheet.copy()
@@ -46,7 +46,7 @@ def test_checked_takes_paper_as_bright_as_elsewhere_for_no_picture() -> None:
     assert (result[180:240, :50, :3].mean(-1) < 1.3 * sheet[180:240, :50]).all()
 
 
-def test_checked_brings_back_ink_that_would_vanish() -> None:
+def test_checked_brings_back_ink_that_would_vanish():
     page = text()
     blank = flat(page / 255 + 0.004)  # every pixel is taken for paper
     result, doubtful, findings = checked(page, blank)
@@ -55,7 +55,7 @@ def test_checked_brings_back_ink_that_would_vanish() -> None:
     assert after[page < 60].mean() < 0.35
 
 
-def test_checked_brings_back_faint_ink_where_there_is_no_other() -> None:
+def test_checked_brings_back_faint_ink_where_there_is_no_other():
     page = 255 - (255 - np.asarray(letter_page(420, 540))) // 6
     blank = flat(page / 255 + 0.004)
     result, _, findings = checked(page.astype(np.uint8), blank)
@@ -63,14 +63,14 @@ def test_checked_brings_back_faint_ink_where_there_is_no_other() -> None:
     assert (page / 255 / result[..., :3].mean(-1))[text() < 60].mean() < 0.92
 
 
-def test_checked_does_not_take_the_texture_of_card_for_ink() -> None:
+def test_checked_does_not_take_the_texture_of_card_for_ink():
     rough = 1 + 0.05 * mottle((420, 540), 2, np.random.default_rng(4))
     page = np.rint(text() * 0.7 * rough).clip(0, 255).astype(np.uint8)
     paper = flat(0.7 * 235 / 255 * np.minimum(rough, 1))
     assert checked(page, paper)[2] == Findings()
 
 
-def test_checked_keeps_a_picture_as_it_is() -> None:
+def test_checked_keeps_a_picture_as_it_is():
     page = np.full((420, 540, 3), 255, np.uint8)
     page[100:300, 150:400] = content.picture("test", 200, 250, np.random.default_rng(5))
     page[100:300, 150:400] //= 2
@@ -80,7 +80,7 @@ def test_checked_keeps_a_picture_as_it_is() -> None:
     assert (result[120:280, 170:380] == 1).all() and (result[:60, :, :3] == 0.5).all()
 
 
-def test_checked_does_not_take_a_shadow_over_text_for_a_picture() -> None:
+def test_checked_does_not_take_a_shadow_over_text_for_a_picture():
     light = 1 - 0.6 * np.clip((np.arange(540) - 200) / 200, 0, 1)
     page = np.rint(text() * light).astype(np.uint8)
     paper = flat(np.tile(np.linspace(235, 190, 540) / 255 * light, (420, 1)))
@@ -97,7 +97,7 @@ def test_checked_does_not_take_a_shadow_over_text_for_a_picture() -> None:
     ],
     ids=["sea", "highlighter", "coffee", "shadow"],
 )
-def test_checked_keeps_colours_that_no_paper_has(colour: tuple[float, ...], kept: bool) -> None:
+def test_checked_keeps_colours_that_no_paper_has(colour, kept):
     """The predicted paper has taken a coloured area for paper."""
     paper = flat(0.95)
     paper[150:300, 100:400, :3] *= np.array(colour, np.float32)
@@ -109,7 +109,7 @@ def test_checked_keeps_colours_that_no_paper_has(colour: tuple[float, ...], kept
     assert (result[:100, :, :3] < 0.99).all()
 
 
-def test_checked_does_not_keep_a_page_on_a_coloured_table() -> None:
+def test_checked_does_not_keep_a_page_on_a_coloured_table():
     paper = np.where(np.ones((420, 540, 1)), np.float32((0.8, 0.5, 0.2, 1)), 0)
     paper[60:360, 150:390] = 0.95, 0.95, 0.95, 1
     page = np.rint(text()[..., None] / 235 * paper[..., :3] * 255).clip(0, 255).astype(np.uint8)
@@ -118,21 +118,21 @@ def test_checked_does_not_keep_a_page_on_a_coloured_table() -> None:
     assert (result[:40, 40:500] == 1).all() and (result[80:340, 170:370, :3] < 0.99).all()
 
 
-def test_checked_takes_one_colour_for_that_of_the_paper() -> None:
+def test_checked_takes_one_colour_for_that_of_the_paper():
     paper = flat(0.95)
     paper[..., :3] *= np.array((0.6, 0.8, 0.9), np.float32)
     page = np.rint(text()[..., None] / 235 * paper[..., :3] * 255).clip(0, 255).astype(np.uint8)
     assert checked(page, paper)[2] == Findings()
 
 
-def test_checked_leaves_a_photograph_as_a_whole() -> None:
+def test_checked_leaves_a_photograph_as_a_whole():
     photograph = content.picture("train", 420, 540, np.random.default_rng(3))
     result, _, findings = checked(photograph // 2, flat(0.3))
     assert findings.untouched and (result == 1).all()
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (3, 700), (700, 3), (40, 40, 3)])
-def test_checked_takes_pages_of_any_size(shape: tuple[int, ...]) -> None:
+def test_checked_takes_pages_of_any_size(shape):
     page = np.full(shape, 200, np.uint8)
     result, _, _ = checked(page, flat(0.8, shape[:2]))
     assert result.shape == (*shape[:2], 4)

@@ -41,16 +41,14 @@ def error(*inputs: str, out: str = "out") -> str:
     ],
     ids=["folder", "output folder inside", "pattern", "brackets", "named twice", "output file"],
 )
-def test_find_names_the_output_of_each_file(
-    inputs: list[str], out: str, expected: dict[str, str], here: Path
-) -> None:
+def test_find_names_the_output_of_each_file(inputs, out, expected, here):
     touch("scans/a.png", "scans/b/c.JPG", "scans/notes.txt", "scans/.hidden.png")
     touch("page[1].png", "d.webp")
     assert plan(*inputs, out=out) == expected
 
 
 @pytest.mark.parametrize("out", ["clean.pdf", "notes.txt"])
-def test_output_for_several_inputs_must_be_a_folder(out: str, here: Path) -> None:
+def test_output_for_several_inputs_must_be_a_folder(out, here):
     touch("a.png", "b.png", "notes.txt")
     with pytest.raises(InkbenchError, match=f"{out}: "):
         find(["a.png", "b.png"], Path(out))
@@ -59,7 +57,7 @@ def test_output_for_several_inputs_must_be_a_folder(out: str, here: Path) -> Non
 @pytest.mark.parametrize(
     ("first", "second"), [("front.jpg", "front.png"), ("a-compare.png", "a.png")]
 )
-def test_comparison_never_overwrites_another_output(first: str, second: str, here: Path) -> None:
+def test_comparison_never_overwrites_another_output(first, second, here):
     touch(first, second)
     assert len(plan(first, second)) == 2
     targets, errors = find([first, second], Path("out"), compare=True)
@@ -67,14 +65,14 @@ def test_comparison_never_overwrites_another_output(first: str, second: str, her
     assert first in str(errors[0])
 
 
-def test_shared_output_names_both_inputs(here: Path) -> None:
+def test_shared_output_names_both_inputs(here):
     touch("a/page.png", "b/page.png")
     message = error("a/page.png", "b/page.png")
     assert message.startswith("b/page.png: ")
     assert "out/page.png" in message and "a/page.png" in message
 
 
-def test_missing_and_empty_inputs_are_named(here: Path) -> None:
+def test_missing_and_empty_inputs_are_named(here):
     touch("a.png")
     Path("empty").mkdir()
     targets, errors = find(["missing.png", "empty", "a.png", "*.jpg"], Path("out"))
@@ -82,7 +80,7 @@ def test_missing_and_empty_inputs_are_named(here: Path) -> None:
     assert [str(error).split(":")[0] for error in errors] == ["missing.png", "empty", "*.jpg"]
 
 
-def test_link_cycles_end(here: Path) -> None:
+def test_link_cycles_end(here):
     touch("scans/a.png")
     Path("scans/parent").symlink_to("..", target_is_directory=True)
     Path("cycle.png").symlink_to("cycle.png")
@@ -90,11 +88,11 @@ def test_link_cycles_end(here: Path) -> None:
     assert error("cycle.png").startswith("cycle.png: ")
 
 
-def test_shown_escapes_unprintable_bytes(here: Path) -> None:
+def test_shown_escapes_unprintable_bytes(here):
     assert shown(b"a\n\xff\x1b.png".decode("utf-8", "surrogateescape")) == "a\\n\\xff\\x1b.png"
 
 
-def test_output_never_overwrites_an_input(here: Path) -> None:
+def test_output_never_overwrites_an_input(here):
     touch("new/x.png", "archive/x.png", "archive/y.png")
     targets, errors = find(["new", "archive"], Path("archive"))
     assert not targets and len(errors) == 3
@@ -105,7 +103,7 @@ FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "BMP", "PPM", "GIF", "PDF")
 
 
 @pytest.mark.parametrize("kind", FORMATS)
-def test_folder_is_judged_by_content(kind: str, here: Path) -> None:
+def test_folder_is_judged_by_content(kind, here):
     Path("scans").mkdir()
     for name in ("page", "page.2", "page.jfif", "page.xyz"):
         Image.new("L", (4, 3), 90).save(f"scans/{name}", kind)
@@ -120,14 +118,12 @@ def test_folder_is_judged_by_content(kind: str, here: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["a.pnm", "a.jfif", "a.gif", "a.JPE", "a.heic", "a.jp2", "a.psd"])
-def test_suffix_of_a_picture_is_never_skipped(name: str, here: Path) -> None:
+def test_suffix_of_a_picture_is_never_skipped(name, here):
     touch(f"scans/{name}")
     assert plan("scans") == {f"scans/{name}": "out/a.png"}
 
 
-def test_skipped_files_are_named_with_the_reason(
-    here: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_skipped_files_are_named_with_the_reason(here, capsys):
     touch("scans/a.png", "scans/b/notes.txt", "scans/.c.png", "scans/.DS_Store", "scans/.d/e.png")
     Path("scans/link").symlink_to("b", target_is_directory=True)
     os.mkfifo("scans/pipe")
@@ -141,9 +137,7 @@ def test_skipped_files_are_named_with_the_reason(
 
 
 @pytest.mark.parametrize("text", ["scans", "scans/**/*.png"])
-def test_unreadable_subfolder_is_an_error(
-    text: str, here: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_unreadable_subfolder_is_an_error(text, here, monkeypatch):
     touch("scans/a.png", "scans/locked/b.png")
     scandir = os.scandir
 
@@ -160,21 +154,21 @@ def test_unreadable_subfolder_is_an_error(
 
 
 @pytest.mark.parametrize("out", ["a.webp", "a.GIF", "b/a.jp2", "a.heic", "a.bmp", "a.svg"])
-def test_output_of_a_format_that_cannot_be_written_is_an_error(out: str, here: Path) -> None:
+def test_output_of_a_format_that_cannot_be_written_is_an_error(out, here):
     touch("a.png")
     with pytest.raises(InkbenchError, match=r"\.jpg, \.pdf, \.png, \.tif") as raised:
         find(["a.png"], Path(out))
     assert str(raised.value).startswith(f"{out}: ")
 
 
-def test_output_folder_may_have_any_name(here: Path) -> None:
+def test_output_folder_may_have_any_name(here):
     touch("a.png", "old.webp/b.png")
     assert plan("a.png", out="old.webp") == {"a.png": "old.webp/a.png"}
     assert plan("a.png", out="scans.2024") == {"a.png": "scans.2024/a.png"}
 
 
 @pytest.mark.parametrize("letter", ["x", "é", "書"])
-def test_names_of_outputs_have_at_most_255_bytes(letter: str, here: Path) -> None:
+def test_names_of_outputs_have_at_most_255_bytes(letter, here):
     stem = letter * (255 // len(letter.encode()))
     Image.new("L", (4, 3)).save("page.png")
     os.rename("page.png", stem)
@@ -183,9 +177,7 @@ def test_names_of_outputs_have_at_most_255_bytes(letter: str, here: Path) -> Non
         assert 250 < len(path.name.encode()) <= 255 and path.suffix == ".png"
 
 
-def test_unreadable_file_of_a_folder_stops_no_other(
-    here: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_unreadable_file_of_a_folder_stops_no_other(here, monkeypatch):
     touch("scans/a.png", "scans/b", "scans/c.png")
     is_file = Path.is_file
 

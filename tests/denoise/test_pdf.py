@@ -55,12 +55,12 @@ FIELDS = {
 
 
 @pytest.mark.parametrize(("field", "form"), FIELDS.values(), ids=FIELDS)
-def test_form_fields_are_drawn(field: bytes, form: bytes | None, here: Path) -> None:
+def test_form_fields_are_drawn(field, form, here):
     assert ink(one_page([b"<< %s %s >>" % (WIDGET, field)], form)) > 50
 
 
 @pytest.mark.parametrize("flag", [2, 32], ids=["hidden", "not for the screen"])
-def test_hidden_form_fields_are_not_drawn(flag: int, here: Path) -> None:
+def test_hidden_form_fields_are_not_drawn(flag, here):
     widget = WIDGET.replace(b"/F 4", b"/F %d" % flag)
     assert ink(one_page([b"<< %s %s >>" % (widget, TEXT)], b"")) == 0
 
@@ -76,13 +76,13 @@ def test_hidden_form_fields_are_not_drawn(flag: int, here: Path) -> None:
         b"/Line /L [30 30 170 70]" + APPEARANCE % 7,
     ],
 )
-def test_annotations_are_drawn(annotation: bytes, here: Path) -> None:
+def test_annotations_are_drawn(annotation, here):
     head = b"/Type /Annot /F 4 /Rect [20 20 180 80] /Subtype"
     assert ink(one_page([b"<< %s %s >>" % (head, annotation)])) > 50
 
 
 @pytest.mark.parametrize("flags", [4, 2, 32], ids=["shown", "hidden", "not for the screen"])
-def test_annotations_that_cannot_be_drawn_are_counted(flags: int, here: Path) -> None:
+def test_annotations_that_cannot_be_drawn_are_counted(flags, here):
     head = b"/Type /Annot /F %d /Rect [20 20 180 80] /Subtype" % flags
     kinds = [
         b"/Line /L [30 30 170 70]",
@@ -97,7 +97,7 @@ def test_annotations_that_cannot_be_drawn_are_counted(flags: int, here: Path) ->
     assert scan.undrawn == (4 if flags == 4 else 0)
 
 
-def test_form_that_only_adobe_draws_is_an_error(here: Path) -> None:
+def test_form_that_only_adobe_draws_is_an_error(here):
     xfa = one_page([b"<< %s %s >>" % (WIDGET, TEXT)], b"/XFA 4 0 R", more=b"/NeedsRendering true")
     assert "XFA" in error(xfa)
 
@@ -114,13 +114,13 @@ def test_form_that_only_adobe_draws_is_an_error(here: Path) -> None:
         (b"/MediaBox [200 100 0 0] /Rotate 180", (100, 200)),
     ],
 )
-def test_page_geometry_is_read_whole(page: bytes, shape: tuple[int, int], here: Path) -> None:
+def test_page_geometry_is_read_whole(page, shape, here):
     (scan,) = render(one_page(page=page))
     assert scan.pixels.shape[:2] == shape and scan.dpi == (72, 72)
 
 
 @pytest.mark.parametrize("compressed", [False, True])
-def test_user_unit_belongs_to_its_page(compressed: bool, here: Path) -> None:
+def test_user_unit_belongs_to_its_page(compressed, here):
     content = pdf(
         [
             b"<< /Type /Catalog /Pages 2 0 R >>",
@@ -138,7 +138,7 @@ def test_user_unit_belongs_to_its_page(compressed: bool, here: Path) -> None:
     assert [scan.pixels.mean() for scan in scans] == [255, 0, 255]
 
 
-def test_memory_for_many_pages_is_bounded(here: Path) -> None:
+def test_memory_for_many_pages_is_bounded(here):
     pages = 250  # of 0.8 megabytes each
     noise = np.random.default_rng(0).integers(0, 256, (900, 900), np.uint8)
     with writing(Path("a.pdf"), force=False) as add:
@@ -169,12 +169,12 @@ ENCRYPTED = (
 
 
 @pytest.mark.parametrize("handler", [b"Standard", b"Company.Own"])
-def test_encrypted_pdf_is_an_error_with_a_way_out(handler: bytes, here: Path) -> None:
+def test_encrypted_pdf_is_an_error_with_a_way_out(handler, here):
     message = error(ENCRYPTED % (handler, b"00" * 32, b"11" * 32))
     assert "password" in message and "save a copy" in message
 
 
-def test_encryption_without_a_password_is_no_obstacle(here: Path) -> None:
+def test_encryption_without_a_password_is_no_obstacle(here):
     # The user's empty password opens it: /U is the padding of the PDF reference, encrypted.
     from hashlib import md5
 
@@ -200,22 +200,22 @@ def rc4(key: bytes, data: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("before", [b"", b"\n", b"\xef\xbb\xbf", b"@PJL ENTER LANGUAGE=PDF\r\n"])
-def test_header_may_follow_other_lines(before: bytes, here: Path) -> None:
+def test_header_may_follow_other_lines(before, here):
     assert len(render(before + one_page())) == 1
 
 
-def test_text_that_names_a_header_is_no_pdf(here: Path) -> None:
+def test_text_that_names_a_header_is_no_pdf(here):
     assert "unknown format" in error(b"It begins with (%PDF-1.4), as every PDF does.\n" * 9)
 
 
-def test_name_that_is_no_utf8_is_opened(here: Path) -> None:
+def test_name_that_is_no_utf8_is_opened(here):
     assert len(render(one_page(), name=os.fsdecode(b"stra\xdfe.pdf"))) == 1
 
 
-def test_damaged_page_is_an_error_that_names_the_file(here: Path) -> None:
+def test_damaged_page_is_an_error_that_names_the_file(here):
     assert "damaged" in error(one_page().replace(b"/Type /Page ", b"/Type /Pagf "))
 
 
-def test_blank_page_stays_blank(here: Path) -> None:
+def test_blank_page_stays_blank(here):
     (scan,) = render(one_page())
     assert np.unique(scan.pixels).tolist() == [255]

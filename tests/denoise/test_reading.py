@@ -40,14 +40,14 @@ def error(path: Path) -> str:
 
 
 @pytest.mark.parametrize("suffix", ["png", "tif", "bmp", "webp", "pgm"])
-def test_grey_images_are_read_unchanged(suffix: str, tmp_path: Path) -> None:
+def test_grey_images_are_read_unchanged(suffix, tmp_path):
     path = save(tmp_path / f"a.{suffix}", Image.fromarray(GREYS), lossless=True)
     pixels = read_one(path).pixels
     grey = pixels if pixels.ndim == 2 else pixels[..., 0]  # WebP has no grey mode
     assert np.array_equal(grey, GREYS)
 
 
-def test_format_is_detected_from_the_content(tmp_path: Path) -> None:
+def test_format_is_detected_from_the_content(tmp_path):
     path = tmp_path / "really-a-png.jpg"
     Image.fromarray(GREYS).save(path, "PNG")
     assert np.array_equal(read_one(path).pixels, GREYS)
@@ -57,9 +57,7 @@ def test_format_is_detected_from_the_content(tmp_path: Path) -> None:
     ("suffix", "white", "kind"),
     [("png", 65535, "uint16"), ("tif", 4095, "uint16"), ("tif", 1, "float32")],
 )
-def test_deep_greys_are_scaled_to_8_bits(
-    suffix: str, white: int, kind: str, tmp_path: Path
-) -> None:
+def test_deep_greys_are_scaled_to_8_bits(suffix, white, kind, tmp_path):
     deep = (GREYS / 239 * white).astype(kind)
     pixels = read_one(save(tmp_path / f"a.{suffix}", Image.fromarray(deep))).pixels
     assert np.abs(pixels - GREYS / 239 * 255).max() <= 1
@@ -68,7 +66,7 @@ def test_deep_greys_are_scaled_to_8_bits(
 @pytest.mark.parametrize(
     ("value", "fact"), [(np.nan, "NaN"), (np.inf, "infinite"), (-5, "-5"), (1e9, "1e+09")]
 )
-def test_invalid_pixel_values_are_named(value: float, fact: str, tmp_path: Path) -> None:
+def test_invalid_pixel_values_are_named(value, fact, tmp_path):
     values = GREYS.astype(np.float32)
     values[3, 4] = value
     assert fact in error(save(tmp_path / "a.tif", Image.fromarray(values)))
@@ -84,14 +82,12 @@ def test_invalid_pixel_values_are_named(value: float, fact: str, tmp_path: Path)
         ("tif", "1", 1, 255),
     ],
 )
-def test_other_modes_are_converted(
-    suffix: str, mode: str, colour, expected, tmp_path: Path
-) -> None:
+def test_other_modes_are_converted(suffix, mode, colour, expected, tmp_path):
     path = save(tmp_path / f"a.{suffix}", Image.new(mode, (1, 1), colour))
     assert read_one(path).pixels[0, 0].tolist() == expected
 
 
-def test_exif_orientation_turns_pixels_and_resolution(tmp_path: Path) -> None:
+def test_exif_orientation_turns_pixels_and_resolution(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6  # stored with its top on the right
     path = tmp_path / "a.jpg"
@@ -139,8 +135,8 @@ def stored(mode: str, page: np.ndarray) -> Image.Image:
 @pytest.mark.parametrize("orientation", TURNS)
 @pytest.mark.parametrize("compression", [*COMPRESSIONS, "group3", "group4", "jpeg"])
 def test_tiff_orientation_is_applied_whatever_the_mode_and_compression(
-    compression: str, orientation: int, tmp_path: Path
-) -> None:
+    compression, orientation, tmp_path
+):
     path, first = tmp_path / "a.tif", Image.new("L", (7, 5), 200)
     only = {"group3": ["1"], "group4": ["1"], "jpeg": ["L", "RGB"]}
     for mode in only.get(compression, PAGES):
@@ -181,8 +177,8 @@ DEPTHS = {
 @pytest.mark.parametrize("photometric", ["minisblack", "miniswhite"])
 @pytest.mark.parametrize("depth", DEPTHS)
 def test_tiff_values_have_their_photometric_meaning_at_every_depth(
-    depth: str, photometric: str, byteorder: str, compression: str | None, tmp_path: Path
-) -> None:
+    depth, photometric, byteorder, compression, tmp_path
+):
     values = DEPTHS[depth]
     white = values.flat[-1] / 239 * 255
     if photometric == "miniswhite":
@@ -192,7 +188,7 @@ def test_tiff_values_have_their_photometric_meaning_at_every_depth(
     assert np.abs(read_one(tmp_path / "a.tif").pixels.astype(int) - GREYS).max() <= 1
 
 
-def test_tag_of_the_largest_value_gives_the_range(tmp_path: Path) -> None:
+def test_tag_of_the_largest_value_gives_the_range(tmp_path):
     values = GREYS.astype(np.uint16) * 2
     tifffile.imwrite(tmp_path / "a.tif", values, extratags=[(281, "H", 1, 510, True)])
     assert np.abs(read_one(tmp_path / "a.tif").pixels.astype(int) - GREYS).max() <= 1
@@ -200,7 +196,7 @@ def test_tag_of_the_largest_value_gives_the_range(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("planar", ["contig", "separate"])
 @pytest.mark.parametrize("factor", [257, 16, 1])
-def test_colours_of_16_bits_have_their_range(factor: int, planar: str, tmp_path: Path) -> None:
+def test_colours_of_16_bits_have_their_range(factor, planar, tmp_path):
     colours = np.stack([GREYS, 239 - GREYS, GREYS // 2], -1)
     values = colours.astype(np.uint16) * factor
     planes = np.moveaxis(values, -1, 0) if planar == "separate" else values
@@ -226,13 +222,13 @@ def png_of_16_bits(values: np.ndarray) -> bytes:
 
 @pytest.mark.parametrize("suffix", ["png", "pgm", "tif"])
 @pytest.mark.parametrize("white", [1, 255])
-def test_small_values_in_16_bits_are_not_black(suffix: str, white: int, tmp_path: Path) -> None:
+def test_small_values_in_16_bits_are_not_black(suffix, white, tmp_path):
     values = GREYS if white == 255 else (GREYS > 100).astype(np.uint16)
     path = save(tmp_path / f"a.{suffix}", Image.fromarray(values.astype(np.uint16)))
     assert np.array_equal(read_one(path).pixels, values * (255 // white))
 
 
-def test_zeros_and_ones_in_8_bits_are_black_and_white(tmp_path: Path) -> None:
+def test_zeros_and_ones_in_8_bits_are_black_and_white(tmp_path):
     path = save(tmp_path / "a.png", Image.fromarray((GREYS > 100).astype(np.uint8)))
     assert np.array_equal(read_one(path).pixels, (GREYS > 100) * 255)
 
@@ -240,20 +236,20 @@ def test_zeros_and_ones_in_8_bits_are_black_and_white(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("suffix", "mode"), [("png", "RGBA"), ("png", "LA"), ("tif", "RGBA"), ("bmp", "RGBA")]
 )
-def test_picture_that_is_all_transparent_is_opaque(suffix: str, mode: str, tmp_path: Path) -> None:
+def test_picture_that_is_all_transparent_is_opaque(suffix, mode, tmp_path):
     image = Image.fromarray(GREYS).convert(mode)
     image.putalpha(0)
     pixels = read_one(save(tmp_path / f"a.{suffix}", image)).pixels
     assert np.array_equal(pixels[..., 0], GREYS)
 
 
-def test_palette_that_is_all_transparent_is_opaque(tmp_path: Path) -> None:
+def test_palette_that_is_all_transparent_is_opaque(tmp_path):
     image = Image.fromarray(GREYS).convert("P")
     path = save(tmp_path / "a.png", image, transparency=bytes(256))
     assert np.array_equal(read_one(path).pixels[..., 0], GREYS)
 
 
-def test_tiff_page_without_resolution_has_none(tmp_path: Path) -> None:
+def test_tiff_page_without_resolution_has_none(tmp_path):
     path = tmp_path / "a.tif"
     page = Image.fromarray(GREYS)
     with TiffImagePlugin.AppendingTiffWriter(path) as tiff:
@@ -268,9 +264,7 @@ def test_tiff_page_without_resolution_has_none(tmp_path: Path) -> None:
     ("dpi", "shape"), [((204, 98), (25, 20)), ((204, 391), (12, 38)), ((204, 196), (12, 20))]
 )
 @pytest.mark.parametrize("orientation", [1, 6])
-def test_oblong_pixels_of_a_fax_become_square(
-    dpi: tuple[int, int], shape: tuple[int, int], orientation: int, tmp_path: Path
-) -> None:
+def test_oblong_pixels_of_a_fax_become_square(dpi, shape, orientation, tmp_path):
     fax = Image.fromarray(TURNS[orientation](GREYS > 100))
     stored_dpi = dpi if orientation == 1 else dpi[::-1]
     options = {"compression": "group4", "tiffinfo": {274: orientation}, "dpi": stored_dpi}
@@ -281,7 +275,7 @@ def test_oblong_pixels_of_a_fax_become_square(
 
 
 @pytest.mark.parametrize("suffix", ["png", "jpg", "tif", "webp", "bmp", "gif", "ppm"])
-def test_picture_that_names_a_pdf_header_is_a_picture(suffix: str, tmp_path: Path) -> None:
+def test_picture_that_names_a_pdf_header_is_a_picture(suffix, tmp_path):
     image, header = Image.fromarray(GREYS).convert("RGB"), "\n%PDF-1.4\n"
     note = PngImagePlugin.PngInfo()
     note.add_text("Comment", header)
@@ -300,13 +294,13 @@ def test_picture_that_names_a_pdf_header_is_a_picture(suffix: str, tmp_path: Pat
     assert read_one(path).pixels.shape[:2] == (12, 20)
 
 
-def test_damaged_picture_that_names_a_pdf_header_is_no_pdf(tmp_path: Path) -> None:
+def test_damaged_picture_that_names_a_pdf_header_is_no_pdf(tmp_path):
     path = tmp_path / "a.png"
     path.write_bytes(b"\x89PNG\r\n\x1a\n drawn from scan.pdf (%PDF-1.4)" * 9)
     assert "PDF-" not in error(path) and "damaged PDF" not in error(path)
 
 
-def test_tiff_thumbnails_are_skipped(tmp_path: Path) -> None:
+def test_tiff_thumbnails_are_skipped(tmp_path):
     path = tmp_path / "a.tif"
     with TiffImagePlugin.AppendingTiffWriter(path) as tiff:
         for grey, subfile in [(10, 0), (20, 1), (30, 0)]:
@@ -316,7 +310,7 @@ def test_tiff_thumbnails_are_skipped(tmp_path: Path) -> None:
     assert [scan.pixels[0, 0] for scan in read(path)] == [10, 30]
 
 
-def test_tiff_page_cycle_ends(tmp_path: Path) -> None:
+def test_tiff_page_cycle_ends(tmp_path):
     path = save(tmp_path / "a.tif", Image.fromarray(GREYS))
     content = bytearray(path.read_bytes())
     (first,) = struct.unpack_from("<I", content, 4)
@@ -327,7 +321,7 @@ def test_tiff_page_cycle_ends(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", ["png", "jpg", "tif", "bmp", "webp"])
-def test_truncated_file_is_an_error(suffix: str, tmp_path: Path) -> None:
+def test_truncated_file_is_an_error(suffix, tmp_path):
     noise = np.random.default_rng(0).integers(0, 256, (64, 64), np.uint8)
     content = save(tmp_path / f"a.{suffix}", Image.fromarray(noise)).read_bytes()
     for part in (0.1, 0.6, 0.9):
@@ -336,7 +330,7 @@ def test_truncated_file_is_an_error(suffix: str, tmp_path: Path) -> None:
         assert error(path)
 
 
-def test_empty_text_and_pipe_are_errors(tmp_path: Path) -> None:
+def test_empty_text_and_pipe_are_errors(tmp_path):
     (tmp_path / "a.png").touch()
     (tmp_path / "b.png").write_text("text\n" * 50)
     os.mkfifo(tmp_path / "c.png")
@@ -345,7 +339,7 @@ def test_empty_text_and_pipe_are_errors(tmp_path: Path) -> None:
     assert "regular file" in error(tmp_path / "c.png")
 
 
-def test_unreadable_file_gives_the_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreadable_file_gives_the_reason(tmp_path, monkeypatch):
     def denied(*_: object) -> None:  # root can read every file
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
@@ -354,14 +348,14 @@ def test_unreadable_file_gives_the_reason(tmp_path: Path, monkeypatch: pytest.Mo
     assert "Permission denied" in error(path)
 
 
-def test_mpo_preview_is_skipped(tmp_path: Path) -> None:
+def test_mpo_preview_is_skipped(tmp_path):
     large, preview = Image.new("L", (40, 30), 90), Image.new("L", (8, 6), 90)
     path = tmp_path / "a.jpg"
     large.save(path, "MPO", save_all=True, append_images=[preview])
     assert read_one(path).pixels.shape[:2] == (30, 40)
 
 
-def test_animation_is_an_error(tmp_path: Path) -> None:
+def test_animation_is_an_error(tmp_path):
     frames = [Image.fromarray(GREYS), Image.fromarray(255 - GREYS)]
     for suffix in ("gif", "png", "webp"):
         options = {"save_all": True, "append_images": frames[1:]}
@@ -369,9 +363,7 @@ def test_animation_is_an_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("sides", [(60_000, 60_000), (12_000, 10_000)])
-def test_decompression_bomb_is_refused_by_its_header(
-    sides: tuple[int, int], tmp_path: Path
-) -> None:
+def test_decompression_bomb_is_refused_by_its_header(sides, tmp_path):
     path = tmp_path / "a.pgm"
     path.write_bytes(b"P5 %d %d 255\n" % sides)
     with warnings.catch_warnings():
@@ -379,9 +371,7 @@ def test_decompression_bomb_is_refused_by_its_header(
         assert "lower resolution" in error(path)
 
 
-def test_pdf_pages_are_rendered_at_the_given_resolution(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_pdf_pages_are_rendered_at_the_given_resolution(tmp_path, monkeypatch):
     path = tmp_path / "a.pdf"
     pages = [Image.new("L", (144, 72), grey) for grey in (0, 200)]
     pages[0].save(path, save_all=True, append_images=pages[1:], resolution=72)
@@ -442,9 +432,7 @@ def mutated(content: bytes, generator: random.Random) -> bytes:
     return bytes(damaged)
 
 
-def test_damaged_files_raise_only_inkbench_errors(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_damaged_files_raise_only_inkbench_errors(tmp_path, monkeypatch):
     """INKBENCH_FUZZ sets the number of damaged files; 10,000 take about ten seconds."""
     warnings.simplefilter("ignore")
     monkeypatch.setattr(reading, "MAX_PIXELS", 1_000_000)

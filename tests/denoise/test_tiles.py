@@ -15,7 +15,7 @@ def network(request: pytest.FixtureRequest):
     return keras.Model(model.inputs, model.layers[-3].output)  # untrained, the last layers saturate
 
 
-def test_restore_in_tiles_matches_the_whole_page(network) -> None:
+def test_restore_in_tiles_matches_the_whole_page(network):
     page = np.random.default_rng(0).integers(0, 256, (333, 250), np.uint8)
     whole = restore(network, page, tile=10**6)
     assert whole.std() > 0.01  # a blank page would prove nothing
@@ -24,7 +24,7 @@ def test_restore_in_tiles_matches_the_whole_page(network) -> None:
         assert np.abs(restore(network, page, tile=tile) - whole).max() < 1 / 255
 
 
-def test_reach_covers_the_receptive_field(network) -> None:
+def test_reach_covers_the_receptive_field(network):
     random = np.random.default_rng(1)
     pages = np.repeat(random.integers(0, 256, (1, 128, 128, 2), np.uint8), 2, axis=0)
     pages[1, 64, 64] ^= 255
@@ -39,7 +39,7 @@ def test_reach_covers_the_receptive_field(network) -> None:
     ("length", "tile", "margin"),
     [(576, 576, 32), (1600, 576, 32), (16, 96, 16), (592, 576, 48)],
 )
-def test_cuts_cover_a_side_without_gaps(length: int, tile: int, margin: int) -> None:
+def test_cuts_cover_a_side_without_gaps(length, tile, margin):
     covered = 0
     for start, stop, first, last in _cuts(length, tile, margin):
         assert first == covered and stop - start <= tile
@@ -50,7 +50,7 @@ def test_cuts_cover_a_side_without_gaps(length: int, tile: int, margin: int) -> 
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 700), (700, 3), (17, 33)])
-def test_restore_keeps_the_size(shape: tuple[int, int], network) -> None:
+def test_restore_keeps_the_size(shape, network):
     assert restore(network, np.full(shape, 200, np.uint8)).shape == shape
 
 
@@ -64,5 +64,5 @@ class Ramp:
         return np.add.outer(rows, columns)[None, ..., None]
 
 
-def test_restore_averages_four_mirror_images() -> None:
+def test_restore_averages_four_mirror_images():
     assert np.allclose(restore(Ramp(), np.full((32, 48), 200, np.uint8)), 0.5, atol=1e-6)

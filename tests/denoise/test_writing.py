@@ -25,7 +25,7 @@ def write(path: Path, *scans: Scan) -> None:
 
 
 @pytest.mark.parametrize("name", ["a.pdf", "a.TIF"])
-def test_pages_keep_their_order_colour_and_resolution(name: str, here: Path) -> None:
+def test_pages_keep_their_order_colour_and_resolution(name, here):
     pages = [PAGE, np.stack([PAGE, 255 - PAGE, PAGE], -1), PAGE[:75]]
     write(Path(name), Scan(pages[0], (150, 150)), Scan(pages[1], (150, 75)), Scan(pages[2]))
     scans = list(read(Path(name), pdf_dpi=150))
@@ -40,7 +40,7 @@ def test_pages_keep_their_order_colour_and_resolution(name: str, here: Path) -> 
         assert np.abs(pixels.astype(int) - page).mean() < 3
 
 
-def test_pdf_is_valid_for_other_readers(here: Path) -> None:
+def test_pdf_is_valid_for_other_readers(here):
     from PIL import PdfParser
 
     write(Path("Straße (1).pdf"), *[Scan(PAGE, (72, 72))] * 3)
@@ -51,7 +51,7 @@ def test_pdf_is_valid_for_other_readers(here: Path) -> None:
     assert document[2].get_size() == (100, 150)
 
 
-def test_pdf_page_beyond_200_inches_keeps_its_size(here: Path) -> None:
+def test_pdf_page_beyond_200_inches_keeps_its_size(here):
     write(Path("a.pdf"), Scan(np.zeros((30, 4000), np.uint8), (10, 10)))  # 400 inches wide
     width, height = pypdfium2.PdfDocument("a.pdf")[0].get_size()
     assert (width, height) == pytest.approx((14_400, 108))
@@ -60,14 +60,14 @@ def test_pdf_page_beyond_200_inches_keeps_its_size(here: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["a.pdf", "a.tif", "a.png", "a.jpg"])
-def test_error_between_pages_leaves_nothing(name: str, here: Path) -> None:
+def test_error_between_pages_leaves_nothing(name, here):
     with pytest.raises(InkbenchError), writing(Path(name), force=False) as add:
         add(PAGE, Scan(PAGE))
         raise InkbenchError
     assert not list(here.iterdir())
 
 
-def test_many_pictures_need_no_open_files(here: Path) -> None:
+def test_many_pictures_need_no_open_files(here):
     before = len(os.listdir("/dev/fd"))
     with contextlib.ExitStack() as pictures:
         for number in range(50):
@@ -77,7 +77,7 @@ def test_many_pictures_need_no_open_files(here: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", ["pdf", "tif"])
-def test_work_and_memory_for_a_page_do_not_grow(suffix: str, here: Path) -> None:
+def test_work_and_memory_for_a_page_do_not_grow(suffix, here):
     def cost(pages: int) -> tuple[float, int]:
         """Calls of Python functions for one page, and peak memory for all."""
         tracemalloc.start()

@@ -19,6 +19,7 @@ from fake_models import (
     save_letters,
     save_pages,
     save_training_card,
+    skip_probes,
 )
 from helpers import ROOT
 from inkbench import layout
@@ -141,17 +142,12 @@ def test_reconstruction_train_bce_uses_only_trained_images():
     assert results.metrics["probe_accuracy"] == 1  # the probe sees all classes
 
 
-def test_reconstruction_targets_are_binary_if_binarised():
+def test_reconstruction_targets_are_binary_if_binarised(monkeypatch):
+    skip_probes(monkeypatch)
     block = {"family": "strided_autoencoder", "model": {"code": 4}, "binarise": True}
     results = _evaluate(RECONSTRUCTION | block)
     assert set(np.unique(results.arrays["samples.npz"]["targets"])) == {0, 255}
     assert results.metrics["test_binary_accuracy"] == 1
-
-
-def test_reconstruction_is_deterministic(reconstruction):
-    repeated = _evaluate(RECONSTRUCTION)
-    assert repeated.metrics == reconstruction.metrics
-    np.testing.assert_equal(repeated.arrays, reconstruction.arrays)
 
 
 def test_denoising_corrupts_inputs_but_not_targets_or_codes(denoising, reconstruction):
@@ -174,14 +170,16 @@ def test_denoising_reports_psnr_gain_for_every_kind_of_noise(denoising):
         assert arrays[f"noisy_{kind}"].shape == arrays[f"restored_{kind}"].shape == (30, 28, 28)
 
 
-def test_denoising_of_one_kind_has_no_further_metrics():
+def test_denoising_of_one_kind_has_no_further_metrics(monkeypatch):
+    skip_probes(monkeypatch)
     results = _evaluate(RECONSTRUCTION | {"noise": {"gaussian": 0.3}})
     assert results.arrays["denoising.npz"]["kinds"].tolist() == ["gaussian"]
     psnr_metrics = {key for key in results.metrics if "psnr" in key}
     assert psnr_metrics == {"psnr_gain", "test_psnr", "test_psnr_noisy"}
 
 
-def test_variational_model_has_bound_and_generated_images():
+def test_variational_model_has_bound_and_generated_images(monkeypatch):
+    skip_probes(monkeypatch)
     results = _evaluate(RECONSTRUCTION, FakeModel(is_variational=True))
     metrics, generated = results.metrics, results.arrays["generated.npz"]
     assert metrics["active_units"] == generated["active_units"].sum()

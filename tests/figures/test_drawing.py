@@ -1,7 +1,5 @@
 """Parts of figures whose errors nobody would see in the figure."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -26,7 +24,7 @@ def test_mosaic_separates_images_with_nan():
         (np.array([-0.1, 0.5, 1.1], np.float16), [0, 0.5, 1]),
     ],
 )
-def test_unit_scales_pixels_to_0_and_1(pixels: np.ndarray, scaled: list[float]):
+def test_unit_scales_pixels_to_0_and_1(pixels, scaled):
     assert images.unit(pixels).tolist() == scaled
 
 
@@ -65,7 +63,7 @@ def test_training_curves_separate_pretraining_and_training_loss():
 
 
 @pytest.mark.parametrize("is_synthetic", [True, False])
-def test_save_labels_synthetic_data_only(is_synthetic: bool, tmp_path: Path):
+def test_save_labels_synthetic_data_only(is_synthetic, tmp_path):
     figure = style.canvas(3, 2, "Title")
     style.save(figure, tmp_path / "a.png", style.Source("text", is_synthetic), "alt")
     assert any("SYNTHETIC" in text.get_text() for text in figure.texts) is is_synthetic
@@ -79,7 +77,7 @@ def test_styled_keeps_global_settings():
     assert dict(matplotlib.rcParams) == before
 
 
-def test_layers_of_reads_layers_and_parameters(project: Path):
+def test_layers_of_reads_layers_and_parameters(project):
     layers = architecture.layers_of(project / "models/mnist-vae/model.keras", "rerun")
     assert [layer.kind for layer in layers] == ["InputLayer", "Conv2D", "Dense", "Dense"]
     assert [layer.shape for layer in layers] == [(28, 28, 1), (14, 14, 8), (16,), (28, 28)]
@@ -87,7 +85,7 @@ def test_layers_of_reads_layers_and_parameters(project: Path):
     assert sum(layer.parameters for layer in layers) == card["parameters"]
 
 
-def test_layers_of_follows_the_scale_of_a_unet(tmp_path: Path):
+def test_layers_of_follows_the_scale_of_a_unet(tmp_path):
     from inkbench import models
     from inkbench.models.common import storage
 
@@ -99,13 +97,13 @@ def test_layers_of_follows_the_scale_of_a_unet(tmp_path: Path):
     assert up == [*reversed([1.0, *down[:-1]])]
 
 
-def test_table_refuses_ragged_rows(tmp_path: Path):
+def test_table_refuses_ragged_rows(tmp_path):
     (tmp_path / "a.csv").write_text("a,b\n1,2\n3\n")
     with pytest.raises(InkbenchError, match=r"a\.csv.*rerun"):
         records.table(tmp_path / "a.csv", "rerun")
 
 
-def test_numbers_reads_empty_cells_as_nan_and_skips_text(tmp_path: Path):
+def test_numbers_reads_empty_cells_as_nan_and_skips_text(tmp_path):
     (tmp_path / "a.csv").write_text("a,b,name\n1,,x\n3,4,y\n")
     columns = records.numbers(tmp_path / "a.csv", "rerun")
     assert list(columns) == ["a", "b"] and np.isnan(columns["b"][0])

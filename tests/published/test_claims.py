@@ -27,7 +27,7 @@ def _arrays(claim: str, file: str) -> dict[str, np.ndarray]:
         return dict(archive)
 
 
-def test_notmnist_basic_reports_the_loss_and_is_deterministic(project: Path, root: Path):
+def test_notmnist_basic_reports_the_loss_and_is_deterministic(project, root):
     metrics = _metrics("notmnist-basic", root)
     assert (
         metrics["bce_of_a_perfect_reconstruction"] < metrics["test_bce"] < metrics["bce_untrained"]
@@ -40,7 +40,7 @@ def test_notmnist_basic_reports_the_loss_and_is_deterministic(project: Path, roo
     assert contents(project) == files
 
 
-def test_notmnist_multilayer_softmax_outputs_one_and_learns_nothing(project: Path, root: Path):
+def test_notmnist_multilayer_softmax_outputs_one_and_learns_nothing(project, root):
     metrics = _metrics("notmnist-multilayer", root)
     assert metrics["softmax_lowest_output"] == 1
     assert metrics["softmax_largest_weight_change"] == 0
@@ -49,13 +49,13 @@ def test_notmnist_multilayer_softmax_outputs_one_and_learns_nothing(project: Pat
     assert (shown["tiles_softmax"] == 1).all() and 1 < len(shown["letters"]) <= 10
 
 
-def test_notmnist_80_images_interval_contains_validation_accuracy(project: Path, root: Path):
+def test_notmnist_80_images_interval_contains_validation_accuracy(project, root):
     metrics = _metrics("notmnist-80-images", root)
     assert metrics["draws_low"] <= metrics["validation_accuracy"] <= metrics["draws_high"]
     assert 0 < metrics["validation_in_training"] <= 1
 
 
-def test_mnist_logits_are_clipped_and_a_sigmoid_is_not(project: Path, root: Path):
+def test_mnist_logits_are_clipped_and_a_sigmoid_is_not(project, root):
     metrics = _metrics("mnist-logits", root)
     assert metrics["outputs_without_gradient"] > 0
     assert metrics["corrected_bce"] < metrics["test_bce"]
@@ -63,16 +63,14 @@ def test_mnist_logits_are_clipped_and_a_sigmoid_is_not(project: Path, root: Path
     assert samples["as_published"].min() < 0 < samples["corrected"].min()
 
 
-def test_mnist_sparse_pair_has_equal_weights_until_regularised(project: Path, root: Path):
+def test_mnist_sparse_pair_has_equal_weights_until_regularised(project, root):
     metrics = _metrics("mnist-sparse-pair", root)
     assert metrics["largest_weight_difference"] == 0
     assert metrics["weights_base"] == metrics["weights_sparse"] != metrics["weights_on"]
     assert metrics["largest_weight_difference_when_on"] > 0
 
 
-def test_published_stage_rejects_unknown_claim(
-    project: Path, root: Path, capsys: pytest.CaptureFixture[str]
-):
+def test_published_stage_rejects_unknown_claim(project, root, capsys):
     Path("params.yaml").write_text((root / "params.yaml").read_text())
     assert stage("published", "no-such") == 2
     error = capsys.readouterr().err

@@ -1,7 +1,6 @@
 """What the claims train and test on, without a network: tiles, folders, draws."""
 
 import gzip
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,11 +11,11 @@ from inkbench.errors import InkbenchError
 from inkbench.published import letters, notmnist_80_images
 
 
-def test_claims_are_those_of_params(root: Path):
+def test_claims_are_those_of_params(root):
     assert sorted(params.load(root / "params.yaml").published) == published.claims()
 
 
-def test_tiles_are_the_bytes_of_the_archive(project: Path):
+def test_tiles_are_the_bytes_of_the_archive(project):
     content = gzip.decompress((project / "data/raw/notmnist/notMNIST_small.tar.gz").read_bytes())
     tiles = letters.tiles(50)
     assert tiles.shape == (50, 28, 28)
@@ -24,9 +23,7 @@ def test_tiles_are_the_bytes_of_the_archive(project: Path):
 
 
 @pytest.mark.parametrize("content", [None, gzip.compress(bytes(1000))])
-def test_tiles_rejects_damaged_or_small_archive(
-    project: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None
-):
+def test_tiles_rejects_damaged_or_small_archive(project, monkeypatch, content):
     path = project / "data/raw/notmnist/notMNIST_small.tar.gz"
     path.write_bytes(content or path.read_bytes()[:3000])
     monkeypatch.setattr(letters, "archive", lambda: path)
@@ -34,19 +31,19 @@ def test_tiles_rejects_damaged_or_small_archive(
         letters.tiles(50)
 
 
-def test_read_keeps_duplicates_with_equal_keys(project: Path):
+def test_read_keeps_duplicates_with_equal_keys(project):
     data = letters.read(None)
     assert len(data.images) == len(data.labels) == 122
     assert len(np.unique(data.keys)) == 120
 
 
-def test_read_samples_all_classes_with_a_limit(project: Path):
+def test_read_samples_all_classes_with_a_limit(project):
     data = letters.read(60)
     assert len(data.images) == 60 and len(np.unique(data.labels)) == 10
     assert (letters.read(60).images == data.images).all()
 
 
-def test_split_leaks_training_files_into_validation_only(project: Path):
+def test_split_leaks_training_files_into_validation_only(project):
     data = letters.read(None)
     folders = notmnist_80_images.split(data, np.random.default_rng(0))
     assert not np.isin(folders.test, folders.train).any()

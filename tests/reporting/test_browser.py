@@ -51,7 +51,7 @@ def title(page: Path, tmp_path: Path) -> object:
     return json.loads(re.search(r"<title>(.*?)</title>", done.stdout)[1].replace("&quot;", '"'))
 
 
-def test_sort_orders_by_column_and_reverses(report: Path, tmp_path: Path):
+def test_sort_orders_by_column_and_reverses(report, tmp_path):
     folder = Path(shutil.copytree(report, tmp_path / "reports"))
     page = folder / "index.html"
     page.write_text(page.read_text().replace("</body>", f"<script>{SORT}</script></body>"))
@@ -61,7 +61,7 @@ def test_sort_orders_by_column_and_reverses(report: Path, tmp_path: Path):
     assert order["names"] == sorted(order["names"])
 
 
-def test_pages_fit_the_window(report: Path, tmp_path: Path):
+def test_pages_fit_the_window(report, tmp_path):
     windows = list(itertools.product(PAGES, WIDTHS))
     frames = [
         f'<iframe src="{(report / page).as_uri()}.html" style="width:{width}px;height:900px">'

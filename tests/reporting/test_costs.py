@@ -9,7 +9,7 @@ from inkbench.figures import comparison
 from inkbench.reporting import collect, drawings, leaderboard
 
 
-def test_result_has_the_costs_of_its_row(project_copy: Path):
+def test_result_has_the_costs_of_its_row(project_copy):
     table = project_copy / "benchmarks/costs.csv"
     table.write_text("".join(table.read_text().splitlines(keepends=True)[:2]))
     result = collect.result("notmnist-dense-ae")
@@ -24,7 +24,7 @@ def test_pareto_skips_points_without_costs():
     assert [len(axes.collections[0].get_offsets()) for axes in figure.axes] == [2, 1]
 
 
-def test_of_boards_without_costs_has_no_time_panel(project_copy: Path):
+def test_of_boards_without_costs_has_no_time_panel(project_copy):
     def draw(folder: str) -> dict[str, collect.Image]:
         Path(folder).mkdir()
         boards = leaderboard.boards(collect.results())
@@ -39,7 +39,7 @@ def test_of_boards_without_costs_has_no_time_panel(project_copy: Path):
         assert "seconds" in timed[name].alt and "seconds" not in image.alt
 
 
-def test_result_names_a_broken_table(project_copy: Path):
+def test_result_names_a_broken_table(project_copy):
     (project_copy / "benchmarks/costs.csv").write_text("variant,seconds\nmnist-vae\n")
     with pytest.raises(InkbenchError, match=r"benchmarks/costs\.csv.*costs\.py"):
         collect.result("mnist-vae")

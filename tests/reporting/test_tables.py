@@ -35,7 +35,7 @@ def page_entry(name: str, **metrics) -> Entry:
         ("data_source", "real", "real"),
     ],
 )
-def test_show_formats_by_metric(key: str, value: object, text: str):
+def test_show_formats_by_metric(key, value, text):
     assert leaderboard.show(key, value) == text
 
 
@@ -49,9 +49,7 @@ def test_show_formats_by_metric(key: str, value: object, text: str):
     ],
     ids=["higher is better", "lower is better", "missing metric", "one variant"],
 )
-def test_boards_rank_the_best_first_and_mark_it_among_several(
-    entries: list[Entry], best: list[bool]
-):
+def test_boards_rank_the_best_first_and_mark_it_among_several(entries, best):
     (board,) = leaderboard.boards(entries)
     assert [row.entry.name for row in board.rows] == sorted(one.name for one in entries)
     assert [row.cells[0].best for row in board.rows] == best
@@ -70,7 +68,7 @@ def test_boards_accept_a_dataset_without_wording():
         ("restoration", "documents", {"split": "mlebench"}),
     ],
 )
-def test_boards_separate_incomparable_variants(task: str, dataset: str, setting: dict):
+def test_boards_separate_incomparable_variants(task, dataset, setting):
     plain, other = (entry(name, task, dataset, test_psnr=20.0) for name in "ab")
     other.block.update(setting)
     boards = leaderboard.boards([other, plain])
@@ -95,7 +93,7 @@ def test_comparisons_need_two_comparable_variants_of_a_family():
         ("probe_accuracy", {"raw_pixel_probe_accuracy": 0.88}, ["88.00 %"]),
     ],
 )
-def test_note_shows_interval_or_baseline(key: str, metrics: dict, values: list[str]):
+def test_note_shows_interval_or_baseline(key, metrics, values):
     note = leaderboard.note(key, metrics)
     assert all(value in note for value in values)
 
@@ -107,7 +105,7 @@ def test_claims_skip_results_without_any_variant():
 
 
 @pytest.mark.parametrize("source", ["real", "synthetic"])
-def test_claims_label_synthetic_data(source: str):
+def test_claims_label_synthetic_data(source):
     metrics = {"test_accuracy": 0.9, "data_source": source}
     (claim, *_) = claims.claims([entry("notmnist-stacked-logreg", **metrics)], {})
     assert ("synthetic" in claim.ours.text) is (source == "synthetic")
@@ -130,7 +128,7 @@ def test_claims_name_incomplete_metrics():
         claims.claims([], {name: incomplete})
 
 
-def test_published_results_name_known_variants_and_claims(root: Path):
+def test_published_results_name_known_variants_and_claims(root):
     known = params.load(root / "params.yaml")
     path = Path(claims.__file__).with_name("published.yaml")
     for row in yaml.safe_load(path.read_text()):
@@ -140,7 +138,7 @@ def test_published_results_name_known_variants_and_claims(root: Path):
             assert number.get("variant") in {None, *known.train}, row["claim"]
 
 
-def test_wording_covers_params_and_columns(root: Path):
+def test_wording_covers_params_and_columns(root):
     words = leaderboard.wording()
     for block in params.load(root / "params.yaml").train.values():
         assert block.task in words["tasks"]
@@ -150,7 +148,7 @@ def test_wording_covers_params_and_columns(root: Path):
         assert {table["leads"], *table["columns"]} <= words["metrics"].keys()
 
 
-def test_write_exports_curves_of_the_final_phase(project_copy: Path):
+def test_write_exports_curves_of_the_final_phase(project_copy):
     result = collect.result("notmnist-stacked-logreg")
     data.write([result], project_copy / "tables")
     with (project_copy / "tables/loss/notmnist-stacked-logreg.csv").open() as file:
@@ -160,7 +158,7 @@ def test_write_exports_curves_of_the_final_phase(project_copy: Path):
         assert [float(row[column]) for row in rows] == list(map(float, final))
 
 
-def test_picture_shows_the_best_variant(project_copy: Path):
+def test_picture_shows_the_best_variant(project_copy):
     pages = [result for result in collect.results() if result.task == "restoration"]
     best = min(pages, key=lambda result: result.metrics["test_rmse"])
     assert picture._best(pages[::-1], "restoration", "documents", "pages.npz").name == best.name

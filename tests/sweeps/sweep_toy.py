@@ -5,7 +5,9 @@ import json
 import shutil
 import subprocess
 from pathlib import Path
+from typing import ClassVar, Self
 
+import toy
 import yaml
 from project import Project
 
@@ -21,8 +23,8 @@ import yaml
 
 stage, name = Path(sys.argv[0]).stem, sys.argv[1] if len(sys.argv) > 1 else "data"
 block = yaml.safe_load(Path("params.yaml").read_text())["train"].get(name, {})
-folder = Path({"preprocess": "data/processed", "train": "models", "evaluate": "evaluations",
-               "plot": "plots", "report": "reports"}[stage], name)
+folder = Path({"download": "data/raw", "preprocess": "data/processed", "train": "models",
+               "evaluate": "evaluations", "plot": "plots", "report": "reports"}[stage], name)
 folder.mkdir(parents=True, exist_ok=True)
 if stage == "train":
     with open(os.environ["TOY_LOG"], "a") as log:
@@ -45,40 +47,7 @@ elif stage == "evaluate":
 (folder / f"{stage}.txt").write_text(name)
 """
 
-DVC_YAML = """\
-stages:
-  preprocess:
-    foreach: ${data}
-    do:
-      cmd: python stages/preprocess.py ${key}
-      params: ["data.${key}"]
-      deps: [stages/preprocess.py]
-      outs: ["data/processed/${key}"]
-  train:
-    foreach: ${train}
-    do:
-      cmd: python stages/train.py ${key}
-      params: ["train.${key}"]
-      deps: [stages/train.py, "data/processed/${item.dataset}"]
-      outs: ["models/${key}"]
-  evaluate:
-    foreach: ${train}
-    do:
-      cmd: python stages/evaluate.py ${key}
-      deps: [stages/evaluate.py, "models/${key}"]
-      outs: ["evaluations/${key}"]
-      metrics:
-        - metrics/${key}.json: {cache: false}
-  plot:
-    foreach: ${train}
-    do:
-      cmd: python stages/plot.py ${key}
-      deps: [stages/plot.py, "models/${key}", "evaluations/${key}"]
-      plots: ["plots/${key}"]
-  report:
-    cmd: python stages/report.py
-    deps: [stages/report.py, metrics, plots]
-    outs: [reports]
+PLOTS = """\
 plots:
   - reports/data: {x: epoch, y: [loss]}
 """
@@ -99,15 +68,18 @@ mlartifacts/
 class Toy(Project):
     """The toy in a temporary folder."""
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
+    FILES: ClassVar = {
+        **Project.FILES,
+        "dvc.yaml": toy.DVC_YAML + PLOTS,
+        ".gitignore": IGNORED,
+    }
+    STAGES = ("download", *Project.STAGES)
+
+    def __init__(self, folder: Path, uri: str = "") -> None:
+        super().__init__(folder, uri)
         self.stored_at_kill: list[set[str]] = []
         self.log = folder.with_name("trained.log")
         self.environment |= {"TOY_LOG": str(self.log), "PYTHONPATH": str(ROOT / "src")}
-
-    def copy_from(self, folder: Path) -> None:
-        """Become a copy of another toy."""
-        shutil.copytree(folder, self.folder, symlinks=True)
 
     def start(self, *command: str, **environment: str) -> "subprocess.Popen[bytes]":
         """Start a command in the background, in a process group of its own."""
@@ -140,26 +112,22 @@ class Toy(Project):
         names = {line.rpartition("/")[2] for line in listing.split() if line.count("/") == 4}
         return sorted(names)
 
-    def build(self) -> "Toy":
-        """Write the files, commit them, run the pipeline and commit its results."""
-        self.folder.mkdir(parents=True)
+    def build(self) -> Self:
+        """Write the files, run the pipeline and commit its results."""
+        super().build()
         shutil.copy(ROOT / "params.yaml", self.folder)
         for variant in yaml.safe_load((ROOT / "params.yaml").read_text())["train"]:
             if variant not in VARIANTS:
                 self.cut(f"  {variant}:")
         self.cut("registry:")
         self.cut("submission:")
-        self.write("dvc.yaml", DVC_YAML)
-        self.write(".gitignore", IGNORED)
-        for stage in ("preprocess", "train", "evaluate", "plot", "report"):
+        for stage in self.STAGES:
             self.write(f"stages/{stage}.py", STAGE)
         shutil.copytree(
             ROOT / "sweeps", self.folder / "sweeps", ignore=shutil.ignore_patterns("*.csv")
         )
-        self.run("git", "init", "-q", "-b", "main")
-        self.run("dvc", "init", "-q")
         self.run("dvc", "repro", "-q")
-        self.commit("first")
+        self.commit("results")
         return self
 
     def cut(self, start: str) -> None:

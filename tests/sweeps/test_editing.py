@@ -35,7 +35,7 @@ train:
         ("train.b.noise.gaussian", 0.1, "1.0e-5", "1.0e-5\n    noise: {gaussian: 0.1}"),
     ],
 )
-def test_replace_changes_nothing_but_the_value(key: str, value: object, old: str, new: str) -> None:
+def test_replace_changes_nothing_but_the_value(key, value, old, new):
     assert TEXT.count(old) == 1
     changed = editing.replace(TEXT, {key: value})
     assert changed == TEXT.replace(old, new)
@@ -45,12 +45,12 @@ def test_replace_changes_nothing_but_the_value(key: str, value: object, old: str
     assert found == value
 
 
-def test_replace_refuses_a_key_inside_a_value() -> None:
+def test_replace_refuses_a_key_inside_a_value():
     with pytest.raises(InkbenchError, match=r"train\.a\.rate\.x"):
         editing.replace(TEXT, {"train.a.rate.x": 1})
 
 
 @pytest.mark.parametrize("value", [3, 0.001, 1e-05, 1e16, True, None, [256, 64], "cosine"])
-def test_parse_reads_what_show_writes(value: object) -> None:
+def test_parse_reads_what_show_writes(value):
     assert editing.parse(editing.show(value)) == value
     assert editing.parse("1e-5") == 1e-05

@@ -48,9 +48,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
-def test_sweep_refuses_bad_input_before_anything_starts(
-    arguments: list[str], facts: list[str], repository: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_sweep_refuses_bad_input_before_anything_starts(arguments, facts, repository, capsys):
     before = sorted(repository.rglob("*"))
     assert inkbench("sweep", *arguments) == 2
     (line,) = capsys.readouterr().err.splitlines()
@@ -58,9 +56,7 @@ def test_sweep_refuses_bad_input_before_anything_starts(
     assert sorted(repository.rglob("*")) == before
 
 
-def test_promote_names_an_unknown_sweep(
-    repository: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_promote_names_an_unknown_sweep(repository, capsys):
     assert inkbench("promote", "gone") == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert "gone.trials.csv" in line and "lr" in line

@@ -6,7 +6,7 @@ import shutil
 import signal
 
 import pytest
-from project import Seen, mlflow_uri
+from project import empty_store
 from sweep_toy import Toy
 
 from helpers import once
@@ -21,10 +21,8 @@ TABLE = "sweeps/lr.trials.csv"
 def killed(tmp_path_factory: pytest.TempPathFactory) -> Toy:
     """A toy with a sweep of two trainings that was killed twice and then ended."""
     template = once(tmp_path_factory, "sweep-toy", lambda folder: Toy(folder / "toy").build())
-    toy = Toy(tmp_path_factory.mktemp("sweep") / "toy")
-    toy.copy_from(template / "toy")
-    tables = once(tmp_path_factory, "tables", lambda folder: Seen(mlflow_uri(folder)))
-    shutil.copy(tables / "mlflow.db", toy.folder)  # creating its tables takes seconds
+    toy = Toy(template / "toy").copy(tmp_path_factory.mktemp("sweep") / "toy")
+    shutil.copy(empty_store(tmp_path_factory), toy.folder)
     shutil.rmtree(toy.folder / "data")  # is in DVC's cache
     toy.forget("reports")  # a clone that has never made them
     for moment in (toy.trained, toy.stored):  # in the first training, after the first training
@@ -46,7 +44,7 @@ def rows(toy: Toy) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def test_killed_sweep_loses_and_doubles_nothing(killed: Toy) -> None:
+def test_killed_sweep_loses_and_doubles_nothing(killed):
     done = [(row["train.learning_rate"], row["seed"]) for row in rows(killed)]
     assert done == [("0.001", "42"), ("0.004", "42")]
     assert sorted(row["experiment"] for row in rows(killed)) == killed.experiments()
@@ -55,7 +53,7 @@ def test_killed_sweep_loses_and_doubles_nothing(killed: Toy) -> None:
     assert not after & set(killed.trained())  # what is stored is not run again
 
 
-def test_sweep_adds_seeds_and_an_mlflow_run_tree(killed: Toy) -> None:
+def test_sweep_adds_seeds_and_an_mlflow_run_tree(killed):
     killed.log.unlink(missing_ok=True)
     output = killed.run(*SWEEP, "--seeds", "2").stdout
     assert "2 trainings are known, 2 to do" in output
@@ -72,13 +70,13 @@ def test_sweep_adds_seeds_and_an_mlflow_run_tree(killed: Toy) -> None:
         assert len(seen.curve(training, "val_loss")) == 2
 
 
-def test_the_same_command_again_executes_nothing(killed: Toy) -> None:
+def test_the_same_command_again_executes_nothing(killed):
     tables = [(killed.folder / TABLE).read_bytes(), killed.trained()]
     assert "to do" not in killed.run(*SWEEP, "--seeds", "2").stdout
     assert [(killed.folder / TABLE).read_bytes(), killed.trained()] == tables
 
 
-def test_promote_writes_the_winner_and_repro_trains_nothing(killed: Toy) -> None:
+def test_promote_writes_the_winner_and_repro_trains_nothing(killed):
     params = (killed.folder / "params.yaml").read_text()
     trained = killed.trained()
     shown = killed.run("inkbench", "promote", "lr").stdout
@@ -90,7 +88,7 @@ def test_promote_writes_the_winner_and_repro_trains_nothing(killed: Toy) -> None
     assert "already" in killed.run("inkbench", "promote", "lr").stdout
 
 
-def test_a_training_is_an_experiment_that_dvc_applies(killed: Toy) -> None:
+def test_a_training_is_an_experiment_that_dvc_applies(killed):
     (row,) = [r for r in rows(killed) if (r["train.learning_rate"], r["seed"]) == ("0.001", "43")]
     table = (killed.folder / TABLE).read_bytes()
     killed.run("git", "checkout", "-q", "--", ".")

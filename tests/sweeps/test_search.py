@@ -55,7 +55,7 @@ def play(own: Search, limit: float = float("inf")) -> list[Training]:
     return done
 
 
-def test_grid_trains_every_combination_once_and_then_adds_only_what_is_new() -> None:
+def test_grid_trains_every_combination_once_and_then_adds_only_what_is_new():
     assert len(play(search("batch_size=32,64"))) == 2
     assert play(search("batch_size=32,64")) == []
     assert {t.seed for t in play(search("batch_size=32,64", seeds=2))} == {43}
@@ -63,12 +63,12 @@ def test_grid_trains_every_combination_once_and_then_adds_only_what_is_new() -> 
     assert {(t.values["batch_size"], t.seed) for t in added} == {(128, 42), (128, 43)}
 
 
-def test_other_code_or_data_is_trained_again() -> None:
+def test_other_code_or_data_is_trained_again():
     play(search("batch_size=32,64"))
     assert len(play(search("batch_size=32,64", inputs="other code"))) == 2
 
 
-def test_prune_finds_the_winner_of_the_grid_with_less_than_half_of_the_epochs() -> None:
+def test_prune_finds_the_winner_of_the_grid_with_less_than_half_of_the_epochs():
     every = play(search(*GRID, name="all"))
     raced = play(search(*GRID, name="raced", prune=True))
     assert {t.epochs for t in raced} == {2, 4, 12}
@@ -86,7 +86,7 @@ def test_prune_finds_the_winner_of_the_grid_with_less_than_half_of_the_epochs() 
     ],
     ids=str,
 )
-def test_killed_search_goes_on_as_if_it_had_not_been(options: dict) -> None:
+def test_killed_search_goes_on_as_if_it_had_not_been(options):
     axes = GRID if options["search"] == "grid" else RANGES
     whole = play(search(*axes, name="whole", **options))
     parts = [play(search(*axes, **options), limit) for limit in (2, 3, float("inf"))]
@@ -94,7 +94,7 @@ def test_killed_search_goes_on_as_if_it_had_not_been(options: dict) -> None:
     assert options["search"] != "random" or len(whole) == 7
 
 
-def test_failed_training_is_tried_again_by_the_next_command_only() -> None:
+def test_failed_training_is_tried_again_by_the_next_command_only():
     own, tried = search("batch_size=32,64"), []
     while due := own.due():
         tried += due
@@ -103,7 +103,7 @@ def test_failed_training_is_tried_again_by_the_next_command_only() -> None:
     assert len(play(search("batch_size=32,64"))) == 2
 
 
-def test_recall_knows_the_table_where_the_storage_is_missing() -> None:
+def test_recall_knows_the_table_where_the_storage_is_missing():
     trained = search("batch_size=32,64", name="here")
     play(trained)
     clone = search("batch_size=32,64", name="clone")

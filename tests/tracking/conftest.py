@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import server as servers
-from project import Project, Seen, mlflow_uri
+from project import Project, empty_store
 from server import Server
 
 from helpers import once
@@ -36,9 +36,8 @@ def project(template: Project, tmp_path: Path) -> Iterator[Project]:
 
 @pytest.fixture(scope="session")
 def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A SQLite file with MLflow's tables and no rows; creating the tables takes seconds."""
-    folder = once(tmp_path_factory, "tables", lambda folder: Seen(mlflow_uri(folder)))
-    return folder / "mlflow.db"
+    """An empty store."""
+    return empty_store(tmp_path_factory)
 
 
 @pytest.fixture

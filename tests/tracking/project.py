@@ -11,10 +11,12 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import ClassVar, Self
 
 import psutil
 import pytest
 
+from helpers import once
 from inkbench.tracking import store, sync
 
 HERE = Path(__file__).parent
@@ -86,6 +88,8 @@ IGNORED = (
 class Project:
     """A repository in a temporary folder.
 
+    ``FILES`` are its files, and ``SCRIPT`` is that of all ``STAGES``.
+
     Parameters
     ----------
     folder
@@ -93,6 +97,17 @@ class Project:
     uri
         Its tracking URI, if that is not the default.
     """
+
+    FILES: ClassVar = {
+        "params.yaml": PARAMS,
+        "dvc.yaml": DVC_YAML,
+        ".gitignore": IGNORED,
+        ".dvcignore": "__pycache__/\n",
+        "src/code/module.py": "answer = 42\n",
+        "src/code/deep/er.py": "",
+    }
+    SCRIPT = HERE / "fake_stage.py"
+    STAGES = ("preprocess", "train", "evaluate", "plot", "report")
 
     def __init__(self, folder: Path, uri: str = "") -> None:
         self.folder = folder
@@ -111,27 +126,20 @@ class Project:
             **({"MLFLOW_TRACKING_URI": uri} if uri else {}),
         }
 
-    def build(self) -> "Project":
+    def build(self) -> Self:
         """Write the files and commit them."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self.write("params.yaml", PARAMS)
-        self.write("dvc.yaml", DVC_YAML)
-        self.write(".gitignore", IGNORED)
-        self.write(".dvcignore", "__pycache__/\n")
-        self.write("src/code/module.py", "answer = 42\n")
-        self.write("src/code/deep/er.py", "")
-        (self.folder / "stages").mkdir()
-        for stage in ("preprocess", "train", "evaluate", "plot", "report"):
-            shutil.copy(HERE / "fake_stage.py", self.folder / "stages" / f"{stage}.py")
+        scripts = {f"stages/{stage}.py": self.SCRIPT.read_text() for stage in self.STAGES}
+        for path, text in {**self.FILES, **scripts}.items():
+            self.write(path, text)
         self.run("git", "init", "-q", "-b", "main")
         self.run("dvc", "init", "-q")
         self.commit("first")
         return self
 
-    def copy(self, folder: Path, uri: str = "") -> "Project":
+    def copy(self, folder: Path, uri: str = "") -> Self:
         """A copy in another folder, with a store at ``uri`` or a SQLite file of its own."""
         shutil.copytree(self.folder, folder, symlinks=True)
-        return Project(folder, uri)
+        return type(self)(folder, uri)
 
     def write(self, path: str, text: str) -> None:
         """Write a file."""
@@ -218,7 +226,7 @@ class Project:
         deadline = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < deadline, f"not within {seconds} s"
-            time.sleep(0.1)
+            time.sleep(0.3)
 
     def seen(self) -> "Seen":
         """What its store holds."""
@@ -282,6 +290,11 @@ class Seen:
     def models(self) -> list:
         """LoggedModels."""
         return list(self.client.search_logged_models([self.experiment_id]))
+
+
+def empty_store(factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file with MLflow's tables and no rows; creating the tables takes seconds."""
+    return once(factory, "tables", lambda folder: Seen(mlflow_uri(folder))) / "mlflow.db"
 
 
 def mlflow_uri(folder: Path) -> str:

@@ -52,7 +52,7 @@ def trained(
     store.client.set_terminated(run_id, status)
 
 
-def test_rows_take_the_newest_training_with_these_settings(store: Store, costs: ModuleType):
+def test_rows_take_the_newest_training_with_these_settings(store, costs):
     trained(store, 100)
     trained(store, 200)
     trained(store, 300, epochs=1)  # an experiment
@@ -74,7 +74,7 @@ def test_rows_take_the_newest_training_with_these_settings(store: Store, costs: 
         ]
 
 
-def test_rows_refuse_a_variant_without_a_run(store: Store, costs: ModuleType):
+def test_rows_refuse_a_variant_without_a_run(store, costs):
     trained(store, epochs=1)
     with pytest.raises(InkbenchError, match=rf"no finished training of {NAME} .*dvc repro") as said:
         costs.rows(params.load().train)

@@ -4,10 +4,8 @@ import json
 import shutil
 from contextlib import closing
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
-from project import Project
 
 from inkbench.errors import InkbenchError
 from inkbench.tracking.executions import Execution, Pipeline
@@ -24,11 +22,11 @@ EXECUTION = Execution("x", "run", {"a": "1"}, {"o": "1"}, {"params.yaml": {"k": 
         ({"outs": {"o": "2"}}, True),
     ],
 )
-def test_hash_depends_on_all_inputs_and_no_output(change: dict, same: bool) -> None:
+def test_hash_depends_on_all_inputs_and_no_output(change, same):
     assert (EXECUTION.hash == replace(EXECUTION, **change).hash) == same
 
 
-def test_recorded_is_the_same_in_the_tree_and_at_its_commit(template: Project) -> None:
+def test_recorded_is_the_same_in_the_tree_and_at_its_commit(template):
     with (
         closing(Pipeline(template.folder)) as here,
         closing(Pipeline(template.folder, "HEAD")) as there,
@@ -55,9 +53,7 @@ def test_recorded_is_the_same_in_the_tree_and_at_its_commit(template: Project) -
     ],
 )
 @pytest.mark.parametrize("committed", [False, True])
-def test_current_leaves_out_what_a_change_makes_stale(
-    project: Project, path: str, old: str, new: str, stale: str, committed: bool
-) -> None:
+def test_current_leaves_out_what_a_change_makes_stale(project, path, old, new, stale, committed):
     project.replace(path, old, new)
     project.write("src/code/__pycache__/x.pyc", "ignored")
     revision = project.commit("a change") if committed else None
@@ -66,9 +62,7 @@ def test_current_leaves_out_what_a_change_makes_stale(
 
 
 @pytest.mark.parametrize("level", ["global", "system", "local"])
-def test_outputs_come_from_the_configured_cache(
-    project: Project, tmp_path: Path, level: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_outputs_come_from_the_configured_cache(project, tmp_path, level, monkeypatch):
     for name in ("GLOBAL", "SYSTEM"):
         variable = f"DVC_{name}_CONFIG_DIR"
         monkeypatch.setenv(variable, str(tmp_path / name.lower()))
@@ -90,7 +84,7 @@ def test_outputs_come_from_the_configured_cache(
     assert not folder.exists()
 
 
-def test_outputs_leave_out_metrics_that_changed(project: Project) -> None:
+def test_outputs_leave_out_metrics_that_changed(project):
     shutil.rmtree(project.folder / ".dvc/cache")
     project.write("metrics/mnist-a.json", "{}")
     with closing(Pipeline(project.folder)) as pipeline:
@@ -99,7 +93,7 @@ def test_outputs_leave_out_metrics_that_changed(project: Project) -> None:
 
 
 @pytest.mark.parametrize("name", ["dvc.lock", "dvc.yaml", "params.yaml"])
-def test_pipeline_refuses_conflict_markers_in_one_line(project: Project, name: str) -> None:
+def test_pipeline_refuses_conflict_markers_in_one_line(project, name):
     project.write(name, "<<<<<<< HEAD\nstages:\n=======\n")
     with pytest.raises(InkbenchError, match=name) as refused:
         Pipeline(project.folder)

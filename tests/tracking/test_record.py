@@ -98,15 +98,7 @@ def artifacts(store: Store, run_id: str, folder: str = "") -> list[str]:
         ("report", "", {}, {}, ["reports/index.html"]),
     ],
 )
-def test_log_outputs_of_each_stage(
-    store: Store,
-    outputs: Path,
-    stage: str,
-    subject: str,
-    tags: dict,
-    metrics: dict,
-    files: list,
-) -> None:
+def test_log_outputs_of_each_stage(store, outputs, stage, subject, tags, metrics, files):
     run = logged(store, outputs, stage, subject)
     assert tags.items() <= run.data.tags.items()
     assert run.data.metrics == metrics
@@ -114,7 +106,7 @@ def test_log_outputs_of_each_stage(
     assert artifacts(store, owner) == files
 
 
-def test_log_outputs_logs_downloaded_files_as_datasets(store: Store, outputs: Path) -> None:
+def test_log_outputs_logs_downloaded_files_as_datasets(store, outputs):
     datasets = logged(store, outputs, "download", "d").inputs.dataset_inputs
     assert sorted((read.dataset.name, read.dataset.digest) for read in datasets) == [
         ("a.gz", "1" * 36),
@@ -122,9 +114,7 @@ def test_log_outputs_logs_downloaded_files_as_datasets(store: Store, outputs: Pa
     ]
 
 
-def test_log_outputs_logs_a_model_with_all_that_serving_needs(
-    store: Store, outputs: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_log_outputs_logs_a_model_with_all_that_serving_needs(store, outputs, monkeypatch):
     from mlflow.models import Model
 
     monkeypatch.delitem(sys.modules, "tensorflow", raising=False)
@@ -146,9 +136,7 @@ def test_log_outputs_logs_a_model_with_all_that_serving_needs(
     assert all("==" in line for line in pinned)
 
 
-def test_log_outputs_repeats_an_interrupted_model(
-    store: Store, outputs: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_log_outputs_repeats_an_interrupted_model(store, outputs, monkeypatch):
     def fail(*_: object) -> None:
         raise OSError("disk full")
 
@@ -160,7 +148,7 @@ def test_log_outputs_repeats_an_interrupted_model(
     assert len(store.models(MD5)) == 1
 
 
-def test_log_outputs_adds_the_curve_of_a_backfilled_run(store: Store, outputs: Path) -> None:
+def test_log_outputs_adds_the_curve_of_a_backfilled_run(store, outputs):
     run = logged(store, outputs, "train", "v", backfilled="true")
     points = {
         key: [(p.step, p.value) for p in store.client.get_metric_history(run.info.run_id, key)]
@@ -173,7 +161,7 @@ def test_log_outputs_adds_the_curve_of_a_backfilled_run(store: Store, outputs: P
     }
 
 
-def test_log_outputs_logs_a_classifier_which_has_no_snapshots(store: Store, outputs: Path) -> None:
+def test_log_outputs_logs_a_classifier_which_has_no_snapshots(store, outputs):
     (outputs / "models/v/snapshots.npz").unlink()
     card = {"data_source": "real", "variant": BLOCK | {"task": "classification"}}
     (outputs / "models/v/train.json").write_text(json.dumps(card))
@@ -182,14 +170,14 @@ def test_log_outputs_logs_a_classifier_which_has_no_snapshots(store: Store, outp
     assert store.client.get_logged_model(output.model_id).model_type == "classification"
 
 
-def test_log_outputs_skips_what_is_missing(store: Store, tmp_path: Path) -> None:
+def test_log_outputs_skips_what_is_missing(store, tmp_path):
     for stage in ("download", "preprocess", "train", "evaluate", "plot", "report"):
         run = logged(store, tmp_path, stage, "v")
         assert (run.data.metrics, "data_source" in run.data.tags) == ({}, False)
         assert artifacts(store, run.info.run_id) == []
 
 
-def test_flat_params_gives_dotted_keys_and_json_values() -> None:
+def test_flat_params_gives_dotted_keys_and_json_values():
     tree = {"train": {"v": {"epochs": 3, "model": {"code": [2, 1]}}}, "a.b": {"c": True, "d": None}}
     assert flat_params(tree) == {
         "train.v.epochs": "3",
@@ -199,12 +187,12 @@ def test_flat_params_gives_dotted_keys_and_json_values() -> None:
     }
 
 
-def test_flat_params_leaves_the_subject_out() -> None:
+def test_flat_params_leaves_the_subject_out():
     assert flat_params({"train.v": {"epochs": 3}}, "v") == {"train.epochs": "3"}
     assert flat_params({"train": {"w": {"epochs": 3}}}, "w") == {"train.epochs": "3"}
 
 
-def test_flat_params_may_be_too_long_for_mlflow(store: Store) -> None:
+def test_flat_params_may_be_too_long_for_mlflow(store):
     run_id = store.client.create_run(store.experiment_id).info.run_id
     store.log(run_id, params=flat_params({"key": "x" * 123_456}))
     (value,) = store.client.get_run(run_id).data.params.values()

@@ -76,34 +76,34 @@ def lineage(store: Store, tmp_path: Path) -> Lineage:
     return Lineage(tmp_path, store)
 
 
-def test_promote_best_registers_the_first_model_with_a_reason(lineage: Lineage) -> None:
+def test_promote_best_registers_the_first_model_with_a_reason(lineage):
     lineage.evaluated(0.5, model="a")
     assert lineage.champion == ("1", 0.5)
     (line,) = lineage.lines
     assert "min test_bce = 0.5 on real data; the first" in line
 
 
-def test_promote_best_gives_the_alias_to_a_better_model(lineage: Lineage) -> None:
+def test_promote_best_gives_the_alias_to_a_better_model(lineage):
     lineage.evaluated(0.5, model="a")
     lineage.evaluated(0.4, model="b")
     assert lineage.champion == ("2", 0.4)
 
 
 @pytest.mark.parametrize("value", [0.5, 0.6])
-def test_promote_best_ignores_a_model_that_is_not_better(lineage: Lineage, value: float) -> None:
+def test_promote_best_ignores_a_model_that_is_not_better(lineage, value):
     lineage.evaluated(0.5, model="a")
     lineage.evaluated(value, model="b")
     assert lineage.champion == ("1", 0.5)
     assert len(lineage.lines) == 1
 
 
-def test_promote_best_makes_no_second_version(lineage: Lineage) -> None:
+def test_promote_best_makes_no_second_version(lineage):
     lineage.evaluated(0.5, model="a")
     lineage.evaluated(0.5, model="a")
     assert lineage.champion == ("1", 0.5)
 
 
-def test_promote_best_prefers_real_data(lineage: Lineage) -> None:
+def test_promote_best_prefers_real_data(lineage):
     lineage.evaluated(0.5, model="a", source="synthetic")
     lineage.evaluated(0.9, model="b", source="real")
     assert lineage.champion == ("2", 0.9)
@@ -114,15 +114,13 @@ def test_promote_best_prefers_real_data(lineage: Lineage) -> None:
 @pytest.mark.parametrize(
     "block", [{"split": "mlebench"}, {"binarise": True}, {"noise": {"gaussian": 0.5}}]
 )
-def test_promote_best_compares_only_the_same_split_and_pixels(
-    lineage: Lineage, block: dict
-) -> None:
+def test_promote_best_compares_only_the_same_split_and_pixels(lineage, block):
     lineage.evaluated(0.5, model="a")
     lineage.evaluated(0.1, model="b", **block)
     assert lineage.champion == ("1", 0.5)
 
 
-def test_roll_back_is_for_good(lineage: Lineage, store: Store) -> None:
+def test_roll_back_is_for_good(lineage, store):
     lineage.evaluated(0.5, model="a")
     lineage.evaluated(0.4, model="b")
     assert "champion is version 1" in registry.roll_back(store, "mnist-autoencoder")
@@ -132,7 +130,7 @@ def test_roll_back_is_for_good(lineage: Lineage, store: Store) -> None:
     assert lineage.champion == ("3", 0.3)
 
 
-def test_roll_back_does_not_block_a_later_variant(lineage: Lineage, store: Store) -> None:
+def test_roll_back_does_not_block_a_later_variant(lineage, store):
     lineage.evaluated(0.5, model="a", variant="a")
     lineage.evaluated(0.4, model="b", variant="b")
     registry.roll_back(store, NAME)
@@ -140,7 +138,7 @@ def test_roll_back_does_not_block_a_later_variant(lineage: Lineage, store: Store
     assert lineage.champion == ("3", 0.45)
 
 
-def test_roll_back_can_be_undone(lineage: Lineage, store: Store) -> None:
+def test_roll_back_can_be_undone(lineage, store):
     lineage.evaluated(0.5, model="a")
     lineage.evaluated(0.4, model="b")
     registry.roll_back(store, NAME)
@@ -148,7 +146,7 @@ def test_roll_back_can_be_undone(lineage: Lineage, store: Store) -> None:
     assert lineage.champion == ("2", 0.4)
 
 
-def test_roll_back_goes_one_step(lineage: Lineage, store: Store) -> None:
+def test_roll_back_goes_one_step(lineage, store):
     for value, name in ((0.5, "a"), (0.4, "b"), (0.3, "c")):
         lineage.evaluated(value, model=name)
     assert "champion is version 2" in registry.roll_back(store, NAME)
@@ -156,8 +154,8 @@ def test_roll_back_goes_one_step(lineage: Lineage, store: Store) -> None:
 
 @pytest.mark.parametrize(("best", "stray", "winner"), [("min", 0.1, 0.2), ("max", 0.9, 0.4)])
 def test_promote_best_takes_the_best_by_the_rule_of_all_variants_of_its_data(
-    lineage: Lineage, best: str, stray: float, winner: float
-) -> None:
+    lineage, best, stray, winner
+):
     lineage.rule["best"] = best
     lineage.evaluated(stray, model="x", variant="x", dataset="other")
     for name, value in {"a": 0.3, "b": 0.2, "c": 0.4}.items():
@@ -165,7 +163,7 @@ def test_promote_best_takes_the_best_by_the_rule_of_all_variants_of_its_data(
     assert lineage.champion[1] == winner
 
 
-def test_promote_best_does_nothing_without_rules(store: Store, tmp_path: Path) -> None:
+def test_promote_best_does_nothing_without_rules(store, tmp_path):
     pipeline = SimpleNamespace(params={"train": None, "registry": None})
     registry.promote_best(store, pipeline, print)
     assert registry.champion(store, NAME) is None
@@ -179,9 +177,7 @@ def test_promote_best_does_nothing_without_rules(store: Store, tmp_path: Path) -
         ("mnist-autoencoder", None, "has no version before its champion to go back to"),
     ],
 )
-def test_roll_back_names_what_there_is(
-    lineage: Lineage, store: Store, name: str, version: str | None, message: str
-) -> None:
+def test_roll_back_names_what_there_is(lineage, store, name, version, message):
     lineage.evaluated(0.5, model="a")
     with pytest.raises(InkbenchError, match=message):
         registry.roll_back(store, name, version)

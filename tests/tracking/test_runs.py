@@ -27,7 +27,7 @@ def events() -> list[dict[str, Any]]:
     return journal.read()[0]
 
 
-def test_stage_run_writes_events_in_order() -> None:
+def test_stage_run_writes_events_in_order():
     with tracking.stage_run("train", variant="v", dataset="d", params={"a": {"b": 1}}) as run:
         run.log_metrics({"loss": 0.5}, step=1)
         run.sync()
@@ -37,7 +37,7 @@ def test_stage_run_writes_events_in_order() -> None:
     assert events()[-1]["status"] == "FINISHED"
 
 
-def test_log_metrics_takes_numpy_numbers_and_skips_the_rest() -> None:
+def test_log_metrics_takes_numpy_numbers_and_skips_the_rest():
     with tracking.stage_run("evaluate") as run:
         run.log_metrics({"a": np.float32(0.5), "b": np.int64(3), "c": "text", "d": None})
     assert events()[1]["values"] == {"a": 0.5, "b": 3.0}
@@ -47,33 +47,27 @@ def test_log_metrics_takes_numpy_numbers_and_skips_the_rest() -> None:
     ("error", "status"),
     [(ValueError(), "FAILED"), (KeyboardInterrupt(), "KILLED"), (SystemExit(2), "FAILED")],
 )
-def test_stage_run_records_an_error_and_passes_it_on(error: BaseException, status: str) -> None:
+def test_stage_run_records_an_error_and_passes_it_on(error, status):
     with pytest.raises(type(error)), tracking.stage_run("train"):
         raise error
     assert events()[-1]["status"] == status
 
 
-def test_stage_run_warns_once_if_nothing_can_be_written(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_stage_run_warns_once_if_nothing_can_be_written(tmp_path, capsys):
     (tmp_path / ".tracking").write_text("a file instead of the folder")
     with tracking.stage_run("train") as run:
         run.log_metrics({"loss": 1})
     assert capsys.readouterr().err.count("inkbench: warning") == 1
 
 
-def test_stage_run_writes_nothing_if_tracking_is_off(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_stage_run_writes_nothing_if_tracking_is_off(tmp_path, monkeypatch):
     monkeypatch.setenv("INKBENCH_TRACKING", "off")
     with tracking.stage_run("train") as run:
         run.log_metrics({"loss": 1})
     assert list(tmp_path.iterdir()) == []
 
 
-def test_stage_run_of_a_temporary_copy_writes_to_the_main_repository(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_stage_run_of_a_temporary_copy_writes_to_the_main_repository(tmp_path, monkeypatch):
     copy = tmp_path / "copy"
     copy.mkdir()
     monkeypatch.chdir(copy)
@@ -83,7 +77,7 @@ def test_stage_run_of_a_temporary_copy_writes_to_the_main_repository(
     assert list((tmp_path / ".tracking").glob("*/events.jsonl"))
 
 
-def test_journal_skips_a_line_that_is_cut(tmp_path: Path) -> None:
+def test_journal_skips_a_line_that_is_cut(tmp_path):
     with tracking.stage_run("train"):
         pass
     (journal,) = Journal.waiting()
@@ -92,7 +86,7 @@ def test_journal_skips_a_line_that_is_cut(tmp_path: Path) -> None:
     assert [event["do"] for event in journal.read()[0]] == ["start", "end"]
 
 
-def test_log_metrics_costs_milliseconds() -> None:
+def test_log_metrics_costs_milliseconds():
     with tracking.stage_run("train") as run:
         started = time.process_time()
         for step in range(200):

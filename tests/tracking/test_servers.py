@@ -1,20 +1,15 @@
 """What speaks to a real tracking server, each kind of which starts once for this file."""
 
-from pathlib import Path
-
 import pytest
 from halfway import ADDRESS, TRAIN, Halfway, assert_complete, assert_warned_once
 from project import ALL, OF_A, UNTRACKED, Project, Seen, mlflow_uri
-from server import Server
 
 from inkbench.tracking.store import LINK
 
 pytestmark = pytest.mark.slow
 
 
-def test_sync_backfills_once_and_links_what_did_not_change(
-    project: Project, server: Server
-) -> None:
+def test_sync_backfills_once_and_links_what_did_not_change(project, server):
     project.uri = server.uri
     output = project.sync()
     assert "8 stages, 8 added" in output and "champion" in output
@@ -63,7 +58,7 @@ def test_sync_backfills_once_and_links_what_did_not_change(
     assert store.curve(link, "loss") == store.curve(training, "loss")
 
 
-def test_uploader_survives_a_server_that_dies(project: Project, server: Server) -> None:
+def test_uploader_survives_a_server_that_dies(project, server):
     training = Halfway(project, server.uri)
     training.wait_until_seen()
     (run,) = Seen(server.uri).stages()
@@ -77,9 +72,7 @@ def test_uploader_survives_a_server_that_dies(project: Project, server: Server) 
 
 
 @pytest.mark.parametrize("server", ["postgresql"], indirect=True)
-def test_uploader_keeps_the_journal_if_the_password_is_wrong(
-    project: Project, server: Server
-) -> None:
+def test_uploader_keeps_the_journal_if_the_password_is_wrong(project, server):
     wrong = {"MLFLOW_TRACKING_URI": server.uri, "MLFLOW_TRACKING_PASSWORD": "not-this-one"}
     training = project.start(*TRAIN, DVC_STAGE=ADDRESS, **wrong)
     assert training.wait(timeout=300) == 0
@@ -90,9 +83,7 @@ def test_uploader_keeps_the_journal_if_the_password_is_wrong(
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "server"])
-def test_uploaders_of_two_pipelines_share_a_store(
-    project: Project, tmp_path: Path, tables: Path, kind: str, request: pytest.FixtureRequest
-) -> None:
+def test_uploaders_of_two_pipelines_share_a_store(project, tmp_path, tables, kind, request):
     uri = mlflow_uri(tmp_path)
     if kind == "server":
         server = request.getfixturevalue("sqlite_server")

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tracking_page as page
-from project import SCRIPTS, Project
+from project import SCRIPTS
 from server import answers, free_port
 
 from inkbench import layout, models
@@ -81,7 +81,7 @@ def invoke(address: str, pages: np.ndarray) -> np.ndarray:
         return np.array(json.load(answer)["predictions"])
 
 
-def test_serve_returns_pages_of_the_size_they_had(address: str, restorer: Path) -> None:
+def test_serve_returns_pages_of_the_size_they_had(address, restorer):
     from inkbench.restore import restore
 
     random = np.random.default_rng(0)
@@ -101,7 +101,7 @@ def test_serve_returns_pages_of_the_size_they_had(address: str, restorer: Path) 
         assert np.shape(json.loads(answer)["predictions"]) == (1, 2, 3)
 
 
-def test_mlflow_run_gives_a_stage_a_run_of_its_own(project: Project, root: Path) -> None:
+def test_mlflow_run_gives_a_stage_a_run_of_its_own(project, root):
     shutil.copy(root / "MLproject", project.folder)
     project.replace("params.yaml", "epochs: 3", "epochs: 4")
     command = ["mlflow", "run", ".", "--env-manager", "local", "-e", "train"]

@@ -21,9 +21,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize("chosen", ["", "sqlite:///x.db", "sqlite:///x.db?timeout=30"])
-def test_store_opens_in_a_folder_with_special_characters(
-    folder: Path, tables: Path, monkeypatch: pytest.MonkeyPatch, chosen: str
-) -> None:
+def test_store_opens_in_a_folder_with_special_characters(folder, tables, monkeypatch, chosen):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", chosen)
     name = "x.db" if chosen else "mlflow.db"
     (folder / name).write_bytes(tables.read_bytes())
@@ -40,7 +38,7 @@ def test_store_opens_in_a_folder_with_special_characters(
 
 
 @pytest.mark.parametrize("chosen", ["file:./mlruns", "file:///srv/mlruns", "./mlruns", "mlruns"])
-def test_uri_refuses_a_folder(monkeypatch: pytest.MonkeyPatch, chosen: str) -> None:
+def test_uri_refuses_a_folder(monkeypatch, chosen):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", chosen)
     with pytest.raises(InkbenchError) as refused:
         stores.uri()
@@ -48,24 +46,24 @@ def test_uri_refuses_a_folder(monkeypatch: pytest.MonkeyPatch, chosen: str) -> N
 
 
 @pytest.mark.parametrize("chosen", ["http://example.org:5000", "databricks", "sqlite:////srv/x.db"])
-def test_uri_is_the_chosen_one(monkeypatch: pytest.MonkeyPatch, chosen: str) -> None:
+def test_uri_is_the_chosen_one(monkeypatch, chosen):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", chosen)
     assert stores.uri() == chosen
 
 
-def test_open_restores_a_deleted_experiment(store: Store) -> None:
+def test_open_restores_a_deleted_experiment(store):
     store.client.delete_experiment(store.experiment_id)
     assert Store.open().experiment_id == store.experiment_id
 
 
-def test_open_ignores_the_run_of_mlflow_run(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_open_ignores_the_run_of_mlflow_run(store, monkeypatch):
     monkeypatch.setenv("MLFLOW_RUN_ID", "0" * 32)
     store = Store.open()
     assert store.client.create_run(store.experiment_id).info.run_id != "0" * 32
     assert store.client.get_experiment_by_name(EXPERIMENT).experiment_id == store.experiment_id
 
 
-def test_public_hides_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_public_hides_credentials(monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "my-token")
     monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "my-password")
     message = public("https://me:secret@example.org refused my-token and\nmy-password")

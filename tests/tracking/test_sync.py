@@ -8,14 +8,12 @@ from project import ALL, OF_A, UNTRACKED, Project
 from inkbench.errors import InkbenchError
 from inkbench.tracking import sync
 from inkbench.tracking.executions import Execution
-from inkbench.tracking.store import HASH, INCOMPLETE, LINK, Store
+from inkbench.tracking.store import HASH, INCOMPLETE, LINK
 
 pytestmark = pytest.mark.slow
 
 
-def test_sync_has_nothing_to_add_after_a_tracked_pipeline(
-    project: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_sync_has_nothing_to_add_after_a_tracked_pipeline(project, monkeypatch):
     project.run("dvc", "repro", "-q", "--force")
     project.wait_for(lambda: not project.uploaders())
     assert "warning" not in project.errors.read_text()
@@ -31,7 +29,7 @@ def test_sync_has_nothing_to_add_after_a_tracked_pipeline(
     assert "0 added" in project.sync()
 
 
-def test_sync_keeps_the_parent_of_a_tree_that_is_committed(project: Project) -> None:
+def test_sync_keeps_the_parent_of_a_tree_that_is_committed(project):
     project.replace("params.yaml", "epochs: 2", "epochs: 4")
     project.sync()
     (dirty,) = project.seen().parents
@@ -43,7 +41,7 @@ def test_sync_keeps_the_parent_of_a_tree_that_is_committed(project: Project) -> 
     assert parent.data.tags["pipeline.key"] == f"commit:{commit}"
 
 
-def test_sync_names_stale_stages_and_leaves_them_out(project: Project) -> None:
+def test_sync_names_stale_stages_and_leaves_them_out(project):
     project.replace("params.yaml", "epochs: 2", "epochs: 4")
     output = project.sync()
     store = project.seen()
@@ -51,7 +49,7 @@ def test_sync_names_stale_stages_and_leaves_them_out(project: Project) -> None:
     assert "stale      train@mnist-b" in output
 
 
-def test_sync_of_another_revision(project: Project) -> None:
+def test_sync_of_another_revision(project):
     first = project.run("git", "rev-parse", "HEAD").stdout.strip()
     project.replace("params.yaml", "epochs: 2", "epochs: 4")
     project.run("dvc", "repro", "-q", **UNTRACKED)
@@ -66,14 +64,14 @@ def test_sync_of_another_revision(project: Project) -> None:
     assert [step for step, _ in store.curve(run, "loss")] == [1, 2]
 
 
-def test_sync_dry_run_changes_nothing(project: Project) -> None:
+def test_sync_dry_run_changes_nothing(project):
     (project.folder / "mlflow.db").unlink()
     output = project.sync(dry_run=True)
     assert "backfilled train@mnist-a" in output
     assert not (project.folder / "mlflow.db").exists()
 
 
-def test_sync_uploads_a_journal_of_another_machine(project: Project) -> None:
+def test_sync_uploads_a_journal_of_another_machine(project):
     start = {"do": "start", "at": 1, "stage": "train", "variant": "mnist-a", "dataset": "mnist"}
     start |= {"params": {}, "pid": 0, "host": "elsewhere", "command": "", "cwd": "/nowhere"}
     start |= {"state": {"key": "commit:a", "title": "a", "inputs": "b"}, "store": "other"}
@@ -87,9 +85,7 @@ def test_sync_uploads_a_journal_of_another_machine(project: Project) -> None:
     assert project.journals() == []
 
 
-def test_sync_completes_a_clone_after_dvc_pull(
-    project: Project, tmp_path_factory: pytest.TempPathFactory
-) -> None:
+def test_sync_completes_a_clone_after_dvc_pull(project, tmp_path_factory):
     remote = tmp_path_factory.mktemp("remote")
     project.run("dvc", "remote", "add", "-d", "remote", str(remote))
     project.commit("remote")
@@ -111,12 +107,13 @@ def test_sync_completes_a_clone_after_dvc_pull(
 
 
 @pytest.mark.parametrize("how", ["--queue", "workspace"])  # a queue works in a copy of its own
-def test_sync_gives_an_experiment_its_own_parent(project: Project, how: str) -> None:
+def test_sync_gives_an_experiment_its_own_parent(project, how):
     change = ["-S", "train.mnist-b.epochs=5", "-n", "longer"]
     project.run("dvc", "exp", "run", "-q", *([how] if how != "workspace" else []), *change)
     if how == "--queue":
         project.run("dvc", "queue", "start", "-q", timeout=300)
-        project.wait_for(lambda: "Success" in project.run("dvc", "queue", "status").stdout)
+        listing = ("git", "for-each-ref", "--format=%(refname)", "refs/exps")
+        project.wait_for(lambda: "/longer\n" in project.run(*listing).stdout)
     project.wait_uploaded()
     project.kill_uploader()
     project.sync()
@@ -128,12 +125,12 @@ def test_sync_gives_an_experiment_its_own_parent(project: Project, how: str) -> 
     assert len(store.parents) == (1 if how == "workspace" else 2)
 
 
-def test_sync_refuses_an_unknown_revision(project: Project) -> None:
+def test_sync_refuses_an_unknown_revision(project):
     with pytest.raises(InkbenchError, match=r"^--rev nowhere: no such git revision"):
         project.sync("nowhere")
 
 
-def test_find_source_takes_the_newest_complete_original(store: Store) -> None:
+def test_find_source_takes_the_newest_complete_original(store):
     def finish(**tags: str) -> str:
         labels = {HASH: execution.hash, **tags}
         run_id = store.client.create_run(store.experiment_id, 1, labels).info.run_id

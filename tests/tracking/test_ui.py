@@ -8,11 +8,9 @@ from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
-from server import Server
 
 from helpers import ROOT, inkbench
 from inkbench.cli import runs_page
-from inkbench.tracking.store import Store
 
 pytestmark = pytest.mark.slow
 SCREENSHOTS = runpy.run_path(str(ROOT / "docs/screenshots.py"))
@@ -36,22 +34,17 @@ def printed(
     return run
 
 
-def test_ui_links_to_the_runs_of_model_training(printed, store: Store) -> None:
+def test_ui_links_to_the_runs_of_model_training(printed, store):
     page = f"#/experiments/{store.experiment_id}/runs?workflowType=machine_learning"
     assert f"http://127.0.0.1:5987/{page} " in printed()
 
 
-def test_ui_without_a_store_links_to_all_experiments(printed, tmp_path: Path) -> None:
+def test_ui_without_a_store_links_to_all_experiments(printed, tmp_path):
     assert "http://127.0.0.1:5987/#/experiments?workflowType=machine_learning " in printed()
     assert not (tmp_path / "mlflow.db").exists()
 
 
-def test_ui_of_an_older_store_says_how_to_upgrade_it(
-    printed,
-    tables: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def test_ui_of_an_older_store_says_how_to_upgrade_it(printed, tables, monkeypatch, capsys):
     shutil.copy(tables, "older.db")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///older.db")
     with sqlite3.connect("older.db") as database:
@@ -64,7 +57,7 @@ def test_ui_of_an_older_store_says_how_to_upgrade_it(
 @pytest.mark.skipif(
     not any(map(shutil.which, SCREENSHOTS["BROWSERS"])), reason="no Chromium or Chrome"
 )
-def test_runs_page_shows_the_runs_in_a_new_browser(sqlite_server: Server, tmp_path: Path) -> None:
+def test_runs_page_shows_the_runs_in_a_new_browser(sqlite_server, tmp_path):
     sqlite_server.empty()
     client = MlflowClient(sqlite_server.uri)
     experiment = client.create_experiment("inkbench")

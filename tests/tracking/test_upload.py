@@ -55,7 +55,7 @@ def recorded(store: Store, run_id: str, name: str) -> Execution:
     return execution
 
 
-def test_upload_of_a_training(store: Store) -> None:
+def test_upload_of_a_training(store):
     run_id = uploaded(store, trained())
     execution = recorded(store, run_id, "train@mnist-a")
     run = store.client.get_run(run_id)
@@ -84,7 +84,7 @@ def test_upload_of_a_training(store: Store) -> None:
     )
 
 
-def test_attach_test_metrics_to_the_model_and_its_training(store: Store) -> None:
+def test_attach_test_metrics_to_the_model_and_its_training(store):
     journal = trained()
     train_id = uploaded(store, journal)
     recorded(store, train_id, "train@mnist-a")
@@ -118,9 +118,7 @@ def contents(store: Store) -> str:
     return json.dumps(texts, sort_keys=True, default=str)
 
 
-def test_upload_of_a_stage_run_by_hand_has_its_outputs(
-    store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_upload_of_a_stage_run_by_hand_has_its_outputs(store, monkeypatch):
     monkeypatch.delenv("DVC_STAGE")
     monkeypatch.setattr(runs, "_WAIT_BY_HAND", 0)
     run = store.client.get_run(uploaded(store, trained()))
@@ -128,7 +126,7 @@ def test_upload_of_a_stage_run_by_hand_has_its_outputs(
     assert [model.source_run_id for model in store.models(MODEL_MD5)] == [run.info.run_id]
 
 
-def test_upload_can_be_repeated(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_upload_can_be_repeated(store, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "my-password")
     journal = trained()
     uploaded(store, journal)
@@ -139,7 +137,7 @@ def test_upload_can_be_repeated(store: Store, monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.parametrize("cut", range(1, 4))
-def test_upload_completes_an_interrupted_one(store: Store, cut: int) -> None:
+def test_upload_completes_an_interrupted_one(store, cut):
     journal = trained()
     events = journal.folder / "events.jsonl"
     lines = events.read_text().splitlines(keepends=True)

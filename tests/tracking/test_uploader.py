@@ -1,14 +1,16 @@
 """Whatever happens to store and processes: no stage fails, and nothing is lost or doubled."""
 
+import contextlib
 import http.server
 import json
+import runpy
 import shutil
 import socket
 import sqlite3
+import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import SimpleNamespace
 
 import pytest
@@ -17,7 +19,7 @@ from project import Project, Seen, mlflow_uri
 from server import free_port
 
 from inkbench.errors import InkbenchError
-from inkbench.tracking import uploader
+from inkbench.tracking import runs, uploader
 from inkbench.tracking.journal import now
 
 pytestmark = pytest.mark.slow
@@ -32,10 +34,23 @@ def train(project: Project, **environment: str) -> None:
     project.wait_uploaded()
 
 
-@contextmanager
-def down() -> Iterator[int]:
-    """Port of no server."""
-    yield free_port()
+def train_here(project: Project, **environment: str) -> None:
+    """Run the stage and its upload in this process."""
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        project.errors.open("w") as errors,
+        contextlib.redirect_stderr(errors),
+    ):
+        patch.chdir(project.folder)
+        for name in ("DVC_ROOT", "INKBENCH_TRACKING", "MLFLOW_TRACKING_URI"):
+            patch.delenv(name, raising=False)
+        for name, value in {"DVC_STAGE": ADDRESS, **environment}.items():
+            patch.setenv(name, value)
+        patch.setattr(sys, "argv", list(TRAIN[1:]))
+        patch.setattr(runs, "start_uploader", lambda: None)
+        patch.setattr(uploader, "_IDLE", 0.1)
+        runpy.run_path(TRAIN[1], run_name="__main__")
+        uploader._Uploader().run()
 
 
 @contextmanager
@@ -64,18 +79,22 @@ def broken() -> Iterator[int]:
         answering.shutdown()
 
 
-@pytest.mark.parametrize("useless", [down, silent, broken])
-def test_uploader_keeps_the_journal_if_the_server_is_useless(
-    project: Project, useless: Callable[[], AbstractContextManager[int]]
-) -> None:
-    with useless() as port:
-        uri = f"http://127.0.0.1:{port}"
-        train(project, MLFLOW_TRACKING_URI=uri, MLFLOW_HTTP_REQUEST_TIMEOUT="2")
-        assert_warned_once(project)
+def test_uploader_keeps_the_journal_if_no_server_answers(project):
+    train(project, MLFLOW_TRACKING_URI=f"http://127.0.0.1:{free_port()}")
+    assert_warned_once(project)
     assert_complete(project, mlflow_uri(project.folder))
 
 
-def test_uploader_keeps_the_journal_if_the_disk_is_full(project: Project) -> None:
+@pytest.mark.parametrize("useless", [silent, broken])
+def test_uploader_keeps_the_journal_if_the_server_is_useless(project, useless):
+    with useless() as port:
+        uri = f"http://127.0.0.1:{port}"
+        train_here(project, MLFLOW_TRACKING_URI=uri, MLFLOW_HTTP_REQUEST_TIMEOUT="2")
+    assert_warned_once(project)
+    assert_complete(project, mlflow_uri(project.folder))
+
+
+def test_uploader_keeps_the_journal_if_the_disk_is_full(project):
     size = (project.folder / "mlflow.db").stat().st_size
     limited = f"ulimit -f {size // 1024 // 2}; exec {' '.join(TRAIN)}"  # in blocks of 1024 bytes
     assert project.start("bash", "-c", limited, DVC_STAGE=ADDRESS).wait(timeout=300) == 0
@@ -84,19 +103,19 @@ def test_uploader_keeps_the_journal_if_the_disk_is_full(project: Project) -> Non
     assert_complete(project, mlflow_uri(project.folder))
 
 
-def test_uploader_keeps_the_journal_if_sqlite_is_locked(project: Project) -> None:
+def test_uploader_keeps_the_journal_if_sqlite_is_locked(project):
     other = sqlite3.connect(project.folder / "mlflow.db", isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
-    train(project, MLFLOW_TRACKING_URI="sqlite:///mlflow.db?timeout=3")
-    assert_warned_once(project)
+    train_here(project, MLFLOW_TRACKING_URI="sqlite:///mlflow.db?timeout=3")
     other.close()
+    assert_warned_once(project)
     assert_complete(project, mlflow_uri(project.folder))
 
 
-def test_uploader_names_a_store_of_another_mlflow_version(project: Project) -> None:
+def test_uploader_names_a_store_of_another_mlflow_version(project):
     with sqlite3.connect(project.folder / "mlflow.db") as database:
         database.execute("UPDATE alembic_version SET version_num = 'fedcba987654'")
-    train(project)
+    train_here(project)
     assert_warned_once(project)
     assert "another version of MLflow" in project.errors.read_text()
     with pytest.raises(InkbenchError, match="mlflow db upgrade") as refused:
@@ -104,7 +123,7 @@ def test_uploader_names_a_store_of_another_mlflow_version(project: Project) -> N
     assert "\n" not in str(refused.value)
 
 
-def test_uploader_warns_of_a_folder_as_store(project: Project) -> None:
+def test_uploader_warns_of_a_folder_as_store(project):
     done = project.run(*TRAIN, DVC_STAGE=ADDRESS, MLFLOW_TRACKING_URI="file:./mlruns")
     assert_warned_once(project)
     assert "sqlite:///mlflow.db" in done.stderr
@@ -113,7 +132,7 @@ def test_uploader_warns_of_a_folder_as_store(project: Project) -> None:
     assert "\n" not in str(refused.value)
 
 
-def test_uploader_ends_the_run_of_a_killed_stage(project: Project) -> None:
+def test_uploader_ends_the_run_of_a_killed_stage(project):
     uri = mlflow_uri(project.folder)
     training = Halfway(project, uri)
     training.wait_until_seen()
@@ -124,7 +143,7 @@ def test_uploader_ends_the_run_of_a_killed_stage(project: Project) -> None:
     assert run.info.status == "KILLED"
 
 
-def test_uploader_records_a_failed_stage(project: Project) -> None:
+def test_uploader_records_a_failed_stage(project):
     process = project.start(*TRAIN, DVC_STAGE=ADDRESS, FAKE_FAIL="mnist-a")
     assert process.wait(timeout=300) == 1
     project.wait_uploaded()
@@ -135,7 +154,7 @@ def test_uploader_records_a_failed_stage(project: Project) -> None:
 
 
 @pytest.mark.parametrize("killed", [False, True])
-def test_uploader_is_one_process_for_all_stages(project: Project, killed: bool) -> None:
+def test_uploader_is_one_process_for_all_stages(project, killed):
     uri = mlflow_uri(project.folder)
     training = Halfway(project, uri)
     training.wait_until_seen()
@@ -151,7 +170,7 @@ def test_uploader_is_one_process_for_all_stages(project: Project, killed: bool) 
     assert_complete(project, uri)
 
 
-def test_uploader_goes_on_after_a_journal_that_fails(project: Project) -> None:
+def test_uploader_goes_on_after_a_journal_that_fails(project):
     uri = mlflow_uri(project.folder)
     training = Halfway(project, uri)
     training.wait_until_seen()
@@ -176,9 +195,7 @@ def test_uploader_goes_on_after_a_journal_that_fails(project: Project) -> None:
 
 
 @pytest.mark.parametrize(("seconds", "warnings"), [(5, 0), (100, 1)])
-def test_uploader_waits_while_dvc_writes_its_lock(
-    project: Project, seconds: int, warnings: int, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_uploader_waits_while_dvc_writes_its_lock(project, seconds, warnings, capsys):
     project.write("dvc.lock", "")  # DVC opens it, then writes it
     start = {"dvc_stage": ADDRESS, "state": {"key": "k", "title": "t", "inputs": "i"}}
     ended = SimpleNamespace(
@@ -191,7 +208,7 @@ def test_uploader_waits_while_dvc_writes_its_lock(
     assert capsys.readouterr().err.count("warning") == warnings
 
 
-def test_uploader_starts_over_if_the_store_is_deleted(project: Project, tables: Path) -> None:
+def test_uploader_starts_over_if_the_store_is_deleted(project, tables):
     train(project)
     (project.folder / "mlflow.db").unlink()
     project.wait_for(lambda: not project.uploaders())

@@ -1,7 +1,6 @@
 """`inkbench repro` on this machine: the same runs in MLflow as a serial run, and the same bytes."""
 
 import subprocess
-from pathlib import Path
 
 import psutil
 import pytest
@@ -44,9 +43,7 @@ def workers(head: "subprocess.Popen[bytes]") -> list[psutil.Process]:
     return [child for child in children if child.name().startswith("ray::run_chain")]
 
 
-def test_repro_on_workers_gives_the_bytes_and_runs_of_a_serial_run(
-    template: Project, tmp_path: Path
-) -> None:
+def test_repro_on_workers_gives_the_bytes_and_runs_of_a_serial_run(template, tmp_path):
     """One Ray worker is killed on the way: its task is run again and leaves one run."""
     serial, parallel = (template.copy(tmp_path / name) for name in ("serial", "parallel"))
     for project in (serial, parallel):
@@ -72,7 +69,7 @@ def test_repro_on_workers_gives_the_bytes_and_runs_of_a_serial_run(
     assert len(parallel.seen().stages()) == len(serial.seen().stages())
 
 
-def test_repro_ends_with_its_raylet(project: Project, tmp_path: Path) -> None:
+def test_repro_ends_with_its_raylet(project, tmp_path):
     project.replace("params.yaml", "epochs: 3", "epochs: 4")
     here = tmp_path / "here"
     pause = {"FAKE_PAUSE": "train:epoch", "FAKE_HERE": str(here), "FAKE_GO": str(tmp_path / "go")}
@@ -85,17 +82,19 @@ def test_repro_ends_with_its_raylet(project: Project, tmp_path: Path) -> None:
     assert psutil.wait_procs(family, timeout=60)[1] == []
 
 
-def test_repro_starts_no_ray_when_nothing_is_stale(project: Project, tmp_path: Path) -> None:
+def test_repro_starts_no_ray_when_nothing_is_stale(project, tmp_path):
     nowhere = {"RAY_TMPDIR": str(tmp_path / "ray"), "INKBENCH_TRACKING": "off"}
     done = project.run("inkbench", "repro", **nowhere)
     assert "report" in done.stdout
     assert not (tmp_path / "ray").exists()
 
 
-def test_repro_runs_serially_where_ray_cannot_start(project: Project) -> None:
+@pytest.mark.parametrize("reason", ["no temporary folder", "no loopback"])
+def test_repro_runs_serially_where_ray_cannot_start(reason, isolated, project):
     project.replace("params.yaml", "epochs: 3", "epochs: 4")
-    impossible = {"RAY_TMPDIR": "/proc/nowhere", "INKBENCH_TRACKING": "off"}
-    done = project.run("inkbench", "repro", **impossible, **TOKEN)
+    folder = {"RAY_TMPDIR": "/proc/nowhere"} if reason == "no temporary folder" else {}
+    prefix = isolated if reason == "no loopback" else ()
+    done = project.run(*prefix, "inkbench", "repro", INKBENCH_TRACKING="off", **folder, **TOKEN)
     (reason,) = (line for line in done.stdout.splitlines() if line.startswith("inkbench:"))
     assert "Ray cannot start" in reason
     assert "Running stage 'train@mnist-a'" in done.stdout

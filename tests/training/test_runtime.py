@@ -49,7 +49,7 @@ def _train_and_evaluate(
     }
 
 
-def test_outputs_ignore_cores_and_a_user_s_keras_and_openmp_settings(tmp_path: Path) -> None:
+def test_outputs_ignore_cores_and_a_user_s_keras_and_openmp_settings(tmp_path):
     expected = _train_and_evaluate(tmp_path / "default")  # on all cores, with default settings
     (tmp_path / "home").mkdir()
     (tmp_path / "home/keras.json").write_text(HOSTILE_KERAS_JSON)
@@ -68,9 +68,7 @@ def test_outputs_ignore_cores_and_a_user_s_keras_and_openmp_settings(tmp_path: P
     ("flag", "expected"),
     [("amx_bf16", "bfloat16"), ("avx512_bf16", "float32"), ("fma", "float32")],
 )
-def test_set_up_chooses_the_precision_that_the_cpu_is_fast_in(
-    flag: str, expected: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_set_up_chooses_the_precision_that_the_cpu_is_fast_in(flag, expected, monkeypatch):
     import keras
 
     monkeypatch.setattr(runtime, "_cpu_flags", lambda: {flag})

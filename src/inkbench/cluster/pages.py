@@ -1,7 +1,7 @@
 """Work through a list in many processes: Ray actors, each of which loads what it needs once.
 
-Ray replaces an actor that dies, and gives it again the item that it had. Each actor holds one item
-at a time, so no more items are worked on twice than were in flight.
+Ray replaces an actor that dies, and retries the item that it was working on. Each actor holds one
+item at a time, so no more items are worked on twice than were in flight.
 """
 
 import contextlib
@@ -10,7 +10,6 @@ import signal
 import socket
 import subprocess
 import tempfile
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -145,8 +144,7 @@ def _connected(jobs: int | None, address: str | None) -> Iterator[Any]:
             raise NotStarted(f"Ray cannot start on this machine ({reason})") from None
         finally:
             ending.callback(_end, ray)
-            if threading.current_thread() is threading.main_thread():
-                signal.signal(signal.SIGTERM, handler)
+            signal.signal(signal.SIGTERM, handler)
         yield ray
 
 

@@ -1,8 +1,8 @@
 """Notice where cleaning would harm a page, and leave those parts as they were.
 
-A cleaned page is the page divided by its predicted paper, so harm is a wrong paper: as dark as
-faint ink, darker than white in a picture, or of the colour of print or paint. All of it is looked
-for at the network's scale.
+A cleaned page is the page divided by its predicted paper. It is harmed where that paper is wrong:
+as dark as faint ink, darker than white in a picture, or of the colour of print or paint. All checks
+run at the network's scale.
 """
 
 from dataclasses import dataclass
@@ -232,14 +232,18 @@ def _lost(before: np.ndarray, after: np.ndarray) -> np.ndarray:
     """Regions that would lose ink, on a page in [0, 1] before and after cleaning."""
     from scipy import ndimage
     from skimage.filters import threshold_sauvola
+    from skimage.morphology import remove_small_objects
 
     contrast = _contrast(ndimage.gaussian_filter(before, 0.7))
     gone = ndimage.maximum_filter(_contrast(after), 3) < _contrast(before) / 2
     ink = np.zeros(before.shape, bool)
     inner = (slice(_RIM, -_RIM), slice(_RIM, -_RIM))
     ink[inner] = (contrast > np.maximum(_FAINT, _TEXTURE * _of_paper(contrast)))[inner]
-    clear = _without_specks(ink & (before < threshold_sauvola(before, _WINDOW, k=0.2, r=0.5)))
-    faint = _without_specks(ink)
+    dark = before < threshold_sauvola(before, _WINDOW, k=0.2, r=0.5)
+    clear, faint = (
+        remove_small_objects(part, max_size=_SPECK - 1, connectivity=2)
+        for part in (ink & dark, ink)
+    )
     regions = np.zeros(before.shape, bool)
     size = 3 * _WINDOW
     for ink, share in ((clear, _LOST), (faint, _LOST_FAINT)):
@@ -256,15 +260,6 @@ def _of_paper(contrast: np.ndarray) -> np.ndarray:
     paper = ndimage.percentile_filter(sampled, 25, 3 * _WINDOW // _SAMPLED)
     size = contrast.shape[1], contrast.shape[0]
     return np.asarray(Image.fromarray(paper).resize(size, Image.Resampling.BILINEAR))
-
-
-def _without_specks(ink: np.ndarray) -> np.ndarray:
-    from scipy import ndimage
-
-    labels, _ = ndimage.label(ink, np.ones((3, 3)))
-    areas = np.bincount(labels.ravel())
-    areas[0] = 0
-    return areas[labels] >= _SPECK
 
 
 def _contrast(page: np.ndarray) -> np.ndarray:

@@ -1,6 +1,6 @@
 """Clean one page."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -65,9 +65,9 @@ def clean(
         pixels = luminance
     if invert_dark and np.median(luminance) < _DARK:
         pixels, luminance = 255 - pixels, 255 - luminance
-    measured = scale.given(factor) if factor else scale.measure(luminance, dpi)
-    measured = measured.at_most((_MAX_INPUT / luminance.size) ** 0.5)
-    measured = measured.at_most(max(1, (_MAX_ENLARGED / luminance.size) ** 0.5))
+    measured = scale.Scale(factor, 1.0) if factor else scale.measure(luminance, dpi)
+    largest = [(pixels / luminance.size) ** 0.5 for pixels in (_MAX_INPUT, _MAX_ENLARGED)]
+    measured = replace(measured, factor=min(measured.factor, largest[0], max(1, largest[1])))
     size = [max(1, round(side * measured.factor)) for side in reversed(luminance.shape)]
     if cleans_scans(model):
         if guard.is_white(pixels):

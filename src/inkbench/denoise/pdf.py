@@ -2,7 +2,6 @@
 
 import contextlib
 import tempfile
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -15,11 +14,10 @@ if TYPE_CHECKING:
     import pypdfium2
 
 _REOPENED = 50  # pages: PDFium keeps the data of all that it rendered until the file is closed
-_pdfium = threading.Lock()  # PDFium is not thread-safe
 
 
 def pages(path: Path, dpi: int, max_pixels: int) -> Iterator[Image.Image]:
-    """Render the pages of a PDF as a viewer shows them, one at a time.
+    """Render the pages of a PDF as a viewer shows them, one at a time, in one thread at a time.
 
     Raises
     ------
@@ -29,20 +27,17 @@ def pages(path: Path, dpi: int, max_pixels: int) -> Iterator[Image.Image]:
     import pypdfium2
 
     with path.open("rb") as file:  # PDFium itself opens only names in UTF-8
-        with _pdfium:
-            document = _opened(file)
+        document = _opened(file)
         try:
-            with _pdfium:
-                count, units = len(document), _user_units(document, file)
+            count, units = len(document), _user_units(document, file)
             if not count:
                 raise InkbenchError("a PDF without pages")
             for number in range(count):
                 if number and not number % _REOPENED:
-                    with _pdfium:
-                        document.close()
-                        document = _opened(file)
+                    document.close()
+                    document = _opened(file)
                 scale = dpi / 72 * units.get(number, 1)  # a point is 1/72 inch
-                with _pdfium, contextlib.closing(document[number]) as page:
+                with contextlib.closing(document[number]) as page:
                     width, height = (side * scale for side in page.get_size())
                     if width * height > max_pixels:
                         size = f"{width:.0f}×{height:.0f}"
@@ -55,8 +50,7 @@ def pages(path: Path, dpi: int, max_pixels: int) -> Iterator[Image.Image]:
         except pypdfium2.PdfiumError as error:
             raise InkbenchError(f"a damaged PDF ({error})") from None
         finally:
-            with _pdfium:
-                document.close()
+            document.close()
 
 
 def _opened(file: BinaryIO) -> "pypdfium2.PdfDocument":

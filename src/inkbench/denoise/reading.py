@@ -4,7 +4,6 @@ The content of a file decides its format, not its name. Its size is checked befo
 """
 
 import contextlib
-import itertools
 import os
 import re
 import stat
@@ -15,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from PIL import ExifTags, Image, ImageFile, ImageOps, TiffImagePlugin
+from PIL import ExifTags, Image, ImageFile, ImageOps, ImageSequence, TiffImagePlugin
 
 from inkbench.denoise import pdf
 from inkbench.denoise.inputs import FORMATS, kind, shown
@@ -111,14 +110,11 @@ def _frames(path: Path) -> Iterator[Image.Image]:
 
 
 def _tiff_pages(image: TiffImagePlugin.TiffImageFile) -> Iterator[Image.Image]:
-    with contextlib.suppress(EOFError):
-        for number in itertools.count():
-            if number:
-                image.info.clear()  # or a page without resolution keeps that of the page before
-            image.seek(number)
-            _mend_tiles(image)
-            if not image.tag_v2.get(254, 0) & _REDUCED or number == 0:
-                yield image
+    for number, _ in enumerate(ImageSequence.Iterator(image)):
+        _mend_tiles(image)
+        if not image.tag_v2.get(254, 0) & _REDUCED or number == 0:
+            yield image
+        image.info.clear()  # or a page without resolution keeps that of the page before
 
 
 def _mend_tiles(image: ImageFile.ImageFile) -> None:

@@ -3,8 +3,7 @@
 The networks are trained on letters of 8 to 30 pixels.
 """
 
-from dataclasses import dataclass, replace
-from typing import Self
+from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
@@ -40,15 +39,6 @@ class Scale:
 
     factor: float
     confidence: float
-
-    def at_most(self, factor: float) -> Self:
-        """The same, or smaller."""
-        return replace(self, factor=min(self.factor, factor))
-
-
-def given(factor: float) -> Scale:
-    """A scale that the user chose."""
-    return Scale(factor, 1.0)
 
 
 def measure(page: np.ndarray, dpi: float | None = None) -> Scale:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from inkbench import datasets
 from inkbench.data_source import REAL
 from inkbench.datasets.common import store
 from inkbench.errors import InkbenchError
@@ -56,7 +57,7 @@ def of_boards(boards: Sequence[Board], folder: Path) -> list[Image]:
         names = ", ".join(point.name for point in points)
         alt = f"{leaderboard.label(key)} against {costs} of {names}."
         is_synthetic = any(board.is_synthetic for board in of_task)
-        source = " · ".join(dict.fromkeys(leaderboard.dataset_title(b.dataset) for b in of_task))
+        source = " · ".join(dict.fromkeys(datasets.title(b.dataset) for b in of_task))
         drawn.append(_save(figure, folder, f"pareto-{task}", source, is_synthetic, alt))
     return drawn
 
@@ -113,14 +114,14 @@ def of_sweep(name: str, blocks: Mapping[str, Mapping[str, Any]], folder: Path) -
         is_synthetic = any(
             t.data_source != REAL for group in groups.values() for t in group.values()
         )
-        source = " · ".join([name, leaderboard.dataset_title(data), *conditions])
+        source = " · ".join([name, datasets.title(data), *conditions])
         slug = "-".join([task, data, *conditions]).replace(" ", "-")
         yield _save(figure, folder, f"seeds-{name}-{slug}", source, is_synthetic, alt)
 
 
 def of_training(results: Sequence[Result], name: str, folder: Path) -> Iterator[Image]:
     """Draw the validation curves of a dataset's variants together, a figure per task."""
-    title = leaderboard.dataset_title(name)
+    title = datasets.title(name)
     for task in leaderboard.wording()["tasks"]:
         selected = [r for r in results if (r.task, r.dataset) == (task, name)]
         panels = _curves(selected)
@@ -152,7 +153,7 @@ def _curves(results: Sequence[Result]) -> dict[str, dict[str, tuple[np.ndarray, 
 
 def of_dataset(name: str, card: dict[str, Any], folder: Path) -> list[Image]:
     """Draw the sample sheet and the class histogram of a dataset."""
-    title = leaderboard.dataset_title(name)
+    title = datasets.title(name)
     is_synthetic = card.get("data_source") != REAL
     classes = card.get("classes")
     if classes:
@@ -183,7 +184,7 @@ def of_reproduction(reproduction: Reproduction, folder: Path) -> Image | None:
     except KeyError as error:
         folder, rerun = reproduction.outputs.folder, reproduction.outputs.rerun
         raise InkbenchError(f"{folder} has no {error}; run `{rerun}`") from None
-    source = f"{reproduction.name} · {leaderboard.dataset_title(reproduction.dataset)}"
+    source = f"{reproduction.name} · {datasets.title(reproduction.dataset)}"
     name = f"published-{reproduction.name}"
     return _save(figure, folder, name, source, reproduction.is_synthetic, alt)
 

@@ -20,8 +20,9 @@ _WORDING = Path(__file__).with_name("wording.yaml")
 NOTHING = "–"
 TIE = "≈"
 LEGEND = (
-    f"±: half of the 95 % interval of the mean over seeds (`{layout.SWEEPS}/`). {TIE}: the "
-    "difference from the best of the column is within its 95 % interval over the same seeds."
+    f"±: half of the 95 % confidence interval of the mean over seeds (`{layout.SWEEPS}/`). {TIE}: "
+    "not significantly different from the best of the column, or at the best from another variant: "
+    "the 95 % interval of their paired difference over seeds includes 0."
 )
 
 
@@ -59,6 +60,11 @@ class Board:
     def title(self) -> str:
         """Heading and data."""
         return f"{self.heading}: {self.data}"
+
+    @property
+    def measured(self) -> str:
+        """What the leading metric is measured on, if not on the dataset."""
+        return str(wording()["tasks"][self.task].get("measured", ""))
 
     @property
     def is_synthetic(self) -> bool:
@@ -165,7 +171,7 @@ def _board(entries: Sequence[Entry], words: Mapping[str, Any]) -> Board:
     # Best first, variants without the metric last.
     ranked = sorted(entries, key=lambda entry: (-_quality(entry, lead), entry.name))
     rows = [Row(entry, [_cell(entry, key, entries) for key in keys]) for entry in ranked]
-    data = ", ".join((dataset_title(dataset), *entries[0].conditions))
+    data = ", ".join((datasets.title(dataset), *entries[0].conditions))
     columns = [(label(key), meaning(key)) for key in keys]
     place = keys.index(lead) if lead in keys else 0
     return Board(task, dataset, words["title"], data, columns, place, rows)
@@ -217,11 +223,6 @@ def _notes(entry: Entry, key: str) -> list[str]:
         of_seed = f"seed {entry.block['seed']}: {show(key, entry.metrics.get(key))}"
         lines = [of_seed, *lines] if "beside" in about(key) else [of_seed]
     return [line for line in lines if line]
-
-
-def dataset_title(name: str) -> str:
-    """Title of a dataset."""
-    return datasets.title(name)
 
 
 def meaning(key: str) -> str:

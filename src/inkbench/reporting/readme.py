@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from inkbench import disk, layout, params
@@ -64,7 +65,8 @@ def summary(variants: Sequence[Entry], reproduced: Mapping[str, Reproduction]) -
     for board in leaderboard.boards(variants):
         best, lead = board.rows[0], board.lead
         result = f"{board.columns[lead][0]} {best.cells[lead].text}"
-        rows.append([board.title, f"`{best.entry.name}`", result, _data(board)])
+        measured = board.measured or _data(replace(board, rows=[best]))
+        rows.append([board.title, f"`{best.entry.name}`", result, measured])
     heads = ["task and data", "best variant", "its result", "measured on"]
     parts = [_markdown(heads, rows, "---"), *_legend(variants)]
     published = claims.claims(variants, reproduced)
@@ -77,7 +79,10 @@ def tables(variants: Sequence[Entry]) -> str:
     """Markdown of the leaderboards, the comparisons and the costs."""
     parts = []
     for board in [*leaderboard.boards(variants), *leaderboard.comparisons(variants)]:
-        parts += [f"**{board.title}** ({_data(board)})", _leaderboard(board)]
+        lead = (
+            f"{board.columns[board.lead][0]}: {board.measured}; others: " if board.measured else ""
+        )
+        parts += [f"**{board.title}** ({lead}{_data(board)})", _leaderboard(board)]
     return "\n\n".join(parts + _legend(variants) + _costs(variants))
 
 
@@ -93,9 +98,8 @@ def _costs(variants: Sequence[Entry]) -> list[str]:
     if not seconds or len(seconds) < len(costs):
         return []
     return [
-        f"Two at a time, the trainings of all {len(seconds)} variants took "
-        f"{sum(seconds) / 60:.0f} minutes in sum, the longest {max(seconds) / 60:.0f} minutes "
-        f"(`{layout.COSTS}`)."
+        f"The trainings of all {len(seconds)} variants took {sum(seconds) / 60:.0f} minutes in "
+        f"sum, the longest {max(seconds) / 60:.0f} minutes, side by side (`{layout.COSTS}`)."
     ]
 
 

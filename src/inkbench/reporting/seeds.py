@@ -84,10 +84,7 @@ def trials_file(name: str) -> Path:
 
 def names() -> list[str]:
     """All sweeps with a table, sorted."""
-    return sorted(
-        path.name.removesuffix(".trials.csv")
-        for path in trials_file("*").parent.glob(trials_file("*").name)
-    )
+    return sorted(p.name.removesuffix(".trials.csv") for p in layout.SWEEPS.glob("*.trials.csv"))
 
 
 def axes_of(name: str) -> list[str] | None:

@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from inkbench import datasets
 from inkbench.data_source import REAL
 from inkbench.datasets.common import store
 from inkbench.reporting import claims, collect, data, drawings, leaderboard, seeds
@@ -44,7 +45,7 @@ def render(folder: Path) -> list[str]:
         "spread": leaderboard.spread,
         "legend": leaderboard.LEGEND.replace("`", ""),
         "meaning": leaderboard.meaning,
-        "dataset_title": leaderboard.dataset_title,
+        "dataset_title": datasets.title,
         "synthetic_names": sorted(synthetic),
     }
     pages: list[str] = []

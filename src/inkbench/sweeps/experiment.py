@@ -1,7 +1,7 @@
-"""`dvc exp run`, also where an output under ``plots:`` is in dvc.lock but not in DVC's cache.
+"""`dvc exp run`, also if an output under ``plots:`` is in dvc.lock but not in DVC's cache.
 
-DVC then fails after the last stage, as it does in a clone that has never made its reports. It looks
-for these files to add them to the experiment, which it does with outputs of stages anyway.
+DVC would fail after the last stage, as in a clone that has never built its report: it collects
+these files for the experiment, although it adds the outputs of stages anyway.
 """
 
 import sys

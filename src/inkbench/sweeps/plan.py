@@ -38,14 +38,10 @@ class Plan:
     name: str
     variants: list[str]
     axes: dict[str, list[Any] | Range]
-    seeds: int  # from the seed in params.yaml on
+    seeds: int  # of each variant, from its seed in params.yaml on
     search: str  # grid, random or tpe
     trials: int  # of a random or tpe search
     prune: bool
-
-    def seeds_of(self, variant: params.Variant) -> list[int]:
-        """The seeds of a variant; the first is the one in ``params.yaml``."""
-        return list(range(variant.seed, variant.seed + self.seeds))
 
 
 def read(options: argparse.Namespace) -> Plan:

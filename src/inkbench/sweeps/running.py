@@ -1,4 +1,4 @@
-"""Have a sweep trained, and keep every training as a DVC experiment and an MLflow run."""
+"""Run the trainings of a sweep, and keep each as a DVC experiment and an MLflow run."""
 
 import contextlib
 import difflib
@@ -51,7 +51,8 @@ def run(plan: Plan, jobs: int = 0, address: str = "") -> bool:
 
 
 def _run(plan: Plan, jobs: int, address: str) -> bool:
-    known, earlier = params.load(), _earlier(plan.name)
+    known = params.load()
+    earlier = seeds.read(plan.name) if seeds.trials_file(plan.name).is_file() else []
     datasets = {known.variant(name).dataset for name in plan.variants}
     _prepare(datasets)
     searches = {}
@@ -82,10 +83,6 @@ def _run(plan: Plan, jobs: int, address: str) -> bool:
         epochs = sum(trial.epochs for trial in trials)
         print(f"inkbench: {seeds.trials_file(plan.name)}: {len(trials)} trainings, {epochs} epochs")
     return not any(each.failed for each in searches.values())
-
-
-def _earlier(name: str) -> list[Trial]:
-    return seeds.read(name) if seeds.trials_file(name).is_file() else []
 
 
 def _prepare(datasets: Iterable[str]) -> None:

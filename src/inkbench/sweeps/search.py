@@ -1,8 +1,9 @@
 """What to train next: one Optuna study per variant, and the results that are known.
 
 The search minimises the validation loss after the last epoch (the epoch whose weights are kept),
-averaged over the seeds. It never reads a test metric. Trials are asked for in batches, each from
-a seed of its own, and a batch is told as a whole: a killed search goes on as if it had not been.
+averaged over the seeds. It never reads a test metric. Optuna proposes trials in batches, each with
+a sampler seed of its own, and gets the results of a whole batch at once: so a killed search
+continues as if it had not been interrupted.
 """
 
 import json
@@ -177,7 +178,7 @@ class Search:
 
     def _trainings(self, trial: "FrozenTrial", epochs: int | None) -> list[Training]:
         config = [(axis, editing.show(value)) for axis, value in self._decode(trial.params).items()]
-        seeds = self.plan.seeds_of(self.block)
+        seeds = range(self.block.seed, self.block.seed + self.plan.seeds)
         return [self._training(config, seed, epochs) for seed in seeds]
 
     def _training(self, config: Iterable, seed: int, epochs: int | None) -> Training:

@@ -1,4 +1,4 @@
-"""What MLflow is told about the outputs of each kind of stage, live and backfilled."""
+"""What is logged to MLflow for the outputs of each kind of stage, live and backfilled."""
 
 import csv
 import hashlib

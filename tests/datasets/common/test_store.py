@@ -29,7 +29,7 @@ def page(name: str, height: int, clean: bool = True) -> store.Page:
     return store.Page(name, pixels, pixels + 1 if clean else None, "fold", 7 if clean else -1)
 
 
-def test_load_images_returns_what_was_saved() -> None:
+def test_load_images_returns_what_was_saved():
     saved()
     found = store.load_images("mnist", "train")
     for name in ("images", "labels", "groups"):
@@ -37,7 +37,7 @@ def test_load_images_returns_what_was_saved() -> None:
         assert getattr(found, name).dtype == getattr(IMAGES, name).dtype
 
 
-def test_load_pages_sorts_pages_of_two_sizes_by_number() -> None:
+def test_load_pages_sorts_pages_of_two_sizes_by_number():
     with disk.new_version(layout.processed("documents")) as folder:
         store.save_pages(folder, "train", [page("10", 4), page("9", 4), page("2", 6)])
     found = store.load_pages("documents", "train")
@@ -47,7 +47,7 @@ def test_load_pages_sorts_pages_of_two_sizes_by_number() -> None:
     assert {(p.noise, p.group) for p in found} == {("fold", 7)}
 
 
-def test_load_pages_returns_pages_without_target() -> None:
+def test_load_pages_returns_pages_without_target():
     with disk.new_version(layout.processed("documents")) as folder:
         store.save_pages(folder, "unlabelled", [page("1", 4, clean=False)])
     (found,) = store.load_pages("documents", "unlabelled")
@@ -55,33 +55,33 @@ def test_load_pages_returns_pages_without_target() -> None:
     assert (found.noise, found.group) == ("fold", -1)
 
 
-def test_load_card_returns_what_was_saved() -> None:
+def test_load_card_returns_what_was_saved():
     saved()
     assert store.load_card("mnist") == {"dataset": "mnist"}
 
 
-def test_load_names_the_command_if_a_file_is_missing() -> None:
+def test_load_names_the_command_if_a_file_is_missing():
     for load in (store.load_card, lambda d: store.load_images(d, "train")):
         with pytest.raises(InkbenchError, match=r"not found.*dvc repro preprocess@mnist"):
             load("mnist")
 
 
 @pytest.mark.parametrize("keep", [0, 10, 900])
-def test_load_images_refuses_damaged_file(keep: int) -> None:
+def test_load_images_refuses_damaged_file(keep):
     path = saved() / "train.npz"
     path.write_bytes(path.read_bytes()[:keep])
     with pytest.raises(InkbenchError, match=r"train.npz is damaged .* --force .*preprocess@mnist"):
         store.load_images("mnist", "train")
 
 
-def test_load_images_refuses_other_arrays() -> None:
+def test_load_images_refuses_other_arrays():
     folder = saved()
     np.savez(folder / "train.npz", other=np.zeros(1))
     with pytest.raises(InkbenchError, match="has no array 'images'"):
         store.load_images("mnist", "train")
 
 
-def test_load_card_refuses_damaged_file() -> None:
+def test_load_card_refuses_damaged_file():
     (saved() / "dataset.json").write_text("{")
     with pytest.raises(InkbenchError, match=r"dataset.json: .*preprocess@mnist"):
         store.load_card("mnist")

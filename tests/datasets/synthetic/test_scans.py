@@ -6,7 +6,7 @@ import pytest
 from inkbench.datasets.synthetic import content, scans
 
 
-def test_draw_is_a_pure_function_of_part_number_and_seed() -> None:
+def test_draw_is_a_pure_function_of_part_number_and_seed():
     first, again = (scans.draw("train", 3, [42, 0], 96) for _ in range(2))
     other = scans.draw("train", 3, [42, 1], 96)
     assert np.array_equal(first.scan, again.scan) and np.array_equal(first.clean, again.clean)
@@ -14,14 +14,14 @@ def test_draw_is_a_pure_function_of_part_number_and_seed() -> None:
 
 
 @pytest.mark.parametrize("held_out", ["valid", "test"])
-def test_held_out_parts_have_kinds_and_papers_of_their_own(held_out: str) -> None:
+def test_held_out_parts_have_kinds_and_papers_of_their_own(held_out):
     assert not set(content.KINDS["train"]) & set(content.KINDS[held_out])
     assert not set(scans._TONES["train"]) & set(scans._TONES[held_out])
     assert not set(content._PHOTOGRAPHS["train"]) & set(content._PHOTOGRAPHS[held_out])
 
 
 @pytest.mark.parametrize("kind", content.KINDS["train"])
-def test_every_kind_leaves_ink_on_white(kind: str) -> None:
+def test_every_kind_leaves_ink_on_white(kind):
     rng = np.random.default_rng(1)
     canvas = content.KINDS["train"][kind](content.Canvas.blank(192, "train", rng), rng)
     ink, kept = canvas.layers()
@@ -29,7 +29,7 @@ def test_every_kind_leaves_ink_on_white(kind: str) -> None:
     assert ink.min() < 0.8 and ink.min() >= 0 and ink.max() <= 1
 
 
-def test_clean_page_has_white_paper_and_no_light() -> None:
+def test_clean_page_has_white_paper_and_no_light():
     pages = [scans.draw("valid", number, size=128) for number in range(12)]
     whites = [float((page.clean == 255).all(-1).mean()) for page in pages]
     assert np.median(whites) > 0.4
@@ -37,7 +37,7 @@ def test_clean_page_has_white_paper_and_no_light() -> None:
     assert sum(darker) >= 8
 
 
-def test_pictures_stay_as_they_were_scanned() -> None:
+def test_pictures_stay_as_they_were_scanned():
     ink = np.ones((64, 64, 3), np.float32)
     ink[16:48, 16:48] = 0.5
     kept = np.zeros((64, 64), np.float32)
