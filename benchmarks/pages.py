@@ -85,7 +85,8 @@ def run(scans: Path, out: Path, model: Path, jobs: int) -> tuple[float, float]:
     busy, started = psutil.cpu_times(), time.perf_counter()
     subprocess.run(command(scans, out, model, jobs), stdout=subprocess.DEVNULL, check=True)
     wall, after = time.perf_counter() - started, psutil.cpu_times()
-    return wall, after.user + after.system - busy.user - busy.system
+    used = (after.user + after.nice + after.system) - (busy.user + busy.nice + busy.system)
+    return wall, used  # Ray lowers the priority of its processes
 
 
 def kill(scans: Path, out: Path, options: argparse.Namespace) -> None:
