@@ -84,9 +84,10 @@ class Cluster(contextlib.ExitStack):
         self, name: str, options: tuple[str, ...], before: tuple[str, ...] = (), **environment: str
     ) -> None:
         own = {"INKBENCH_SCRATCH": str(self.folder / name), "TOY_NOTES": str(self.folder / "notes")}
-        memory = ("--disable-usage-stats", "--object-store-memory=100000000")
+        usual = ("--disable-usage-stats", "--object-store-memory=100000000")
+        usual += ("--include-log-monitor=false", "--no-monitor")  # unused, and slow to start
         log = self.folder / f"{name}.log"
-        command = [*before, str(SCRIPTS / "ray"), "start", "--block", *memory, *options]
+        command = [*before, str(SCRIPTS / "ray"), "start", "--block", *usual, *options]
         environment = os.environ | TOKEN | own | environment
         for _ in range(3):  # Ray gives up after 30 s, which a busy machine may exceed
             with log.open("wb") as file:
