@@ -79,9 +79,7 @@ def tables(variants: Sequence[Entry]) -> str:
     """Markdown of the leaderboards, the comparisons and the costs."""
     parts = []
     for board in [*leaderboard.boards(variants), *leaderboard.comparisons(variants)]:
-        lead = (
-            f"{board.columns[board.lead][0]}: {board.measured}; others: " if board.measured else ""
-        )
+        lead = f"{board.measured} where a column says so; others: " if board.measured else ""
         parts += [f"**{board.title}** ({lead}{_data(board)})", _leaderboard(board)]
     return "\n\n".join(parts + _legend(variants) + _costs(variants))
 
