@@ -102,7 +102,7 @@ LONG = {  # modules of more than 300 lines, and why they are not cut
 }
 
 
-def test_modules_are_short() -> None:
+def test_modules_are_short():
     lengths = {name: len(file.read_text().splitlines()) for name, file in MODULES.items()}
     assert {name for name, length in lengths.items() if length > 300} == set(LONG)
 

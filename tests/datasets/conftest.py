@@ -17,7 +17,7 @@ from inkbench.datasets.fetching import transfer
 from inkbench.datasets.specs import Archive
 
 hypothesis.settings.register_profile(  # test machines are shared; every run tries the same examples
-    "shared", max_examples=40, deadline=None, derandomize=True, database=None
+    "shared", deadline=None, derandomize=True, database=None
 )
 hypothesis.settings.load_profile("shared")
 

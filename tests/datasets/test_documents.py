@@ -68,7 +68,7 @@ def test_preprocess_keeps_pages_with_their_twins():
         assert made.png(page.clean) == members["train_cleaned"][f"train_cleaned/{page.name}.png"]
 
 
-@settings(max_examples=6)
+@settings(max_examples=15)
 @given(st.integers(0, 10**6), st.floats(0.05, 0.4), st.floats(0.05, 0.4))
 def test_preprocess_splits_by_clean_page_with_every_size_and_noise_in_every_part(seed, valid, test):
     kaggle(seed=seed, valid=valid, test=test)

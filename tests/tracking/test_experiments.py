@@ -20,7 +20,8 @@ def documented(name: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("lost", "place"), [("a file", "longer"), ("the list of a folder", "wider")]
+    ("lost", "place"),
+    [("a file", "longer"), ("a file", "wider"), ("the list of a folder", "wider")],
 )
 def test_experiment_runs_again_what_the_run_cache_lists_but_the_cache_lost(lost, place, project):
     lock = yaml.safe_load((project.folder / "dvc.lock").read_text())

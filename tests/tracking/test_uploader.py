@@ -1,13 +1,10 @@
 """Whatever happens to store and processes: no stage fails, and nothing is lost or doubled."""
 
-import contextlib
 import http.server
 import json
-import runpy
 import shutil
 import socket
 import sqlite3
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +16,7 @@ from project import Project, Seen, mlflow_uri
 from server import free_port
 
 from inkbench.errors import InkbenchError
-from inkbench.tracking import runs, uploader
+from inkbench.tracking import uploader
 from inkbench.tracking.journal import now
 
 pytestmark = pytest.mark.slow
@@ -34,23 +31,10 @@ def train(project: Project, **environment: str) -> None:
     project.wait_uploaded()
 
 
-def train_here(project: Project, **environment: str) -> None:
-    """Run the stage and its upload in this process."""
-    with (
-        pytest.MonkeyPatch.context() as patch,
-        project.errors.open("w") as errors,
-        contextlib.redirect_stderr(errors),
-    ):
-        patch.chdir(project.folder)
-        for name in ("DVC_ROOT", "INKBENCH_TRACKING", "MLFLOW_TRACKING_URI"):
-            patch.delenv(name, raising=False)
-        for name, value in {"DVC_STAGE": ADDRESS, **environment}.items():
-            patch.setenv(name, value)
-        patch.setattr(sys, "argv", list(TRAIN[1:]))
-        patch.setattr(runs, "start_uploader", lambda: None)
-        patch.setattr(uploader, "_IDLE", 0.1)
-        runpy.run_path(TRAIN[1], run_name="__main__")
-        uploader._Uploader().run()
+@contextmanager
+def down() -> Iterator[int]:
+    """Port of no server."""
+    yield free_port()
 
 
 @contextmanager
@@ -79,18 +63,12 @@ def broken() -> Iterator[int]:
         answering.shutdown()
 
 
-def test_uploader_keeps_the_journal_if_no_server_answers(project):
-    train(project, MLFLOW_TRACKING_URI=f"http://127.0.0.1:{free_port()}")
-    assert_warned_once(project)
-    assert_complete(project, mlflow_uri(project.folder))
-
-
-@pytest.mark.parametrize("useless", [silent, broken])
+@pytest.mark.parametrize("useless", [down, silent, broken])
 def test_uploader_keeps_the_journal_if_the_server_is_useless(project, useless):
     with useless() as port:
         uri = f"http://127.0.0.1:{port}"
-        train_here(project, MLFLOW_TRACKING_URI=uri, MLFLOW_HTTP_REQUEST_TIMEOUT="2")
-    assert_warned_once(project)
+        train(project, MLFLOW_TRACKING_URI=uri, MLFLOW_HTTP_REQUEST_TIMEOUT="2")
+        assert_warned_once(project)
     assert_complete(project, mlflow_uri(project.folder))
 
 
@@ -106,16 +84,16 @@ def test_uploader_keeps_the_journal_if_the_disk_is_full(project):
 def test_uploader_keeps_the_journal_if_sqlite_is_locked(project):
     other = sqlite3.connect(project.folder / "mlflow.db", isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
-    train_here(project, MLFLOW_TRACKING_URI="sqlite:///mlflow.db?timeout=3")
-    other.close()
+    train(project, MLFLOW_TRACKING_URI="sqlite:///mlflow.db?timeout=3")
     assert_warned_once(project)
+    other.close()
     assert_complete(project, mlflow_uri(project.folder))
 
 
 def test_uploader_names_a_store_of_another_mlflow_version(project):
     with sqlite3.connect(project.folder / "mlflow.db") as database:
         database.execute("UPDATE alembic_version SET version_num = 'fedcba987654'")
-    train_here(project)
+    train(project)
     assert_warned_once(project)
     assert "another version of MLflow" in project.errors.read_text()
     with pytest.raises(InkbenchError, match="mlflow db upgrade") as refused:
