@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from inkbench import datasets, layout
 from inkbench.errors import InkbenchError
+from inkbench.pipeline import machine
 from inkbench.tracking import record, registry, store
 from inkbench.training import runtime
 
@@ -68,6 +69,7 @@ def _loaded(path: Path, dataset: str, task: str) -> "keras.Model":
 
     with contextlib.suppress(AttributeError):  # all but glibc
         ctypes.CDLL(None).mallopt(_MMAP_THRESHOLD, 2**23)
+    machine.share_gpu()  # with the other processes of --jobs
     runtime.start_tensorflow(*_THREADS)
     loaded = storage.load(path)
     spec = datasets.spec(dataset)

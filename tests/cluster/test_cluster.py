@@ -127,6 +127,7 @@ def test_repro_keeps_what_succeeds(cluster, toy, expected):
     ran = ["train@digits-a", *chain("digits-a"), "train@digits-b", *chain("letters-a")[:2]]
     assert toy.executed() == sorted(ran)
     assert toy.epochs().count("digits-a 1") == 1, "the killed training resumes on its node"
+    assert (toy.notes / "growth").read_text() == "true", "trainings share the memory of a GPU"
 
     (toy.notes / "fail-evaluate-letters-a").unlink()
     toy.ask("pause-plot-letters-a-start")

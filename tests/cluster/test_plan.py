@@ -83,3 +83,14 @@ def test_differences_name_what_another_machine_has():
     told = machine.differences(here, here | {"Python": "3.1", "CPU flag avx9": "there"})
     assert "Python 3.1, not " in told
     assert "CPU flag avx9 there, not missing" in told
+
+
+def test_facts_name_a_gpu_that_is_not_hidden(tmp_path, monkeypatch):
+    (tmp_path / "0000:01:00.0").mkdir()
+    file = tmp_path / "0000:01:00.0/information"
+    file.write_text("Model: \t\t NVIDIA H100 80GB HBM3\nIRQ:   \t\t 16\n")
+    monkeypatch.setattr(machine, "_GPUS", tmp_path)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    assert machine.facts("")["GPU"] == "NVIDIA H100 80GB HBM3"
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
+    assert "GPU" not in machine.facts("")

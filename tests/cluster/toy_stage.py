@@ -58,6 +58,7 @@ def preprocess(_: object) -> None:
 
 def train(run: tracking.StageRun) -> None:
     """Write a "model", in three epochs with checkpoints."""
+    (NOTES / "growth").write_text(os.environ.get("TF_FORCE_GPU_ALLOW_GROWTH", "not set"))
     settings = next(
         line for line in Path("params.yaml").read_text().splitlines() if SUBJECT in line
     )

@@ -14,7 +14,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from inkbench.pipeline import results
+from inkbench.pipeline import machine, results
 from inkbench.tracking.journal import locked
 
 
@@ -23,6 +23,7 @@ def main() -> None:
     job = json.loads(sys.stdin.readline())
     threading.Thread(target=_die_with, args=(os.dup(0),), daemon=True).start()
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    machine.share_gpu()
 
     import yaml
 

@@ -2,19 +2,25 @@
 
 import contextlib
 import importlib.metadata
+import os
 import platform
 import re
 import socket
 from collections.abc import Mapping
 from pathlib import Path
 
+_GPUS = Path("/proc/driver/nvidia/gpus")
+
 
 def facts(lock: str) -> dict[str, str]:
-    """Python, CPU, and the installed versions of the packages in the text of a lock file."""
+    """Python, CPU, GPUs, and the installed versions of the packages in the text of a lock file."""
     found = {"Python": platform.python_version(), "machine": platform.machine()}
     with contextlib.suppress(OSError):
         for word in re.findall(r"\b(?:avx|amx|fma|sse)\w*", Path("/proc/cpuinfo").read_text()):
             found[f"CPU flag {word}"] = "there"
+    if os.environ.get("CUDA_VISIBLE_DEVICES") not in ("", "-1"):
+        for file in _GPUS.glob("*/information"):
+            found["GPU"] = re.sub(r".*Model:\s*(.*?)\n.*", r"\1", file.read_text(), flags=re.S)
     for name in re.findall(r"^([\w.-]+)==", lock, re.M):
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             found[name] = importlib.metadata.version(name)
@@ -26,6 +32,11 @@ def differences(here: Mapping[str, str], there: Mapping[str, str]) -> str:
     keys = [key for key in sorted({*here, *there}) if here.get(key) != there.get(key)]
     pairs = [f"{key} {there.get(key, 'missing')}, not {here.get(key, 'missing')}" for key in keys]
     return "; ".join(pairs[:3]) + (" …" if len(pairs) > 3 else "")
+
+
+def share_gpu() -> None:
+    """Have TensorFlow take the memory of a GPU as it needs it, not all of it at once."""
+    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
 
 
 def check_loopback() -> None:
