@@ -65,7 +65,8 @@ def summary(variants: Sequence[Entry], reproduced: Mapping[str, Reproduction]) -
     for board in leaderboard.boards(variants):
         best, lead = board.rows[0], board.lead
         result = f"{board.columns[lead][0]} {best.cells[lead].text}"
-        measured = board.measured or _data(replace(board, rows=[best]))
+        of_best = replace(board, rows=[best])
+        measured = board.measured + _seeds(of_best) if board.measured else _data(of_best)
         rows.append([board.title, f"`{best.entry.name}`", result, measured])
     heads = ["task and data", "best variant", "its result", "measured on"]
     parts = [_markdown(heads, rows, "---"), *_legend(variants)]
@@ -105,10 +106,13 @@ def _data(board: Board) -> str:
     source = "**synthetic data, not the real dataset**" if board.is_synthetic else "real data"
     count = board.rows[0].entry.metrics.get("n_test")
     unit = "pages" if board.task in ("restoration", "cleaning") else "images"
-    seeded = sorted({max(1, len(row.entry.seeds)) for row in board.rows})
-    if seeded[-1] > 1:
-        source += f", {' or '.join(map(str, seeded))} seeds"
+    source += _seeds(board)
     return f"{source}, {count:,} test {unit}" if count else source
+
+
+def _seeds(board: Board) -> str:
+    counts = sorted({max(1, len(row.entry.seeds)) for row in board.rows})
+    return f", {' or '.join(map(str, counts))} seeds" if counts[-1] > 1 else ""
 
 
 def _leaderboard(board: Board) -> str:
