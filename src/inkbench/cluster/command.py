@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from inkbench import state
+from inkbench.cluster.connection import NotStarted
 from inkbench.cluster.head import Head, Options
-from inkbench.cluster.pages import NotStarted
 from inkbench.errors import InkbenchError
 from inkbench.pipeline import results
 from inkbench.pipeline.plan import plan, predict

@@ -16,8 +16,8 @@ import psutil
 
 from inkbench import layout, state
 from inkbench.cluster import worker
-from inkbench.cluster.pages import NotStarted
-from inkbench.errors import InkbenchError, quiet_stderr
+from inkbench.cluster.connection import connected
+from inkbench.errors import InkbenchError
 from inkbench.pipeline import machine, results
 from inkbench.pipeline.plan import plan
 from inkbench.pipeline.results import Entry
@@ -57,37 +57,21 @@ class Head:
         self._state = state.of_folder(Path.cwd())
 
     def __enter__(self) -> "Head":
-        os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-        import ray
-        from ray import cloudpickle
-
         self._repo = self._open.enter_context(results.open_repo())
         address, here = self._options.address, str(Path.cwd())
-        settings: dict[str, Any] = {"log_to_driver": False, "logging_level": "CRITICAL"}
+        secrets = {}
         if address:
             self._remote = results.default_remote(self._repo)
             self._places = {"checkpoints": results.digest({"root": here})[:8]}  # of this clone
             secrets = {key: v for key, v in os.environ.items() if key.startswith("AWS_")}
             secrets["INKBENCH_REMOTE"] = json.dumps(self._remote)
-            settings |= {"address": address, "runtime_env": {"env_vars": secrets}}
         else:
             self._places = {"node": f"{here}/.dvc/tmp/cluster"}
             self._places |= {"checkpoints": f"{here}/{layout.CHECKPOINTS}"}
             self._places |= {"cache": str(self._repo.cache.local_cache_dir)}
-            settings |= {"address": "local", "num_cpus": self._options.jobs or None}
-            settings |= {"include_dashboard": False, "object_store_memory": 10**8}
-        self._open.callback(ray.shutdown)
-        try:
-            machine.check_loopback()
-            with quiet_stderr():
-                ray.init(**settings)
-        except Exception as error:  # Ray has no class for that
-            reason = " ".join(str(error).split())[:200]
-            if address:
-                raise InkbenchError(f"--address {address}: {reason}") from None
-            raise NotStarted(f"Ray cannot start on this machine ({reason})") from None
+        ray = self._open.enter_context(connected(self._options.jobs or None, address, secrets))
         for module in (machine, worker):  # nodes need not have this package
-            cloudpickle.register_pickle_by_value(module)
+            ray.cloudpickle.register_pickle_by_value(module)
         self._archive = ray.put(state.snapshot(Path.cwd()))
         return self
 

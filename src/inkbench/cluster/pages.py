@@ -4,42 +4,19 @@ Ray replaces an actor that dies, and retries the item that it was working on. Ea
 item at a time, so no more items are worked on twice than were in flight.
 """
 
-import contextlib
-import os
-import signal
-import socket
-import subprocess
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from inkbench.errors import InkbenchError, quiet_stderr
-from inkbench.pipeline import machine
+from inkbench.cluster.connection import connected
+from inkbench.errors import InkbenchError
 
 RETRIES = 3  # of an item whose process died
-_TIMEOUT = 5  # seconds for a connection to a cluster
-_OWN: dict[str, Any] = {
-    "_node_ip_address": "127.0.0.1",
-    "include_dashboard": False,
-    "num_gpus": 0,
-    "object_store_memory": 80 * 2**20,  # bytes, Ray's minimum
-}
-_QUIET: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
-_ENVIRONMENT = {
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # no warning about GPUs
-    "RAY_DEDUP_LOGS_SKIP_REGEX": ".*",  # no messages about processes that died; we count them
-}
 
 Work = Callable[[Any], Any]
 
 
 class Killed(InkbenchError):
     """The process that worked on an item died, and so did those that tried again."""
-
-
-class NotStarted(InkbenchError):
-    """Ray cannot start on this machine, for example without shared memory."""
 
 
 class _Worker:
@@ -80,7 +57,7 @@ def run(
     InkbenchError
         If Ray cannot be reached or started (`NotStarted`), or ``prepare`` fails.
     """
-    with _connected(jobs, address) as ray:
+    with connected(jobs, address) as ray:
         jobs = jobs or int(ray.cluster_resources().get("CPU", 1))
         options = {"num_cpus": 1, "max_restarts": -1, "max_task_retries": RETRIES}
         worker = ray.remote(**options, scheduling_strategy="SPREAD")(_Worker)
@@ -116,68 +93,3 @@ def _result(reference: Any) -> Any:
         raise InkbenchError(f"{type(cause).__name__} in a process of Ray: {cause}") from None
     except RayError:
         return Killed(f"it was killed {RETRIES + 1} times; if memory is short, use fewer --jobs")
-
-
-@contextlib.contextmanager
-def _connected(jobs: int | None, address: str | None) -> Iterator[Any]:
-    """Connect to a cluster, or run one of our own for this block."""
-    os.environ.update({k: v for k, v in _ENVIRONMENT.items() if k not in os.environ})
-    import ray
-
-    handler = signal.getsignal(signal.SIGTERM)  # Ray replaces it
-    with contextlib.ExitStack() as ending:
-        try:
-            if address:
-                _reach(address)
-                ray.init(address, **_QUIET)
-            else:
-                scratch = tempfile.TemporaryDirectory("-ray", ignore_cleanup_errors=True)
-                folder = ending.enter_context(scratch)
-                machine.check_loopback()
-                ray.init("local", num_cpus=jobs, _temp_dir=folder, **_OWN, **_QUIET)
-                ending.enter_context(_guard(folder))
-        except Exception as error:  # Ray raises many kinds
-            reason = next(iter(str(error).splitlines()), type(error).__name__)
-            if address:
-                way_out = "start one with `ray start --head`"
-                raise InkbenchError(f"no Ray cluster at {address} ({reason}); {way_out}") from None
-            raise NotStarted(f"Ray cannot start on this machine ({reason})") from None
-        finally:
-            ending.callback(_end, ray)
-            signal.signal(signal.SIGTERM, handler)
-        yield ray
-
-
-def _end(ray: Any) -> None:
-    with quiet_stderr():  # it complains about work that it cancels
-        ray.shutdown()
-
-
-def _reach(address: str) -> None:
-    """Raise an error at once where Ray itself would try for a minute."""
-    host, _, port = address.rpartition(":")
-    if address != "auto":
-        if not host or "/" in host or not port.isdigit():
-            raise ValueError("expected HOST:PORT or auto")
-        socket.create_connection((host, int(port)), _TIMEOUT).close()
-
-
-@contextlib.contextmanager
-def _guard(folder: str) -> Iterator[None]:
-    """If this process is killed, end Ray's agents, which would wait for it for a minute."""
-    from psutil import Process
-
-    agents = [str(p.pid) for p in Process().children(recursive=True) if "Agent" in p.name()]
-    script = 'folder=$1; shift; cat; sleep 2; kill -s KILL "$@"; rm -rf "$folder"'
-    guard = subprocess.Popen(
-        ["sh", "-c", script, "sh", folder, *agents],
-        stdin=subprocess.PIPE,  # ends with this process
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    try:
-        yield
-    finally:
-        guard.kill()
-        guard.communicate()

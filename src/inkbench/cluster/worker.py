@@ -1,10 +1,10 @@
 """A chain on a worker, as a Ray task.
 
-Ray sends `run_chain` by value: a machine needs the locked packages only, as all other code comes
-with the tree.
+Ray sends this module by value and all other code is in the tree: a machine needs packages only.
 """
 
 import contextlib
+import errno
 import fcntl
 import io
 import json
@@ -70,7 +70,7 @@ def _run_chain(archive: bytes, job: dict[str, Any], node: Path, folder: Path) ->
     if code is None:  # the raylet has died, which Ray does not tell a busy worker
         os._exit(1)
     if code and shutil.disk_usage(folder).free < 2**20:  # of which the log cannot tell
-        raise OSError(28, "No space left on device")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     result: dict[str, Any] = {"error": f"its process ended with exit code {code}"}
     if code == 0:
         result = pickle.loads((folder / "result").read_bytes())

@@ -163,7 +163,7 @@ def _in_one_process(options: Namespace, files: list[File]) -> Numbered:
 def _in_several_processes(options: Namespace, files: list[File]) -> Numbered:
     """Clean files in processes that load the model once each."""
     from inkbench import chosen
-    from inkbench.cluster import pages
+    from inkbench.cluster import connection, pages
 
     content, source = chosen.content("documents", "cleaning", options.model)
     print(source, file=sys.stderr)
@@ -175,7 +175,7 @@ def _in_several_processes(options: Namespace, files: list[File]) -> Numbered:
             if isinstance(result, pages.Killed):
                 result = InkbenchError(f"{shown(files[number][0])}: {result}")
             yield number, result
-    except pages.NotStarted as reason:
+    except connection.NotStarted as reason:
         print(f"inkbench: one process instead of --jobs {options.jobs}: {reason}", file=sys.stderr)
         yield from _in_one_process(options, files)
 

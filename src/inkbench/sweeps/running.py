@@ -161,8 +161,8 @@ def _workers(jobs: int, address: str) -> Iterator[Train]:
     Each training comes with an error, or with an empty text. Where Ray cannot start, DVC runs them
     later, one after another.
     """
+    from inkbench.cluster.connection import NotStarted
     from inkbench.cluster.head import Head, Options
-    from inkbench.cluster.pages import NotStarted
     from inkbench.pipeline.tasks import Progress
 
     with Progress() as progress, _untracked():

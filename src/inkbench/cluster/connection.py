@@ -1,0 +1,99 @@
+"""Ray: a cluster that others started, or one of our own that ends with us."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from typing import Any
+
+from inkbench.errors import InkbenchError, quiet_stderr
+from inkbench.pipeline import machine
+
+_OWN: dict[str, Any] = {
+    "_node_ip_address": "127.0.0.1",
+    "include_dashboard": False,
+    "num_gpus": 0,
+    "object_store_memory": 80 * 2**20,  # bytes, Ray's minimum
+}
+_QUIET: dict[str, Any] = {"log_to_driver": False, "logging_level": "CRITICAL"}
+_ENVIRONMENT = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # no warning about GPUs
+    "RAY_DEDUP_LOGS_SKIP_REGEX": ".*",  # no messages about processes that died; we count them
+}
+
+
+class NotStarted(InkbenchError):
+    """Ray cannot start on this machine, for example without shared memory."""
+
+
+@contextlib.contextmanager
+def connected(
+    jobs: int | None, address: str | None, environment: dict[str, str] | None = None
+) -> Iterator[Any]:
+    """Connect to a cluster, or run one of our own for this block; gives the module ``ray``.
+
+    See `inkbench.cluster.pages.run`; ``environment`` has variables for the workers.
+    """
+    os.environ.update({k: v for k, v in _ENVIRONMENT.items() if k not in os.environ})
+    import ray
+
+    handler = signal.getsignal(signal.SIGTERM)  # Ray replaces it
+    settings = _QUIET | ({"runtime_env": {"env_vars": environment}} if environment else {})
+    with contextlib.ExitStack() as ending:
+        try:
+            if address:
+                _reach(address)
+                settings |= {"address": address}
+            else:
+                home = os.environ.get("RAY_TMPDIR")
+                folder = ending.enter_context(tempfile.TemporaryDirectory("-ray", None, home, True))
+                machine.check_loopback()
+                settings |= _OWN | {"address": "local", "num_cpus": jobs, "_temp_dir": folder}
+            with quiet_stderr():
+                ray.init(**settings)
+            if not address:
+                ending.enter_context(_guard(folder))
+        except Exception as error:  # Ray raises many kinds
+            reason = " ".join(str(error).split())[:200] or type(error).__name__
+            if address:
+                way_out = "start one with `ray start --head`"
+                raise InkbenchError(f"no Ray cluster at {address} ({reason}); {way_out}") from None
+            raise NotStarted(f"Ray cannot start on this machine ({reason})") from None
+        finally:
+            ending.callback(quiet_stderr()(ray.shutdown))  # it names the work that it cancels
+            signal.signal(signal.SIGTERM, handler)
+        yield ray
+
+
+def _reach(address: str) -> None:
+    """Raise an error at once where Ray itself would try for a minute."""
+    host, _, port = address.rpartition(":")
+    if address != "auto":
+        if not host or "/" in host or not port.isdigit():
+            raise ValueError("expected HOST:PORT or auto")
+        socket.create_connection((host, int(port)), timeout=5).close()
+
+
+@contextlib.contextmanager
+def _guard(folder: str) -> Iterator[None]:
+    """If this process is killed, end Ray's agents, which would wait for it for a minute."""
+    from psutil import Process
+
+    agents = [str(p.pid) for p in Process().children(recursive=True) if "Agent" in p.name()]
+    script = 'folder=$1; shift; cat; sleep 2; kill -s KILL "$@"; rm -rf "$folder"'
+    guard = subprocess.Popen(
+        ["sh", "-c", script, "sh", folder, *agents],
+        stdin=subprocess.PIPE,  # ends with this process
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        yield
+    finally:
+        guard.kill()
+        guard.communicate()
