@@ -15,11 +15,15 @@ _FEW = 6  # values that all have a tick
 
 
 @style.styled
-def slices(axes: Mapping[str, Sequence[str]], losses: np.ndarray, pruned: np.ndarray) -> "Figure":
+def slices(
+    variant: str, axes: Mapping[str, Sequence[str]], losses: np.ndarray, pruned: np.ndarray
+) -> "Figure":
     """Plot the validation loss of every training against each setting.
 
     Parameters
     ----------
+    variant
+        Name of the variant, for the title.
     axes
         Name of a setting → its values as text, one per training.
     losses
@@ -29,7 +33,7 @@ def slices(axes: Mapping[str, Sequence[str]], losses: np.ndarray, pruned: np.nda
     """
     subtitle = "each dot is one training; lower is better"
     width = max(7.5, 3.6 * len(axes))
-    figure = style.canvas(width, 3.6, "Search: validation loss", subtitle)
+    figure = style.canvas(width, 3.6, f"{variant}: validation loss", subtitle)
     panels = figure.subplots(1, len(axes), sharey=True, squeeze=False)[0]
     for panel, (name, texts) in zip(panels, axes.items(), strict=True):
         places = _places(panel, texts)
@@ -77,6 +81,7 @@ def _places(axes: "Axes", texts: Sequence[str]) -> np.ndarray:
 
 @style.styled
 def seeds(
+    title: str,
     groups: Mapping[str, Sequence[float]],
     halves: Sequence[float],
     metric: str,
@@ -90,8 +95,8 @@ def seeds(
     from matplotlib.ticker import PercentFormatter
 
     direction = "higher" if higher_is_better else "lower"
-    subtitle = f"{metric}: {direction} is better; bar: mean and its 95 % interval"
-    figure = style.canvas(9.5, 0.9 + 0.42 * len(groups), "One dot per seed", subtitle)
+    subtitle = f"{metric}, one dot per seed: {direction} is better; bar: mean, 95 % interval"
+    figure = style.canvas(7.5, 0.9 + 0.42 * len(groups), title, subtitle)
     axes = figure.subplots()
     for row, (values, half) in enumerate(zip(groups.values(), halves, strict=True)):
         axes.errorbar(

@@ -84,7 +84,7 @@ def of_sweep(name: str, blocks: Mapping[str, Mapping[str, Any]], folder: Path) -
         if varied and any(t.metrics for t in own):
             losses = np.array([t.val_loss for t in own])
             pruned = np.array([t.epochs < full.get(t.configuration, math.inf) for t in own])
-            figure = sweeps.slices(varied, losses, pruned)
+            figure = sweeps.slices(variant, varied, losses, pruned)
             alt = f"Validation loss of the trainings of {variant} against {', '.join(varied)}."
             is_synthetic = any(t.data_source != REAL for t in own)
             source = f"{name} · {variant}"
@@ -104,6 +104,7 @@ def of_sweep(name: str, blocks: Mapping[str, Mapping[str, Any]], folder: Path) -
         is_higher = leaderboard.about(key)["better"] == "higher"
         best_first = sorted(values, key=lambda label: np.mean(values[label]), reverse=is_higher)
         figure = sweeps.seeds(
+            f"{leaderboard.wording()['tasks'][task]['title']}: {datasets.title(data)}",
             {label: values[label] for label in best_first},
             [seeds.spread(values[label]).half for label in best_first],
             leaderboard.label(key),
