@@ -257,7 +257,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--search", choices=["grid", "random", "tpe"], default="grid", help=text)
     command.add_argument("--trials", type=int, metavar="N", help="configurations to search")
     text = (
-        "a ninth of the epochs for all, a third for the best third, all for the best third of those"
+        "a ninth of the epochs for all, a third for the best third, all for the best half of those"
     )
     command.add_argument("--prune", action="store_true", help=text)
     command.add_argument("--name", metavar="S", help="default: from the variants and the settings")

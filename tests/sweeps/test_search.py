@@ -68,11 +68,12 @@ def test_other_code_or_data_is_trained_again():
     assert len(play(search("batch_size=32,64", inputs="other code"))) == 2
 
 
-def test_prune_finds_the_winner_of_the_grid_with_less_than_half_of_the_epochs():
+def test_prune_finds_the_winner_of_the_grid_with_at_most_six_tenths_of_the_epochs():
     every = play(search(*GRID, name="all"))
     raced = play(search(*GRID, name="raced", prune=True))
     assert {t.epochs for t in raced} == {2, 4, 12}
-    assert sum(t.epochs for t in raced) < 0.5 * sum(t.epochs for t in every)
+    assert sum(t.epochs for t in raced) <= 0.6 * sum(t.epochs for t in every)
+    assert sum(t.is_complete for t in raced) > 1, "the last choice is between whole trainings"
     best = min((t for t in raced if t.is_complete), key=loss)
     assert best == min(every, key=loss)
 
