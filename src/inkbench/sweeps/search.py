@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 _TPE_BATCH = 4  # trials between two looks at the results, on any number of workers
-# Share of the epochs, and of the trials that go on from there. After short trainings the best ones
-# differ by less than two seeds do: so half of those that reach the last third go on, not a third.
-_RUNGS = ((1 / 9, 1 / 3), (1 / 3, 1 / 2))
+# A third of the trials go on from a ninth of the epochs, and half of these from a third: there, the
+# best ones differ by less than two seeds do.
+_RUNGS = ((9, 3), (3, 2))
 
 
 @dataclass(frozen=True)
@@ -141,11 +141,11 @@ class Search:
         from optuna.trial import TrialState
 
         left = batch
-        for rung, share in self._rungs():
+        for rung, divisor in self._rungs():
             if due := self._missing(left, rung):
                 return due
             left = sorted(left, key=lambda trial: (self._loss(trial, rung), trial.number))
-            left = left[: math.ceil(len(left) * share)]
+            left = left[: math.ceil(len(left) / divisor)]
         if due := self._missing(left, None):
             return due
         for trial in batch:
@@ -160,13 +160,13 @@ class Search:
                 self._failed_here |= {trial.number} if state == TrialState.FAIL else set()
         return []
 
-    def _rungs(self) -> list[tuple[int, float]]:
-        """Epochs after which ``--prune`` drops trials, and the share of trials that it keeps."""
+    def _rungs(self) -> list[tuple[int, int]]:
+        """Epochs after which ``--prune`` drops trials, and the divisor of their number."""
         if not self.plan.prune:
             return []
         full = self.block.epochs
-        rungs = {math.ceil(full * epochs): share for epochs, share in _RUNGS}
-        return sorted((epochs, share) for epochs, share in rungs.items() if epochs < full)
+        rungs = {math.ceil(full / of_epochs): of_trials for of_epochs, of_trials in _RUNGS}
+        return sorted((epochs, divisor) for epochs, divisor in rungs.items() if epochs < full)
 
     def _missing(self, trials: "Iterable[FrozenTrial]", epochs: int | None) -> list[Training]:
         wanted = [t for trial in trials for t in self._trainings(trial, epochs)]
