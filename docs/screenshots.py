@@ -275,15 +275,16 @@ def _runs(uri: str) -> tuple[str, Any, list[Any], list[Any]]:
     client = MlflowClient(uri)
     experiment = client.get_experiment_by_name("inkbench").experiment_id
     runs = client.search_runs([experiment], max_results=10_000)  # newest first
-    complete = (run for run in runs if "stages" in run.data.tags)
-    parent = next(run for run in complete if "dvc.exp_name" not in run.data.tags)
-    trained = {
-        run.data.tags["variant"]: run
-        for run in runs
-        if run.data.tags.get("mlflow.parentRunId") == parent.info.run_id
-        and run.data.tags["stage"] == "train"
-    }
-    return experiment, parent, [trained[variant] for variant in PAIR], _swept(runs)
+    trained: dict[str, dict[str, Any]] = {}
+    for run in runs:
+        if run.data.tags["stage"] == "train":
+            below = trained.setdefault(run.data.tags.get("mlflow.parentRunId", ""), {})
+            below[run.data.tags["variant"]] = run
+    for parent in runs:
+        below = trained.get(parent.info.run_id, {})
+        if below.keys() >= {*PAIR} and "dvc.exp_name" not in parent.data.tags:
+            return experiment, parent, [below[variant] for variant in PAIR], _swept(runs)
+    raise InkbenchError(f"the store has no run of a pipeline that trained {' and '.join(PAIR)}")
 
 
 def _swept(runs: list[Any]) -> list[Any]:
