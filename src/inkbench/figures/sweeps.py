@@ -90,7 +90,8 @@ def seeds(
 ) -> "Figure":
     """Plot a test metric of every seed, a row per configuration, with the interval of the mean.
 
-    ``halves`` are half the widths of the 95 % intervals, in the order of ``groups``.
+    ``title`` names the task and the data; ``halves`` are half the widths of the 95 % intervals, in
+    the order of ``groups``.
     """
     from matplotlib.ticker import PercentFormatter
 

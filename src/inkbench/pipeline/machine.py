@@ -20,7 +20,8 @@ def facts(lock: str) -> dict[str, str]:
             found[f"CPU flag {word}"] = "there"
     if os.environ.get("CUDA_VISIBLE_DEVICES") not in ("", "-1"):
         for file in _GPUS.glob("*/information"):
-            found["GPU"] = re.sub(r".*Model:\s*(.*?)\n.*", r"\1", file.read_text(), flags=re.S)
+            for name in re.findall(r"Model:\s*(.+)", file.read_text()):
+                found["GPU"] = name
     for name in re.findall(r"^([\w.-]+)==", lock, re.M):
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             found[name] = importlib.metadata.version(name)

@@ -102,9 +102,10 @@ def of_sweep(name: str, blocks: Mapping[str, Mapping[str, Any]], folder: Path) -
         if not values:
             continue
         is_higher = leaderboard.about(key)["better"] == "higher"
+        place = ", ".join((datasets.title(data), *conditions))
         best_first = sorted(values, key=lambda label: np.mean(values[label]), reverse=is_higher)
         figure = sweeps.seeds(
-            f"{leaderboard.wording()['tasks'][task]['title']}: {datasets.title(data)}",
+            f"{leaderboard.wording()['tasks'][task]['title']}: {place}",
             {label: values[label] for label in best_first},
             [seeds.spread(values[label]).half for label in best_first],
             leaderboard.label(key),
