@@ -8,9 +8,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import keras
+import psutil
 import pytest
 import s3fs
 from PIL import Image
@@ -61,6 +63,23 @@ def test_jobs_and_resume_give_the_files_of_one_process(model, scans):
     report = json.loads(Path("two.json").read_text())
     assert [len(report[key]) for key in ("cleaned before", "errors")] == [len(done), 1]
     assert len(report["cleaned"]) + len(done) == len(scans) - 1
+
+
+@pytest.mark.usefixtures("scans")
+@pytest.mark.parametrize("started", ["Agent", "_Worker"])  # Ray itself, our processes
+def test_sigterm_ends_jobs_that_are_starting(started, model):
+    command = [sys.executable, "-m", "inkbench.cli", "denoise", "scans", "--model", model]
+    with subprocess.Popen(
+        [*command, "--jobs", "2", "-o", "out"], stderr=subprocess.PIPE, text=True
+    ) as process:
+        children = partial(psutil.Process(process.pid).children, recursive=True)
+        while not any(started in child.name() for child in children()):
+            time.sleep(0.02)
+        family = children()
+        process.send_signal(signal.SIGTERM)
+        _, messages = process.communicate(timeout=60)
+    assert (process.returncode, messages) == (128 + signal.SIGTERM, "model: m.keras\n")
+    assert psutil.wait_procs(family, timeout=60)[1] == []
 
 
 @pytest.mark.usefixtures("without_network")

@@ -55,8 +55,6 @@ def connected(
                 settings |= _OWN | {"address": "local", "num_cpus": jobs, "_temp_dir": folder}
             with quiet_stderr():
                 ray.init(**settings)
-            if not address:
-                ending.enter_context(_guard(folder))
         except Exception as error:  # Ray raises many kinds
             reason = " ".join(str(error).split())[:200] or type(error).__name__
             if address:
@@ -64,6 +62,8 @@ def connected(
                 raise InkbenchError(f"no Ray cluster at {address} ({reason}); {way_out}") from None
             raise NotStarted(f"Ray cannot start on this machine ({reason})") from None
         finally:
+            if not address and "_temp_dir" in settings:
+                ending.enter_context(_guard(settings["_temp_dir"]))
             ending.callback(quiet_stderr()(ray.shutdown))  # it names the work that it cancels
             signal.signal(signal.SIGTERM, handler)
         yield ray
@@ -80,13 +80,13 @@ def _reach(address: str) -> None:
 
 @contextlib.contextmanager
 def _guard(folder: str) -> Iterator[None]:
-    """If this process is killed, end Ray's agents, which would wait for it for a minute."""
-    from psutil import Process
+    """End Ray's agents, which outlive others by a minute, also if this process is killed."""
+    from psutil import NoSuchProcess, Process
 
-    agents = [str(p.pid) for p in Process().children(recursive=True) if "Agent" in p.name()]
+    agents = [p for p in Process().children(recursive=True) if "Agent" in p.name()]
     script = 'folder=$1; shift; cat; sleep 2; kill -s KILL "$@"; rm -rf "$folder"'
     guard = subprocess.Popen(
-        ["sh", "-c", script, "sh", folder, *agents],
+        ["sh", "-c", script, "sh", folder, *(str(agent.pid) for agent in agents)],
         stdin=subprocess.PIPE,  # ends with this process
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -97,3 +97,6 @@ def _guard(folder: str) -> Iterator[None]:
     finally:
         guard.kill()
         guard.communicate()
+        for agent in agents:
+            with contextlib.suppress(NoSuchProcess):
+                agent.kill()
