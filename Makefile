@@ -48,7 +48,7 @@ bench: $(INSTALLED) ## measure speed, memory and how well synthetic data transfe
 verify-repro: $(INSTALLED) ## train and evaluate VARIANT twice and compare every byte
 	@python benchmarks/verify_repro.py $(or $(VARIANT),notmnist-dense-ae)
 
-clean: ## delete the environment, all data (also yours), models, the DVC cache and the MLflow store
+clean: ## delete the environment, all data, also files that you added, models, the DVC cache and the MLflow store
 	rm -rf .venv .*_cache .hypothesis .checkpoints .tracking .dvc/cache .dvc/tmp dvc_plots mlflow.db* mlartifacts
 	git clean -fdqX data models evaluations plots reports submission
 

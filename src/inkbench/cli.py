@@ -132,7 +132,7 @@ def promote(options: argparse.Namespace) -> None:
     _go_to_root()
     from inkbench.sweeps import running
 
-    print(running.promote(options.sweep) or "params.yaml has these values already", end="")
+    print(running.promote(options.sweep) or "params.yaml already has these values\n", end="")
 
 
 def denoise(options: argparse.Namespace) -> None:
@@ -247,11 +247,11 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("model", help="registered model, for example documents-restorer")
     command.add_argument("--to", metavar="VERSION", help="default: the version before the champion")
 
-    command = add(sweep, "train variants with many settings and seeds, side by side")
+    command = add(sweep, "train variants with many settings and seeds, in parallel")
     command.add_argument("variants", nargs="+", metavar="VARIANT", help="a block under `train:`")
     text = "values of a setting: learning_rate=0.001,0.003; a range to search: model.code=8..64"
     command.add_argument("--set", action="append", default=[], metavar="KEY=V1,V2", help=text)
-    text = "trainings of each configuration, from the variant's seed on (default: 1)"
+    text = "training runs of each configuration, from the variant's seed on (default: 1)"
     command.add_argument("--seeds", type=int, default=1, metavar="N", help=text)
     text = "all combinations (default), or --trials N of them by random search or Optuna's TPE"
     command.add_argument("--search", choices=["grid", "random", "tpe"], default="grid", help=text)
@@ -261,7 +261,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.add_argument("--prune", action="store_true", help=text)
     command.add_argument("--name", metavar="S", help="default: from the variants and the settings")
-    text = "trainings that run at a time (default: by cores and free memory)"
+    text = "training runs at a time (default: by cores and free memory)"
     command.add_argument("--jobs", type=_count, default=0, metavar="N", help=text)
     text = "Ray cluster to use (default: $RAY_ADDRESS, else this machine)"
     command.add_argument("--address", metavar="HOST:PORT", help=text)

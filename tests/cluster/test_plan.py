@@ -68,11 +68,11 @@ def test_chains_start_with_the_longest_and_predict_says_how_long(toy, monkeypatc
     steps = plan(toy.folder)
     assert list(chains(steps)) == ["digits-b", "letters-a", "digits-a"]
     told = predict(steps, 2)
-    assert "2 workers: 40 s" in told
-    assert "1 workers: 80 s" in told
+    assert "2 at a time: 40 s" in told
+    assert "1 at a time: 80 s" in told
     assert "at least 40 s" in told
     chain = Chain("digits-b", ["evaluate@digits-b", "plot@digits-b"])  # its training is done
-    assert "1 workers: 0 s" in predict(Plan(chains=[chain]), 1)
+    assert "1 at a time: 0 s" in predict(Plan(chains=[chain]), 1)
 
 
 def test_differences_name_what_another_machine_has():

@@ -140,7 +140,7 @@ def test_page_of_one_colour_is_cleaned_and_said(grey, suffix, here, page, capsys
     page.save("b.png")
     assert inkbench("denoise", f"a.{suffix}", "b.png", "-o", "out", "--dpi", "72") == 0
     lines = capsys.readouterr().out.splitlines()
-    assert "of one colour: page 1)" in lines[0] and "one colour" not in lines[1]
+    assert "single colour: page 1)" in lines[0] and "colour" not in lines[1]
 
 
 @pytest.mark.parametrize("suffix", ["webp", "jp2", "BMP"])

@@ -1,4 +1,4 @@
-"""Architectures equal those of the two source documents, layer by layer."""
+"""Architectures equal those of the two original tutorials, layer by layer."""
 
 import keras
 import numpy as np

@@ -56,7 +56,7 @@ def test_killed_sweep_loses_and_doubles_nothing(killed):
 def test_sweep_adds_seeds_and_an_mlflow_run_tree(killed):
     killed.log.unlink(missing_ok=True)
     output = killed.run(*SWEEP, "--seeds", "2").stdout
-    assert "2 trainings are known, 2 to do" in output
+    assert "2 training runs done, 2 to go" in output
     assert sorted(killed.trained()) == [f"mnist-conv-ae {r} 2 43" for r in ("0.001", "0.004")]
     seen = killed.seen()
     (sweep,) = [run for run in seen.runs if run.data.tags["stage"] == "sweep"]

@@ -39,7 +39,7 @@ class Options:
 
 
 class Head:
-    """Runs chains of trees side by side, as a context manager.
+    """Runs chains of trees in parallel, as a context manager.
 
     With an address, data travel by DVC's default remote. Without one, Ray is started here and
     workers share the repository's cache.
@@ -171,11 +171,11 @@ class Head:
         except ray.exceptions.RayError as error:  # its worker or node has died
             task.attempts += 1
             if task.attempts <= self._options.retries:
-                self._progress.say(f"{task.title}: its worker on {task.node.name} is lost")
+                self._progress.say(f"{task.title}: lost its worker on {task.node.name}")
                 task.status = "waits"
                 return False
             reason = " ".join(str(error).split())[:200]
-            result = {"error": f"its worker is lost, {task.attempts} times: {reason}"}
+            result = {"error": f"lost its worker {task.attempts} times: {reason}"}
         for name, entry in result.get("entries", {}).items():
             if self._remote:
                 self._transfer("pull", [entry])

@@ -92,4 +92,4 @@ def _result(reference: Any) -> Any:
             raise cause from None
         raise InkbenchError(f"{type(cause).__name__} in a process of Ray: {cause}") from None
     except RayError:
-        return Killed(f"it was killed {RETRIES + 1} times; if memory is short, use fewer --jobs")
+        return Killed(f"it was killed {RETRIES + 1} times; if memory is short, lower --jobs")

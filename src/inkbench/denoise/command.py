@@ -53,15 +53,15 @@ class Outcome:
         if pictures := sum(found.pictures for found in findings):
             facts.append(f"{_count(pictures, 'picture')} kept")
         if regions := sum(found.regions for found in findings):
-            facts.append(f"{_count(regions, 'region')} left as background division leaves them")
+            facts.append(f"{_count(regions, 'region')} with only the background divided out")
         for reason in dict.fromkeys(found.untouched for found in findings if found.untouched):
             number = sum(found.untouched == reason for found in findings)
             pages = "" if count == 1 else f"{number} of them "
             facts.append(f"{pages}left as scanned: {reason}")
         if plain := [str(number) for number, page in enumerate(self.pages, 1) if page.plain]:
-            facts.append(f"of one colour: page {', '.join(plain)}")
+            facts.append(f"of a single colour: page {', '.join(plain)}")
         if undrawn := sum(page.undrawn for page in self.pages):
-            facts.append(f"{_count(undrawn, 'annotation')} missing: print the PDF to a PDF first")
+            facts.append(f"{_count(undrawn, 'annotation')} not drawn: print the file to a new PDF")
         return f"{shown(self.source)} → {shown(self.target)} ({', '.join(facts)})"
 
     def record(self) -> dict[str, Any]:
@@ -117,7 +117,7 @@ def run(options: Namespace) -> bool:
         remote.check_bucket(out)
         several = options.address or (options.jobs or 1) > 1
         if several and len(files) == 1:
-            print("inkbench: --jobs divides files, and there is one to clean", file=sys.stderr)
+            print("inkbench: --jobs has no effect on a single file", file=sys.stderr)
         clean_all = _in_several_processes if several and len(files) > 1 else _in_one_process
         with (
             _ending_on_sigterm(),

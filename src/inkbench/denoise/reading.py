@@ -97,7 +97,7 @@ def _frames(path: Path) -> Iterator[Image.Image]:
             image = Image.open(file, formats=FORMATS)
         except Image.UnidentifiedImageError:
             raise InkbenchError(
-                "damaged, or in an unknown format; expected PNG, JPEG, TIFF, WebP, BMP, PNM or PDF"
+                "damaged, or of unknown format; expected PNG, JPEG, TIFF, WebP, BMP, PNM, GIF, PDF"
             ) from None
         except Image.DecompressionBombError:
             raise InkbenchError("too many pixels; save it at a lower resolution") from None

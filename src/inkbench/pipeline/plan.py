@@ -140,7 +140,7 @@ def _costs() -> dict[str, float]:
 
 
 def predict(plan: Plan, jobs: int = 0) -> str:
-    """Say what runs, and how long its trainings take on some numbers of workers."""
+    """Say what runs, and how long training takes on some numbers of workers."""
     trained = {c.name for c in plan.chains if any(s.startswith("train@") for s in c.stages)}
     costs = {name: seconds for name, seconds in _costs().items() if name in trained}
     known = sorted((costs.get(chain.name, 0) for chain in plan.chains), reverse=True)
@@ -153,6 +153,6 @@ def predict(plan: Plan, jobs: int = 0) -> str:
         loads = [0.0] * workers
         for seconds in known:
             heapq.heapreplace(loads, loads[0] + seconds)
-        lines.append(f"{workers} workers: {max(loads):.0f} s of training")
+        lines.append(f"{workers} at a time: {max(loads):.0f} s of training")
     lines.append(f"any number: at least {max(known, default=0):.0f} s, the longest chain")
-    return "\n".join([*lines, f"By {layout.COSTS}; where it names no time, none is counted."])
+    return "\n".join([*lines, f"Times are from {layout.COSTS}; all else counts as 0 s."])

@@ -85,7 +85,7 @@ def of_sweep(name: str, blocks: Mapping[str, Mapping[str, Any]], folder: Path) -
             losses = np.array([t.val_loss for t in own])
             pruned = np.array([t.epochs < full.get(t.configuration, math.inf) for t in own])
             figure = sweeps.slices(variant, varied, losses, pruned)
-            alt = f"Validation loss of the trainings of {variant} against {', '.join(varied)}."
+            alt = f"Validation loss of the training runs of {variant} against {', '.join(varied)}."
             is_synthetic = any(t.data_source != REAL for t in own)
             source = f"{name} · {variant}"
             yield _save(figure, folder, f"search-{name}-{variant}", source, is_synthetic, alt)

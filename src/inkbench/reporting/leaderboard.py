@@ -20,9 +20,9 @@ _WORDING = Path(__file__).with_name("wording.yaml")
 NOTHING = "–"
 TIE = "≈"
 LEGEND = (
-    f"±: half of the 95 % confidence interval of the mean over seeds (`{layout.SWEEPS}/`). {TIE}: "
-    "not significantly different from the best of the column, or at the best from another variant: "
-    "the 95 % interval of their paired difference over seeds includes 0."
+    f"±: half of the 95 % confidence interval of the mean over seeds (`{layout.SWEEPS}/`).",
+    f"Bold: significantly better than every other variant. {TIE}: tied for best; the 95 % interval "
+    "of the paired difference from the best (at the best: from the second best) includes 0.",
 )
 
 

@@ -69,7 +69,7 @@ def summary(variants: Sequence[Entry], reproduced: Mapping[str, Reproduction]) -
         measured = board.measured + _seeds(of_best) if board.measured else _data(of_best)
         rows.append([board.title, f"`{best.entry.name}`", result, measured])
     heads = ["task and data", "best variant", "its result", "measured on"]
-    parts = [_markdown(heads, rows, "---"), *_legend(variants)]
+    parts = [_markdown(heads, rows, "---"), *_legend(variants)[:1]]
     published = claims.claims(variants, reproduced)
     if published:
         parts += ["**Published results**", _published(published)]
@@ -80,14 +80,14 @@ def tables(variants: Sequence[Entry]) -> str:
     """Markdown of the leaderboards, the comparisons and the costs."""
     parts = []
     for board in [*leaderboard.boards(variants), *leaderboard.comparisons(variants)]:
-        lead = f"{board.measured} where a column says so; others: " if board.measured else ""
+        lead = f"columns named so: {board.measured}; others: " if board.measured else ""
         parts += [f"**{board.title}** ({lead}{_data(board)})", _leaderboard(board)]
     return "\n\n".join(parts + _legend(variants) + _costs(variants))
 
 
 def _legend(variants: Sequence[Entry]) -> list[str]:
-    """What ± and ≈ mean, if there are seeds."""
-    return [leaderboard.LEGEND] if any(entry.seeds for entry in variants) else []
+    """What ± means, and what bold and ≈ do, if there are seeds."""
+    return [*leaderboard.LEGEND] if any(entry.seeds for entry in variants) else []
 
 
 def _costs(variants: Sequence[Entry]) -> list[str]:
@@ -97,8 +97,8 @@ def _costs(variants: Sequence[Entry]) -> list[str]:
     if not seconds or len(seconds) < len(costs):
         return []
     return [
-        f"The trainings of all {len(seconds)} variants took {sum(seconds) / 60:.0f} minutes in "
-        f"sum, the longest {max(seconds) / 60:.0f} minutes, side by side (`{layout.COSTS}`)."
+        f"Training all {len(seconds)} variants took {sum(seconds) / 60:.0f} minutes in total "
+        f"(longest: {max(seconds) / 60:.0f} minutes), several at a time (`{layout.COSTS}`)."
     ]
 
 

@@ -43,7 +43,7 @@ def render(folder: Path) -> list[str]:
         "label": leaderboard.label,
         "text": leaderboard.text,
         "spread": leaderboard.spread,
-        "legend": leaderboard.LEGEND.replace("`", ""),
+        "legend": " ".join(leaderboard.LEGEND).replace("`", ""),
         "meaning": leaderboard.meaning,
         "dataset_title": datasets.title,
         "synthetic_names": sorted(synthetic),

@@ -150,6 +150,6 @@ def refuse_incomparable(axes: Mapping[str, Any]) -> None:
     for axis in axes:
         if _INCOMPARABLE.fullmatch(axis):
             raise InkbenchError(
-                f"{axis}: its values have validation losses that do not compare; choose one by "
-                "hand (--set without --prune or --search tpe shows the metrics)"
+                f"{axis}: it changes what the validation loss measures, so its values cannot be "
+                "compared by it; choose one by hand (--set without --prune or --search tpe)"
             )

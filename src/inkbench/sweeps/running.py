@@ -67,9 +67,7 @@ def _run(plan: Plan, jobs: int, address: str) -> bool:
         train = opened.enter_context(_workers(jobs, address)) if due else None
         while train and due:
             done = sum(len(each.known) for each in searches.values())
-            print(
-                f"inkbench: {plan.name}: {done} trainings are known, {len(due)} to do", flush=True
-            )
+            print(f"inkbench: {plan.name}: {done} training runs done, {len(due)} to go", flush=True)
             for training, error in train(due):
                 own = searches[training.variant]
                 experiment = _store(plan.name, own, training, error)
@@ -81,7 +79,8 @@ def _run(plan: Plan, jobs: int, address: str) -> bool:
     if trials:
         seeds.write(plan.name, trials)
         epochs = sum(trial.epochs for trial in trials)
-        print(f"inkbench: {seeds.trials_file(plan.name)}: {len(trials)} trainings, {epochs} epochs")
+        file = seeds.trials_file(plan.name)
+        print(f"inkbench: {file}: {len(trials)} training runs, {epochs} epochs")
     return not any(each.failed for each in searches.values())
 
 
@@ -169,7 +168,7 @@ def _workers(jobs: int, address: str) -> Iterator[Train]:
         try:
             head = progress.enter_context(Head(Options(jobs, address), progress))
         except NotStarted as reason:
-            progress.say(f"{reason}; one training runs at a time")
+            progress.say(f"{reason}; one variant is trained at a time")
             yield lambda trainings: ((training, "") for training in trainings)
             return
         yield functools.partial(_train, head)
