@@ -1,6 +1,8 @@
 """The pipeline state of a working tree or revision."""
 
+import io
 import subprocess
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -64,6 +66,15 @@ def test_of_folder_tells_two_changes_apart(repository):
 def test_of_folder_takes_the_experiment_from_dvc(repository):
     named = key(repository, DVC_EXP_NAME="puffy-daks", DVC_EXP_BASELINE_REV="a" * 40)
     assert named == "exp:aaaaaaaaaaaa:puffy-daks"
+
+
+def test_snapshot_takes_new_code_and_leaves_other_new_files(repository):
+    (repository / "src/new.py").write_text("2")
+    (repository / "scans").mkdir()
+    (repository / "scans/private.png").write_bytes(b"scan")
+    with tarfile.open(fileobj=io.BytesIO(state.snapshot(repository))) as tar:
+        names = {"README.md", "params.yaml", "src/code.py", "src/new.py"}
+        assert set(tar.getnames()) == names
 
 
 def test_of_folder_works_without_git(tmp_path, monkeypatch):

@@ -13,7 +13,12 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from inkbench.errors import InkbenchError, escape_unencodable, one_line_errors
+from inkbench.errors import (
+    InkbenchError,
+    ending_on_sigterm,
+    escape_unencodable,
+    one_line_errors,
+)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -21,7 +26,7 @@ def main(arguments: list[str] | None = None) -> None:
     escape_unencodable()
     _name_user()
     options = _parser().parse_args(arguments)
-    with one_line_errors(options.debug):
+    with ending_on_sigterm(), one_line_errors(options.debug):
         options.run(options)
 
 

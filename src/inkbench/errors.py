@@ -4,12 +4,37 @@ import argparse
 import contextlib
 import io
 import os
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 
 
 class InkbenchError(Exception):
     """Bad input. The message names the file, the value and the remedy; the exit code is 2."""
+
+
+@contextlib.contextmanager
+def ending_on_sigterm() -> Iterator[None]:
+    """Let SIGTERM end this process as Ctrl-C does, with all that it has started; exit code 143."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    received: list[int] = []
+
+    def end(number: int, _: object) -> None:
+        received.append(number)
+        sys.exit()
+
+    previous = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    except SystemExit:
+        if received:  # Ray replaces the exit code
+            sys.exit(128 + signal.SIGTERM)
+        raise
+    finally:
+        signal.signal(signal.SIGTERM, previous)
 
 
 @contextlib.contextmanager

@@ -81,9 +81,14 @@ def sweep_message(sweep: str, variant: str) -> str:
 
 
 def snapshot(folder: Path) -> bytes:
-    """A tar of all files that git tracks or would track; `InkbenchError` without git."""
-    names = _git(folder, "ls-files", "-coz", "--exclude-standard").split("\0")
-    if not names[0]:
+    """A tar of the files that git tracks, and of new ones that are code, parameters or DVC's.
+
+    Others that git does not know, such as scans, stay here. `InkbenchError` without git.
+    """
+    names = _git(folder, "ls-files", "-cz").split("\0")
+    new = ("-oz", "--exclude-standard", "--", *INPUTS, ".dvc", "dvc.lock")
+    names += _git(folder, "ls-files", *new).split("\0")
+    if not any(names):
         raise InkbenchError(f"{folder}: git lists no files; run this in a git clone")
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:

@@ -67,6 +67,7 @@ class Cluster(contextlib.ExitStack):
         (self.folder / "notes").mkdir()
         self.gate = Gate(self.enter_context(s3_server.serving(self.folder / "s3.log", "toy")))
         sessions = tempfile.mkdtemp(prefix="ray-")  # the paths of its sockets must be short
+        self._sessions = Path(sessions)
         self.callback(shutil.rmtree, sessions, ignore_errors=True)
         self.callback(lambda: [self.stop(name) for name in [*self._nodes]])
         port = self.address.rpartition(":")[2]
@@ -134,6 +135,11 @@ class Cluster(contextlib.ExitStack):
             if str(process.info["cwd"]).startswith(str(self.folder))
             and process.info["status"] != psutil.STATUS_ZOMBIE
         ]
+
+    def files_with(self, secret: str) -> list[Path]:
+        """Files of Ray, such as logs, that have a secret in them."""
+        files = [path for path in self._sessions.rglob("*") if path.is_file()]
+        return [path for path in files if secret.encode() in path.read_bytes()]
 
     def use(self, project: Project) -> None:
         """Give a project the cluster's address and an S3 remote, and empty the nodes' folders."""

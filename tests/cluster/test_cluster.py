@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import time
 
@@ -52,6 +53,7 @@ def test_repro_on_two_nodes_gives_the_bytes_of_a_serial_run_and_asks_before_it_u
         assert any((cluster.folder / name / "cache/files").rglob("*")), "the node was used"
         assert list((cluster.folder / name / "scratch").iterdir()) == []
     assert not (cluster.folder / "mixed").exists()
+    assert cluster.files_with("our-secret") == []
 
     toy = Toy(serial / "data").copy(tmp_path / "own")
     toy.write("requirements.lock", "numpy==9.9 --hash=…\n")
@@ -110,6 +112,24 @@ def test_repro_is_serial_where_ray_cannot_start(isolated, serial, tmp_path, expe
     toy = Toy(serial / "fresh").copy(tmp_path / "toy")
     assert "Ray cannot start" in toy.run(*isolated, "inkbench", "repro").stdout
     assert toy.outputs() == expected
+
+
+def test_sigterm_ends_repro_and_the_stage_that_it_runs(serial, tmp_path):
+    toy = Toy(serial / "fresh").copy(tmp_path / "toy")
+    toy.ask("pause-download-digits-start")
+    head = toy.start("inkbench", "repro")
+    stage = toy.paused("download-digits")
+    head.send_signal(signal.SIGTERM)
+    assert head.wait(timeout=60) == 128 + signal.SIGTERM, toy.log.read_text()
+    assert not stage.is_running()
+
+
+def test_repro_goes_on_where_tracking_cannot(serial, tmp_path):
+    toy = Toy(serial / "data").copy(tmp_path / "toy")
+    bad = {"MLFLOW_TRACKING_URI": "file:./mlruns", "INKBENCH_TRACKING": "on"}
+    done = toy.run("inkbench", "repro", "evaluate@letters-a", **bad)
+    assert toy.executed() == chain("letters-a")[1::-1]
+    assert "MLFLOW_TRACKING_URI" in done.stderr
 
 
 def test_repro_keeps_what_succeeds(cluster, toy, expected):

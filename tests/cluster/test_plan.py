@@ -62,6 +62,14 @@ def test_plan_reruns_what_an_edit_makes_stale(serial, tmp_path):
     assert steps.last == ["report"]
 
 
+def test_plan_leaves_stages_that_the_run_cache_cannot_hold_to_dvc(toy):
+    more = "  made:\n    cmd: touch made\n    outs: [made]\n"
+    more += "  read:\n    cmd: cat made\n    deps: [made]\n"
+    toy.write("dvc.yaml", (toy.folder / "dvc.yaml").read_text() + more)
+    steps = plan(toy.folder)
+    assert set(steps.first) == {"made", "read"} and chains(steps) == {v: of(v) for v in VARIANTS}
+
+
 def test_chains_start_with_the_longest_and_predict_says_how_long(toy, monkeypatch):
     toy.write("benchmarks/costs.csv", "variant,seconds\ndigits-a,10\ndigits-b,40\nletters-a,30\n")
     monkeypatch.chdir(toy.folder)

@@ -61,6 +61,22 @@ def test_current_leaves_out_what_a_change_makes_stale(project, path, old, new, s
         assert pipeline.recorded.keys() - pipeline.current.keys() == {*stale.split(), "report"}
 
 
+def test_current_leaves_out_a_report_of_older_outputs(project):
+    project.replace("params.yaml", "epochs: 2", "epochs: 4")
+    project.run("dvc", "repro", "-q", "evaluate@mnist-b", "plot@mnist-b")
+    with closing(Pipeline(project.folder)) as pipeline:
+        assert pipeline.recorded.keys() - pipeline.current.keys() == {"report"}
+
+
+def test_pipeline_names_a_revision_without_parameters(project):
+    project.write("dvc.yaml", "stages: {a: {cmd: touch o, outs: [o]}}\n")
+    (project.folder / "params.yaml").unlink()
+    revision = project.commit("none")
+    with pytest.raises(InkbenchError, match=r"params\.yaml") as refused:
+        Pipeline(project.folder, revision)
+    assert "\n" not in str(refused.value)
+
+
 @pytest.mark.parametrize("level", ["global", "system", "local"])
 def test_outputs_come_from_the_configured_cache(project, tmp_path, level, monkeypatch):
     for name in ("GLOBAL", "SYSTEM"):

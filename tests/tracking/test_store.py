@@ -63,6 +63,12 @@ def test_open_ignores_the_run_of_mlflow_run(store, monkeypatch):
     assert store.client.get_experiment_by_name(EXPERIMENT).experiment_id == store.experiment_id
 
 
+@pytest.mark.parametrize("password", ["pa/ss", "p:w", "a?b"])
+@pytest.mark.parametrize("uri", ["postgresql://u:{}@h/d", "postgresql://h/d?user=u&password={}"])
+def test_public_hides_the_password_of_a_database(uri, password):
+    assert password not in public(f"no answer from {uri.format(password)} today")
+
+
 def test_public_hides_credentials(monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "my-token")
     monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "my-password")

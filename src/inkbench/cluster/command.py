@@ -1,11 +1,9 @@
 """`inkbench repro`: chains on Ray, then `dvc repro`, which finds their results in its run-cache."""
 
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from inkbench import state
+from inkbench import disk, state
 from inkbench.cluster.connection import NotStarted
 from inkbench.cluster.head import Head, Options
 from inkbench.errors import InkbenchError
@@ -17,16 +15,19 @@ from inkbench.tracking import journal, runs
 
 def repro(targets: Sequence[str], options: Options, dry_run: bool = False) -> bool:
     """Rebuild what is stale, as `dvc repro` does; returns whether everything succeeded."""
-    steps = plan(Path.cwd(), targets)
     if dry_run:
-        print(predict(steps, options.jobs))
+        print(predict(plan(Path.cwd(), targets), options.jobs))
         return True
-    with journal.locked(journal.outbox() / "repro.lock") as is_alone:
+    with (
+        disk.writing(Path.cwd()),
+        journal.locked(journal.outbox() / "repro.lock") as is_alone,
+    ):
         if not is_alone:
             raise InkbenchError(f"{Path.cwd()}: another `inkbench repro` is running here")
         try:
+            steps = plan(Path.cwd(), targets)
             if steps.first:
-                if not _dvc_repro("--single-item", *steps.first):
+                if not results.dvc_repro("--single-item", *steps.first):
                     return False
                 steps = plan(Path.cwd(), targets)
             tree = Tree(targets=tuple(targets))
@@ -35,9 +36,9 @@ def repro(targets: Sequence[str], options: Options, dry_run: bool = False) -> bo
             results.update_lock(steps.known | tree.plan.known)
             if steps.last:  # a sync at its end needs the journals of all others
                 journal.release()
-            return _dvc_repro(*targets)
+            return results.dvc_repro(*targets)
         finally:
-            if journal.release():
+            if journal.release() and runs.is_possible():
                 runs.start_uploader()
 
 
@@ -57,7 +58,3 @@ def _run(tree: Tree, options: Options) -> bool:
     elif state.of_folder(Path.cwd()).inputs != before:
         raise InkbenchError("the code changed during the run; run `inkbench repro` again")
     return not failed
-
-
-def _dvc_repro(*arguments: str) -> bool:
-    return subprocess.run([sys.executable, "-m", "dvc", "repro", *arguments]).returncode == 0

@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from typing import Any
@@ -31,18 +32,16 @@ class NotStarted(InkbenchError):
 
 
 @contextlib.contextmanager
-def connected(
-    jobs: int | None, address: str | None, environment: dict[str, str] | None = None
-) -> Iterator[Any]:
+def connected(jobs: int | None, address: str | None) -> Iterator[Any]:
     """Connect to a cluster, or run one of our own for this block; gives the module ``ray``.
 
-    See `inkbench.cluster.pages.run`; ``environment`` has variables for the workers.
+    See `inkbench.cluster.pages.run`.
     """
     os.environ.update({k: v for k, v in _ENVIRONMENT.items() if k not in os.environ})
     import ray
 
     handler = signal.getsignal(signal.SIGTERM)  # Ray replaces it
-    settings = _QUIET | ({"runtime_env": {"env_vars": environment}} if environment else {})
+    settings = dict(_QUIET)
     with contextlib.ExitStack() as ending:
         try:
             if address:
@@ -55,6 +54,8 @@ def connected(
                 settings |= _OWN | {"address": "local", "num_cpus": jobs, "_temp_dir": folder}
             with quiet_stderr():
                 ray.init(**settings)
+        except SystemExit:  # Ray's handler of SIGTERM, with another exit code
+            sys.exit(128 + signal.SIGTERM)
         except Exception as error:  # Ray raises many kinds
             reason = " ".join(str(error).split())[:200] or type(error).__name__
             if address:

@@ -53,23 +53,24 @@ class Head:
         self._nodes: dict[str, Node] = {}
         self._running: dict[Any, Task] = {}
         self._remote: dict[str, Any] = {}
+        self._environment = {"INKBENCH_TRACKING": "on" if runs.is_possible() else "off"}
         self._shared: set[str] = set()  # digests of entries whose outputs are here and there
         self._state = state.of_folder(Path.cwd())
 
     def __enter__(self) -> "Head":
         self._repo = self._open.enter_context(results.open_repo())
         address, here = self._options.address, str(Path.cwd())
-        secrets = {}
         if address:
             self._remote = results.default_remote(self._repo)
             self._places = {"checkpoints": results.digest({"root": here})[:8]}  # of this clone
-            secrets = {key: v for key, v in os.environ.items() if key.startswith("AWS_")}
-            secrets["INKBENCH_REMOTE"] = json.dumps(self._remote)
+            # Keys travel with a job: Ray would write those in a `runtime_env` into its logs.
+            self._environment |= {k: v for k, v in os.environ.items() if k.startswith("AWS_")}
+            self._environment["INKBENCH_REMOTE"] = json.dumps(self._remote)
         else:
             self._places = {"node": f"{here}/.dvc/tmp/cluster"}
             self._places |= {"checkpoints": f"{here}/{layout.CHECKPOINTS}"}
             self._places |= {"cache": str(self._repo.cache.local_cache_dir)}
-        ray = self._open.enter_context(connected(self._options.jobs or None, address, secrets))
+        ray = self._open.enter_context(connected(self._options.jobs or None, address))
         for module in (machine, worker):  # nodes need not have this package
             ray.cloudpickle.register_pickle_by_value(module)
         self._archive = ray.put(state.snapshot(Path.cwd()))
@@ -140,18 +141,18 @@ class Head:
             self._transfer("push", inputs)
         # Checkpoints of a variant with other parameters must not meet those of this one.
         version = results.digest({"params": tree.params})[:8] if tree.params else ""
-        tags = {"worker.differs": node.label} if node.label else {}
-        of_head = runs.whereabouts(tree.state or self._state) | {"tags": tags}
+        environment = dict(self._environment)
+        if environment["INKBENCH_TRACKING"] == "on":
+            tags = {"worker.differs": node.label} if node.label else {}
+            of_head = runs.whereabouts(tree.state or self._state) | {"tags": tags}
+            environment["INKBENCH_HEAD"] = json.dumps(of_head)
         job = self._places | {
             "chain": chain.name,
             "stages": chain.stages,
             "inputs": inputs,
             "files": {str(layout.PARAMS): tree.params} if tree.params else {},
             "checkpoints": f"{self._places['checkpoints']}/{version}",
-            "environment": {
-                "INKBENCH_HEAD": json.dumps(of_head),
-                "INKBENCH_TRACKING": os.environ.get("INKBENCH_TRACKING", "on"),
-            },
+            "environment": environment,
         }
         ref = _on(node_id, worker.run_chain, num_cpus=1).remote(self._archive, job)
         self._running[ref] = self._set(task, "runs", node=node, started=time.monotonic())

@@ -3,10 +3,8 @@
 import contextlib
 import functools
 import os
-import signal
 import sys
 import tempfile
-import threading
 from argparse import Namespace
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import asdict, dataclass
@@ -120,7 +118,6 @@ def run(options: Namespace) -> bool:
             print("inkbench: --jobs has no effect on a single file", file=sys.stderr)
         clean_all = _in_several_processes if several and len(files) > 1 else _in_one_process
         with (
-            _ending_on_sigterm(),
             _without_leftovers(targets.values()),
             contextlib.closing(clean_all(options, files)) as results,
         ):
@@ -215,21 +212,6 @@ def _in_order(results: Numbered, total: int) -> Iterator[Result]:
                 print(result) if isinstance(result, Outcome) else print_error(result)
             yield result
             following += 1
-
-
-@contextlib.contextmanager
-def _ending_on_sigterm() -> Iterator[None]:
-    """Let SIGTERM end this process as Ctrl-C does, with all that it has started."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    previous = signal.signal(signal.SIGTERM, lambda *_: sys.exit())
-    try:
-        yield
-    except SystemExit:  # from this handler, or from Ray's; Ray also replaces the exit status
-        sys.exit(128 + signal.SIGTERM)
-    finally:
-        signal.signal(signal.SIGTERM, previous)
 
 
 @contextlib.contextmanager

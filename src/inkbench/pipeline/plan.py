@@ -59,7 +59,7 @@ def plan(folder: Path, targets: Sequence[str] = (), cache: str = "") -> Plan:
                 graph = get_active_graph(repo.index.graph)
                 stages = plan_repro(graph, collect_stages(repo, targets or ["dvc.yaml"]))
                 return _plan(repo, {stage: list(graph.successors(stage)) for stage in stages})
-        except DvcException as error:
+        except (DvcException, OSError) as error:  # OSError: a clone that is read-only
             raise InkbenchError(f"DVC: {' '.join(str(error).split())}") from None
 
 
@@ -72,18 +72,14 @@ def _plan(repo: Any, graph: dict[Any, list[Any]]) -> Plan:
     for stage, upstream in graph.items():
         name, names = stage.addressing, {other.addressing for other in upstream}
         key, ready = name.partition("@")[2], plan.known.keys() | set(plan.first)
-        entry = None
-        if stage.cmd and names <= plan.known.keys():
+        entry, is_cacheable = None, bool(stage.cmd and stage.deps and stage.outs)
+        if is_cacheable and names <= plan.known.keys():
             outs = {out["path"]: out for other in names for out in plan.known[other]["outs"]}
             entry = _find(repo, stage, outs, locked.get(name), hashes)
         read = {writers[dep.def_path] for dep in stage.deps if dep.def_path in writers}
         if entry:
             plan.known[name] = entry
-        elif (
-            not (stage.cmd and stage.deps)
-            or stage.always_changed
-            or any(out.persist for out in stage.outs)
-        ):
+        elif not is_cacheable or stage.always_changed or any(out.persist for out in stage.outs):
             (plan.first if names <= ready else plan.last).append(name)
         elif not key or names & set(plan.last) or read != names:  # it reads a part of an output
             plan.last.append(name)

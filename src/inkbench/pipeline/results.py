@@ -1,5 +1,9 @@
 """Results of stages in DVC's terms: entries of dvc.lock and the run-cache, objects of caches."""
 
+import os
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -118,3 +122,18 @@ def digest(entry: Entry) -> str:
     from dvc.utils import dict_sha256
 
     return dict_sha256(entry, exclude=["size", "nfiles"])
+
+
+def dvc_repro(*arguments: str) -> bool:
+    """Run ``dvc repro``; returns whether it succeeded."""
+    process = subprocess.Popen([sys.executable, "-m", "dvc", "repro", *arguments])
+    try:
+        return process.wait() == 0
+    except SystemExit:  # SIGTERM: end it and its stage as Ctrl-C does
+        from psutil import Process
+
+        for each in [*Process(process.pid).children(recursive=True), process]:
+            if os.getpgid(each.pid) == os.getpgrp():  # not the uploader
+                each.send_signal(signal.SIGINT)
+        process.wait()
+        raise

@@ -5,7 +5,7 @@ import functools
 import hashlib
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -49,10 +49,10 @@ class Pipeline:
             stages = [s for s in self._repo.index.stages if s.path_in_repo == "dvc.yaml"]
             path = self._repo.fs.join(self._repo.root_dir, str(layout.PARAMS))
             self.params: dict[str, Any] = load_path(path, self._repo.fs) or {}
-        except DvcException as error:
+        except (DvcException, OSError) as error:  # OSError: a revision without params.yaml
             reason = " ".join(f"{error} {error.__cause__ or ''}".split())
             raise InkbenchError(f"{folder}: DVC cannot read the pipeline: {reason}") from None
-        self._variant = variant
+        self._variant, self._commit = variant, commit
         own = {f"{kind}@{variant}" for kind in ("train", "evaluate", "plot")}
         self._stages = {s.name: s for s in stages if not variant or s.name in own}
         self._open = contextlib.ExitStack()
@@ -103,13 +103,21 @@ class Pipeline:
             }
             if path in inside and inside[path].outs[dep.def_path] != recorded.value:
                 return False
-            if inside:
-                return all(is_current(other.name) for other in inside.values())
+            if inside and not all(is_current(other.name) for other in inside.values()):
+                return False
+            is_folder = any(Path(out) != path and Path(out).is_relative_to(path) for out in inside)
+            if inside and not (is_folder and self._has_all(inside)):
+                return True
             with contextlib.suppress(DvcException, OSError):  # the file or the parameter is missing
                 return bool(recorded) and dep.get_hash() == recorded
             return False
 
         return {name: execution for name, execution in self.recorded.items() if is_current(name)}
+
+    def _has_all(self, outputs: Iterable[Path]) -> bool:
+        """Whether the working tree is read, and has these outputs."""
+        root = Path(self._repo.root_dir)
+        return not self._commit and all((root / out).exists() for out in outputs)
 
     def inputs(self, variant: str) -> dict[str, str]:
         """Present hashes of the code and data that a training and its evaluation read, by path."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from inkbench import state
+from inkbench.errors import InkbenchError
 from inkbench.state import State
 from inkbench.tracking import store
 from inkbench.tracking.journal import Journal, locked, root
@@ -24,6 +25,15 @@ _WAIT_LAST_STAGE = 120.0
 def is_on() -> bool:
     """Whether tracking is on (``INKBENCH_TRACKING``)."""
     return os.environ.get("INKBENCH_TRACKING", "on").lower() not in {"off", "0", "false", "no"}
+
+
+def is_possible() -> bool:
+    """Whether tracking is on and the store has a usable address; if not, one line says so."""
+    try:
+        return is_on() and bool(store.digest())
+    except InkbenchError as error:
+        print(f"inkbench: warning: tracking is off: {error}", file=sys.stderr)
+        return False
 
 
 @contextlib.contextmanager

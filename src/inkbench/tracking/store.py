@@ -46,6 +46,11 @@ _DEFAULTS = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
 }
 
+_SECRETS = (
+    *("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN", "PGPASSWORD"),
+    *("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"),
+)
+
 _SQLITE = re.compile(r"sqlite(?:\+pysqlite)?:///([^?]*)(.*)")
 
 
@@ -99,6 +104,8 @@ def uploader_lock() -> Path:
 def locked(name: str) -> contextlib.AbstractContextManager[bool]:
     """Exclude the other processes of this machine."""
     file = sqlite_file()
+    if file and not os.access(file.parent, os.W_OK):  # of another user: nobody here can change it
+        return contextlib.nullcontext(True)
     path = file.with_name(f"{file.name}.{name}.lock") if file else journal.outbox() / f"{name}.lock"
     return journal.locked(path, wait=True)
 
@@ -114,10 +121,11 @@ def set_environment() -> None:
 def public(text: object) -> str:
     """A message in one line, without credentials."""
     line = " ".join(str(text).split())
-    for name in ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN", "AWS_SECRET_ACCESS_KEY"):
+    for name in _SECRETS:
         if secret := os.environ.get(name):
             line = line.replace(secret, "***")
-    return re.sub(r"//[^/@\s]+@", "//***@", line)[:300]
+    line = re.sub(r"(?i)((?:password|passwd|pwd|token|secret)=)[^&\s]+", r"\1***", line)
+    return re.sub(r"//[^@\s]+@", "//***@", line)[:300]
 
 
 @dataclass(frozen=True)

@@ -142,7 +142,7 @@ def complete_state(
     stale = [] if target.sweep else pipeline.recorded.keys() - pipeline.current.keys()
     for name in sorted(stale):
         echo(f"stale      {name}: changed since its last run; run `dvc repro`")
-    if not pipeline.current:
+    if whole and not pipeline.current:
         echo(f"{target.title}: no stage has run yet; run `dvc repro`")
         return
     parent = parents.find_parent(store, target)
@@ -150,11 +150,15 @@ def complete_state(
     finished = [run for run in children if run.info.status == "FINISHED"]
     incomplete = [run for run in finished if run.data.tags.get(INCOMPLETE) == "true"]
     live, missing = [], []
-    for execution in pipeline.current.values():
+    for execution in pipeline.recorded.values():
+        is_current = execution.name in pipeline.current
         own = next((run for run in finished if run.data.tags.get(HASH) == execution.hash), None)
         runs = [run for run in finished if run.data.tags.get("dvc.stage") == execution.name]
         if own is None and runs and HASH not in runs[-1].data.tags:
-            live.append((runs[-1], execution))
+            if is_current or _has_parameters(runs[-1], execution):  # edited since
+                live.append((runs[-1], execution))
+        elif not is_current:
+            continue
         elif whole and own is None:
             missing.append((execution, _find_source(store, execution)))
         elif whole and own in incomplete and pipeline.has_outputs(execution.name):
@@ -177,6 +181,13 @@ def complete_state(
     if whole and not target.sweep:  # a sweep chooses on the validation part
         _summarise(store, parent_id, pipeline)
         registry.promote_best(store, pipeline, echo)
+
+
+def _has_parameters(run: Run, execution: Execution) -> bool:
+    """Whether a run of a stage has the recorded parameters."""
+    own = execution.params.get(str(layout.PARAMS), {})
+    flat = stores.flat_params(own, execution.name.partition("@")[2])
+    return all(run.data.params.get(key) == value for key, value in flat.items())
 
 
 def _find_source(store: Store, execution: Execution) -> Run | None:

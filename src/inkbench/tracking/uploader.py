@@ -77,20 +77,24 @@ class _Uploader:
                 gc.disable()  # saves a quarter of the time that importing MLflow takes
                 self._store = Store.open()
                 gc.enable()
+            folder = Path(journal.start["cwd"])
+            before = self._ended.get(folder)
+            if before and before.journal.start["state"] != journal.start["state"]:
+                self._complete(folder, before, at_once=True)  # while dvc.lock has its results
             upload = self._uploads.setdefault(journal.folder, Upload(self._store, journal))
             if upload.proceed():
                 del self._uploads[journal.folder]
                 journal.discard()
                 if upload.is_finished:
-                    self._ended[Path(journal.start["cwd"])] = upload
+                    self._ended[folder] = upload
         except Exception as error:
             self._uploads.pop(journal.folder, None)
             journal.fail(_warn(error))
 
-    def _complete(self, folder: Path, upload: Upload) -> None:
+    def _complete(self, folder: Path, upload: Upload, at_once: bool = False) -> None:
         """Log what DVC has recorded about the stages that ran in a folder, once it has done so."""
         lock, start = folder / "dvc.lock", upload.journal.start
-        is_last_try = not start["dvc_stage"] or now() > upload.ended_at + _DVC
+        is_last_try = at_once or not start["dvc_stage"] or now() > upload.ended_at + _DVC
         is_new = lock.is_file() and lock.stat().st_mtime_ns > upload.ended_at * 1_000_000
         is_time = upload.wants_sync or time.monotonic() > self._completed_at + _PAUSE
         if folder.is_dir() and not is_last_try and not (is_new and is_time):
