@@ -18,6 +18,7 @@ from server import free_port
 from inkbench.errors import InkbenchError
 from inkbench.tracking import uploader
 from inkbench.tracking.journal import now
+from inkbench.tracking.store import HASH
 
 pytestmark = pytest.mark.slow
 
@@ -184,6 +185,21 @@ def test_uploader_waits_while_dvc_writes_its_lock(project, seconds, warnings, ca
     running._complete(project.folder, ended)
     assert len(running._ended) == 1 - warnings
     assert capsys.readouterr().err.count("warning") == warnings
+
+
+def test_uploader_logs_results_of_parameters_that_were_edited_since(project):
+    before = 2
+    for epochs in (4, 6, 8):
+        project.replace("params.yaml", f"epochs: {before}", f"epochs: {epochs}")
+        before = epochs
+        if epochs < 8:
+            project.run("dvc", "repro", "-q", "train@mnist-b", "evaluate@mnist-b")
+    project.wait_for(lambda: not project.uploaders())
+    seen = project.seen()
+    for parent in seen.parents[-2:]:
+        (evaluation,) = seen.stages(parent, dvc__stage="evaluate@mnist-b")
+        assert "test_bce" in evaluation.data.metrics
+        assert HASH in evaluation.data.tags
 
 
 def test_uploader_starts_over_if_the_store_is_deleted(project, tables):
