@@ -14,8 +14,7 @@ from PIL import Image
 from inkbench import datasets
 from inkbench.datasets.specs import Spec
 from inkbench.denoise import inputs, reading
-from inkbench.denoise.inputs import shown
-from inkbench.errors import InkbenchError, print_error
+from inkbench.errors import InkbenchError, print_error, shown
 
 if TYPE_CHECKING:
     import keras

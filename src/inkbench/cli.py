@@ -283,7 +283,7 @@ def _parser() -> argparse.ArgumentParser:
     text = "invert pages of light print on dark paper (default: they stay dark)"
     command.add_argument("--invert-dark", action="store_true", help=text)
     text = "write what was done to every page, and what was left as it was, to a JSON file"
-    command.add_argument("--report", type=Path, metavar="FILE", help=text)
+    command.add_argument("--report", type=Path, metavar="FILE.json", help=text)
     command.add_argument("--compare", action="store_true", help="also write before/after images")
     command.add_argument("--force", action="store_true", help="overwrite existing results")
     text = "clean N files at a time, in N processes (default: 1; with --address, one per CPU)"

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from inkbench.errors import InkbenchError
+from inkbench.errors import InkbenchError, shown
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
@@ -26,7 +26,7 @@ def writing(target: Path) -> Iterator[None]:
             reason = f"no room to write it ({free} MB free); free some space and rerun"
         else:
             reason = f"cannot be written: {error.strerror or error}; fix the cause and rerun"
-        raise InkbenchError(f"{target}: {reason}") from None
+        raise InkbenchError(f"{shown(target)}: {reason}") from None
 
 
 def empty_folder(folder: Path) -> None:

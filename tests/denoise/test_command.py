@@ -2,7 +2,9 @@
 
 import colorsys
 import io
+import json
 import os
+import pty
 import re
 import shlex
 import sys
@@ -13,7 +15,7 @@ import pytest
 from drawn_pages import BackgroundDivision, letter_page
 from PIL import Image, PngImagePlugin
 
-from helpers import inkbench
+from helpers import contents, inkbench
 from inkbench.denoise.page import clean
 
 pytestmark = pytest.mark.usefixtures("without_network")
@@ -239,3 +241,49 @@ def test_every_command_of_the_documentation_works(here, root, page):
     assert len(commands) >= 5
     for command in commands:
         assert inkbench(*shlex.split(command, comments=True)) == 0, command
+
+
+@pytest.mark.parametrize(
+    ("report", "fact"),
+    [
+        ("scan.png", "scan.png"),
+        ("scan.json", "is an input"),
+        ("scan.png/r.json", "cannot be written"),
+        ("s3://b/r.json", "local file"),
+    ],
+)
+def test_report_replaces_no_page_and_is_refused_before_any_work(report, fact, here, page, capsys):
+    for name in ("scan.png", "scan.json"):
+        page.save(here / name, "PNG")
+    before = contents(here)
+    arguments = ["scan.png", "scan.json", "-o", "out", "--report", report]
+    assert inkbench("denoise", *arguments) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert fact in line and contents(here) == before
+
+
+def test_report_of_a_name_that_is_not_utf8(here, page):
+    name = os.fsdecode(b"x\xff.png")
+    page.save(here / name)
+    (here / "out").mkdir()
+    (here / "out" / name).mkdir()
+    assert inkbench("denoise", name, "-o", "out", "--force", "--report", "new/r.json") == 1
+    (error,) = json.loads((here / "new/r.json").read_text())["errors"]
+    assert r"x\xff.png" in error
+
+
+def test_progress_is_shown_on_a_terminal(here, page):
+    for name in "abc":
+        page.save(here / f"{name}.png")
+    terminal, end = pty.openpty()
+    stderr = os.dup(2)
+    os.dup2(end, 2)
+    try:
+        assert inkbench("denoise", "a.png", "b.png", "c.png", "-o", "out") == 0
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)
+        os.close(end)
+    shown = os.read(terminal, 1 << 16).decode()
+    os.close(terminal)
+    assert "2/3" in shown

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from inkbench.denoise.inputs import comparison, find, shown
-from inkbench.errors import InkbenchError
+from inkbench.denoise.inputs import comparison, find
+from inkbench.errors import InkbenchError, shown
 
 
 def touch(*names: str) -> None:
@@ -38,12 +38,19 @@ def error(*inputs: str, out: str = "out") -> str:
         (["page[1].png"], "out", {"page[1].png": "out/page[1].png"}),
         (["scans/a.png", "scans/*.png"], "out", {"scans/a.png": "out/a.png"}),
         (["scans/a.png"], "clean.pdf", {"scans/a.png": "clean.pdf"}),
+        (["scans/**/*.png"], "scans/done", {"scans/a.png": "scans/done/a.png"}),
+        (["**/*.JPG"], "scans/done", {"scans/b/c.JPG": "scans/done/c.JPG"}),
     ],
-    ids=["folder", "output folder inside", "pattern", "brackets", "named twice", "output file"],
+    ids=[
+        *("folder", "output folder inside", "pattern", "brackets", "named twice", "output file"),
+        *("pattern above the output folder", "the same, further above"),
+    ],
 )
 def test_find_names_the_output_of_each_file(inputs, out, expected, here):
     touch("scans/a.png", "scans/b/c.JPG", "scans/notes.txt", "scans/.hidden.png")
     touch("page[1].png", "d.webp")
+    if out == "scans/done":  # by an earlier run
+        touch("scans/done/a.png", "scans/done/c.JPG")
     assert plan(*inputs, out=out) == expected
 
 

@@ -134,6 +134,7 @@ def test_buckets_are_read_and_written(bucket, scans, monkeypatch, capsys):
     for name in scans[:3] + scans[-1:]:
         bucket.put_file(f"scans/{name}", f"ours/scans/deep/{name}")
     bucket.pipe_file("ours/scans/notes.txt", b"text")
+    bucket.pipe_file("ours/scans/", b"")  # as consoles mark a folder
     time.sleep(1)  # S3 counts in seconds, and what was cleaned in the same second counts as old
     assert inkbench("denoise", "s3://ours/scans", "-o", "s3://ours/out", "--compare") == 1
     printed = capsys.readouterr()
@@ -148,6 +149,10 @@ def test_buckets_are_read_and_written(bucket, scans, monkeypatch, capsys):
     assert inkbench("denoise", "s3://ours/scans/deep/0*", "-o", "s3://ours/out/deep") == 1
     assert "s3://ours/out/deep/00.png: exists" in capsys.readouterr().err
     assert inkbench("denoise", "s3://ours/scans", "-o", "s3://ours/out", "--resume") == 1
+    assert "0 of 4 cleaned, 3 before" in capsys.readouterr().out
+    for name in scans[:3]:
+        bucket.put_file(f"out/{name}", f"ours/scans/done/deep/{name}")
+    assert inkbench("denoise", "s3://ours/scans", "-o", "s3://ours/scans/done", "--resume") == 1
     assert "0 of 4 cleaned, 3 before" in capsys.readouterr().out
 
 

@@ -135,6 +135,11 @@ def test_paired_seeds_find_a_small_difference_that_all_seeds_share():
     assert shared["a"].best and "≈" not in shared["b"].text
 
 
+def test_a_best_mean_over_other_seeds_is_no_winner():
+    lucky = cells(entry("a", [0.8, 0.8, 0.8, 0.99, 0.99]), entry("b", [0.81, 0.812, 0.811]))
+    assert not lucky["a"].best and "≈" in lucky["b"].text
+
+
 def test_a_single_training_is_compared_with_the_range_of_the_seeds():
     seeded = entry("a", [0.95, 0.951, 0.949])
     assert cells(seeded, entry("b", [0.9], seeded=False))["a"].best

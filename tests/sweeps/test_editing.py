@@ -50,6 +50,16 @@ def test_replace_refuses_a_key_inside_a_value():
         editing.replace(TEXT, {"train.a.rate.x": 1})
 
 
+def test_replace_refuses_to_change_what_an_alias_shares():
+    text = "train:\n  a: {model: &m {code: 8}}\n  b: {model: *m}\n"
+    with pytest.raises(InkbenchError, match=r"train\.b\.model\.code.*alias"):
+        editing.replace(text, {"train.b.model.code": 16})
+
+
+def test_replace_fills_an_empty_value():
+    assert editing.replace("a:\n  b:\n  c: 1\n", {"a.b": 2}) == "a:\n  b: 2\n  c: 1\n"
+
+
 @pytest.mark.parametrize("value", [3, 0.001, 1e-05, 1e16, True, None, [256, 64], "cosine"])
 def test_parse_reads_what_show_writes(value):
     assert editing.parse(editing.show(value)) == value

@@ -104,6 +104,44 @@ def test_failed_training_is_tried_again_by_the_next_command_only():
     assert len(play(search("batch_size=32,64"))) == 2
 
 
+def test_failure_in_a_rung_is_tried_again_and_can_win():
+    own, failed = search(*GRID[:1], prune=True), []
+    while due := own.due():
+        for training in due:
+            if training.values["learning_rate"] == 0.002:
+                own.failed.add(training)
+                failed.append(training)
+            else:
+                facts = training.epochs, training.seed, "name", "code", "real", loss(training)
+                own.add(training, Trial(NAME, training.config, *facts, {}))
+    assert [training.epochs for training in failed] == [2]
+    again = play(search(*GRID[:1], prune=True))
+    assert again and {t.values["learning_rate"] for t in again} == {0.002}
+
+
+@pytest.mark.parametrize("how", ["random", "tpe"])
+def test_failed_sample_is_tried_again(how):
+    options = {"search": how, "trials": 3}
+    own = search(*RANGES, **options)
+    first = own.due()
+    own.failed |= set(first)
+    while own.due():
+        pass
+    assert first and set(first) <= set(play(search(*RANGES, **options)))
+
+
+def test_grid_without_prune_trains_what_prune_dropped():
+    play(search(*GRID[:1], prune=True))
+    assert play(search(*GRID[:1]))
+    done = search(*GRID[:1])
+    assert len([t for t in done.known if t.is_complete]) == 5 and play(done) == []
+
+
+def test_wider_range_on_a_logarithmic_scale_adds_to_a_sweep():
+    for axis in ("learning_rate=0.001..0.005", "learning_rate=0.0005..0.01"):
+        assert len(play(search(axis, search="random", trials=2))) == 2
+
+
 def test_recall_knows_the_table_where_the_storage_is_missing():
     trained = search("batch_size=32,64", name="here")
     play(trained)

@@ -16,11 +16,10 @@ import numpy as np
 from inkbench import disk, records
 from inkbench.denoise import inputs, reading, remote, writing
 from inkbench.denoise.guard import Findings
-from inkbench.denoise.inputs import shown
 from inkbench.denoise.page import clean
 from inkbench.denoise.reading import Scan
 from inkbench.denoise.scale import Scale
-from inkbench.errors import InkbenchError, print_error
+from inkbench.errors import InkbenchError, print_error, shown
 
 _PLAIN = 4  # grey levels: a smaller range is one colour
 
@@ -102,8 +101,8 @@ def run(options: Namespace) -> bool:
         targets, errors = inputs.find(options.inputs, out, options.compare)
     for error in errors:
         print_error(error)
-    if not targets:
-        return False
+    if options.report:
+        _check_report(options.report, targets)
     total = len(targets) + len(errors)
     files = list(targets.items())
     if options.resume:
@@ -137,6 +136,18 @@ def run(options: Namespace) -> bool:
             records.write_json(options.report, report)
     print(f"{len(done)} of {total} cleaned" + (f", {len(before)} before" if before else ""))
     return len(done) + len(before) == total
+
+
+def _check_report(report: Path, sources: Iterable[PurePath]) -> None:
+    """Raise an error before any work if a report would replace a page or cannot be written."""
+    if remote.is_remote(str(report).replace(":/", "://", 1)) or report.suffix.lower() != ".json":
+        raise InkbenchError(f"--report {shown(report)}: expected a local file that ends in .json")
+    if os.path.realpath(report) in {os.path.realpath(source) for source in sources}:
+        raise InkbenchError(f"--report {shown(report)}: is an input; choose another name")
+    with disk.writing(report):
+        report.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=report.parent):
+            pass
 
 
 def _is_done(source: PurePath, target: PurePath, compare: bool) -> bool:
@@ -203,15 +214,18 @@ def _in_order(results: Numbered, total: int) -> Iterator[Result]:
 
     waiting: dict[int, Result] = {}
     following = 0
-    progress = tqdm(results, "cleaning", total, unit="file", leave=False, disable=None)
-    for number, result in progress:
-        waiting[number] = result
-        while following in waiting:
-            result = waiting.pop(following)
-            with progress.external_write_mode():
-                print(result) if isinstance(result, Outcome) else print_error(result)
-            yield result
-            following += 1
+    # Decoders are silenced by file descriptor; the delay lets the line about the model come first.
+    with open(os.dup(2), "w") as terminal:
+        how = {"unit": "file", "leave": False, "disable": None, "file": terminal, "delay": 0.01}
+        progress = tqdm(results, "cleaning", total, **how)
+        for number, result in progress:
+            waiting[number] = result
+            while following in waiting:
+                result = waiting.pop(following)
+                with progress.external_write_mode():
+                    print(result) if isinstance(result, Outcome) else print_error(result)
+                yield result
+                following += 1
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ from typing import TypeVar
 from PIL import Image
 
 from inkbench.denoise import remote
-from inkbench.errors import InkbenchError
+from inkbench.errors import InkbenchError, shown
 
 FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "BMP", "PPM", "GIF")
 WRITABLE = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".pdf"}
@@ -27,12 +27,6 @@ P = TypeVar("P", bound=PurePath)
 _SUFFIXES = {"JPEG": ".jpg", "MPO": ".jpg", "TIFF": ".tif", "PDF": ".pdf"}
 # A header at the start of a line; a printer's or a mail's lines may precede it.
 _PDF = re.compile(rb"(?:^|[\r\n\0]|\xef\xbb\xbf)[ \t]*%PDF-\d")
-
-
-def shown(path: PurePath | str) -> str:
-    """A path as one printable line, with other characters escaped."""
-    text = os.fsencode(path).decode("utf-8", "backslashreplace")
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def kind(path: Path) -> str | None:
@@ -58,8 +52,8 @@ def sources(
 ) -> tuple[dict[Path, Path], list[InkbenchError]]:
     """Find the files of ``inputs``: files, folders and glob patterns (with ``**``).
 
-    Links to folders are not followed, the folder ``out`` is skipped. In a folder, the content or
-    the suffix shows which files are images; a line on stderr names each file that is skipped.
+    Links to folders are not followed; what is in the folder ``out`` is left out. In a folder, the
+    content or the suffix shows which files are images; a line on stderr names each that is skipped.
 
     Returns
     -------
@@ -108,7 +102,7 @@ def find(
     errors: list[InkbenchError] = []
     for text in inputs:
         if remote.is_remote(text):
-            found: dict = _in_bucket(text)
+            found: dict = _in_bucket(text, out)
         else:
             found, wrong = sources([text], local)
             errors += wrong
@@ -149,7 +143,9 @@ def comparison(target: P, number: int) -> P:
 def _files(text: str, out: Path | None, errors: list[InkbenchError]) -> Iterator[tuple[Path, Path]]:
     matches = [text]
     if glob.has_magic(text) and not os.path.lexists(text):
-        matches = sorted(glob.glob(text, recursive=True))
+        found = sorted(glob.glob(text, recursive=True))
+        aside = out and not _is_below(text, out)
+        matches = [path for path in found if not (out and aside and _is_below(path, out))]
         if "**" in text:  # glob passes over folders that it cannot read
             start = os.path.dirname(text[: text.index("**") + 1]) or "."
             for _, folders, _ in os.walk(start, onerror=lambda error: _unreadable(error, errors)):
@@ -164,8 +160,12 @@ def _files(text: str, out: Path | None, errors: list[InkbenchError]) -> Iterator
             yield path, Path(_target_name(path))
 
 
-def _in_bucket(text: str) -> dict[PurePath, PurePath]:
-    """Find images in a bucket, judged by their suffixes; ``text`` is as in `sources`."""
+def _is_below(path: str, folder: Path) -> bool:
+    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
+
+
+def _in_bucket(text: str, out: PurePath) -> dict[PurePath, PurePath]:
+    """Find images in a bucket, judged by their suffixes; arguments are as in `sources`."""
     place = remote.location(text)
     found: dict[PurePath, PurePath] = {}
     with remote.reaching(place) as system:
@@ -177,6 +177,9 @@ def _in_bucket(text: str) -> dict[PurePath, PurePath]:
         for name in below:
             path = remote.location(_url(name))
             inside = path.relative_to(folder)
+            is_result = out in path.parents and (magic or out not in (folder, *folder.parents))
+            if is_result or name.endswith("/"):  # "/": the marker of a folder
+                continue
             if path == folder:  # a file that was named, whatever its suffix
                 found[path] = Path(_target_name(path, "unknown"))
             elif any(part.startswith(".") for part in inside.parts):

@@ -17,8 +17,8 @@ import numpy as np
 from PIL import ExifTags, Image, ImageFile, ImageOps, ImageSequence, TiffImagePlugin
 
 from inkbench.denoise import pdf
-from inkbench.denoise.inputs import FORMATS, kind, shown
-from inkbench.errors import InkbenchError
+from inkbench.denoise.inputs import FORMATS, kind
+from inkbench.errors import InkbenchError, shown
 
 MAX_PIXELS = 80_000_000  # an A3 page at 600 dpi has 70 million
 

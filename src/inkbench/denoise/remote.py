@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePath, PurePosixPath
 from typing import TYPE_CHECKING
 
-from inkbench.errors import InkbenchError
+from inkbench.errors import InkbenchError, shown
 
 if TYPE_CHECKING:
     import fsspec
@@ -37,7 +37,7 @@ def location(text: str) -> Path | Remote:
     if not is_remote(text):
         return Path(text)
     if not text.startswith(_SCHEME) or not text.removeprefix(_SCHEME).strip("/"):
-        raise InkbenchError(f"{text}: expected a local path or s3://BUCKET/…")
+        raise InkbenchError(f"{shown(text)}: expected a local path or s3://BUCKET/…")
     return Remote(text)
 
 
@@ -48,16 +48,15 @@ def reaching(place: PurePath) -> Iterator["fsspec.AbstractFileSystem"]:
         import s3fs
     except ImportError:
         raise InkbenchError(
-            f"{place}: s3:// needs the extra `s3`; install it: pip install -e '.[s3]'"
+            f"{shown(place)}: s3:// needs the extra `s3`; install it: pip install -e '.[s3]'"
         ) from None
     try:
         yield s3fs.S3FileSystem()
     except FileNotFoundError as error:
-        raise InkbenchError(f"{place}: not found ({_first_line(error)})") from None
+        raise InkbenchError(f"{shown(place)}: not found ({_first_line(error)})") from None
     except Exception as error:  # s3fs and botocore raise many kinds
-        raise InkbenchError(
-            f"{place}: {_first_line(error)}; check the address, AWS_ENDPOINT_URL and credentials"
-        ) from None
+        remedy = "check the address, AWS_ENDPOINT_URL and credentials"
+        raise InkbenchError(f"{shown(place)}: {_first_line(error)}; {remedy}") from None
 
 
 def check_bucket(place: PurePath) -> None:
@@ -118,7 +117,7 @@ def delivered(target: PurePath, force: bool) -> Iterator[Path]:
 
 def _refuse_existing(target: PurePath, force: bool) -> None:
     if not force and modified(target) is not None:
-        raise InkbenchError(f"{target}: exists; use --force to overwrite it")
+        raise InkbenchError(f"{shown(target)}: exists; use --force to overwrite it")
 
 
 @contextlib.contextmanager

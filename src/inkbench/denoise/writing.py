@@ -10,9 +10,8 @@ import numpy as np
 from PIL import Image, PdfParser, PngImagePlugin, TiffImagePlugin
 
 from inkbench import disk
-from inkbench.denoise.inputs import shown
 from inkbench.denoise.reading import Scan
-from inkbench.errors import InkbenchError
+from inkbench.errors import InkbenchError, shown
 
 _QUALITY = 92  # of JPEG, also inside PDF: no visible ringing around letters
 _COMPARED = 1400  # pixels: largest side of a page in a before/after image

@@ -115,10 +115,10 @@ def _number(entries: Mapping[str, Entry], wanted: dict[str, str] | None) -> Numb
     entry = entries.get(wanted["variant"]) if wanted else None
     if not wanted or entry is None or entry.metrics.get(wanted["metric"]) is None:
         return None
-    key, metrics = wanted["metric"], entry.metrics
+    key = wanted["metric"]
     text = f"{_label(entry)}{leaderboard.label(key)} {leaderboard.text(entry, key)}"
     page = f"variants/{entry.name}.html"
-    return Number(entry.name, page, text, leaderboard.note(key, metrics))
+    return Number(entry.name, page, text, "; ".join(leaderboard.notes(entry, key)))
 
 
 def _label(measured: Reproduction | Entry) -> str:

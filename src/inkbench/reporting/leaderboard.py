@@ -201,22 +201,23 @@ def _cell(entry: Entry, key: str, entries: Sequence[Entry]) -> Cell:
         ties = entry in rivals and _within_seeds(best, entry, key)
     shown = text(entry, key) + f" {TIE}" * ties
     is_won = is_best and bool(others) and not ties
-    return Cell(shown, _value(entry, key), is_won, _notes(entry, key))
+    return Cell(shown, _value(entry, key), is_won, notes(entry, key))
 
 
 def _within_seeds(one: Entry, other: Entry, key: str) -> bool:
-    """Whether other seeds may reverse a difference; False if nothing is known about it."""
+    """Whether other seeds may reverse that one is better; False if nothing is known about it."""
     first, second = (seeds.by_seed(entry.seeds, key) for entry in (one, other))
     if first and second:
         paired = seeds.difference(first, second)
-        return paired is None or paired.has_zero
+        sign = 1 if about(key).get("better") == "higher" else -1
+        return paired is None or paired.has_zero or sign * paired.mean < 0
     if not first and not second:
         return False
     known, value = (first, other.metrics[key]) if first else (second, one.metrics[key])
     return seeds.spread((x - value for x in known.values()), of_next=True).has_zero
 
 
-def _notes(entry: Entry, key: str) -> list[str]:
+def notes(entry: Entry, key: str) -> list[str]:
     """Lines below a metric."""
     lines = [note(key, entry.metrics)]
     if spread(entry, key) is not None:

@@ -40,11 +40,24 @@ def replace(text: str, values: Mapping[str, Any]) -> str:
     Raises
     ------
     InkbenchError
-        If a key leads into something that is not a mapping.
+        If a key leads into something that is not a mapping, or the text would change more than the
+        value: YAML aliases share a value.
     """
     for key, value in values.items():
-        text = _replace(text, key.split("."), value)
+        keys = key.split(".")
+        changed = _replace(text, keys, value)
+        if yaml.safe_load(changed) != _with(yaml.safe_load(text), keys, value):
+            raise InkbenchError(
+                f"{layout.PARAMS}: {key}: cannot be set alone; write out the alias (*) there"
+            )
+        text = changed
     return text
+
+
+def _with(tree: Any, keys: list[str], value: Any) -> Any:
+    """A tree with another value, and nothing shared on the way to it."""
+    first, *rest = keys
+    return tree | {first: _with(tree.get(first) or {}, rest, value) if rest else value}
 
 
 def _replace(text: str, keys: list[str], value: Any) -> str:
@@ -61,6 +74,8 @@ def _replace(text: str, keys: list[str], value: Any) -> str:
     new = show(value)
     if isinstance(value, list) and value and not node.flow_style:
         new = f"\n{' ' * node.start_mark.column}".join(f"- {show(item)}" for item in value)
+    if node.start_mark.index == _end(node):  # nothing after the colon
+        new = f" {new}"
     return text[: node.start_mark.index] + new + text[_end(node) :]
 
 

@@ -279,7 +279,12 @@ def promote(name: str) -> str:
     if not trials[0].settings:
         raise InkbenchError(f"{seeds.trials_file(name)}: varies only seeds; nothing to promote")
     before = after = layout.PARAMS.read_text(encoding="utf-8")
-    for variant in dict.fromkeys(trial.variant for trial in trials):
+    variants = dict.fromkeys(trial.variant for trial in trials)
+    if gone := [variant for variant in variants if variant not in params.load().train]:
+        raise InkbenchError(f"{name}: {layout.PARAMS} has no {gone[0]} any more; add it again")
+    if not seeds.configurations(trials):
+        raise InkbenchError(f"{name}: no configuration is complete; repeat the sweep's command")
+    for variant in variants:
         own = {c: g for c, g in seeds.configurations(trials).items() if c[0] == variant}
         if own:
             common = set.intersection(*(set(group) for group in own.values()))

@@ -85,10 +85,11 @@ class Search:
 
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         file = journal(self.plan.name)
-        ranges = [axis for axis, v in sorted(self.plan.axes.items()) if isinstance(v, Range)]
+        kinds = {a: _distribution(v) for a, v in self.plan.axes.items() if isinstance(v, Range)}
+        ranges = [f"{a}:{type(d).__name__}:{d.log}" for a, d in sorted(kinds.items())]
         self._study: Study = optuna.create_study(
             storage=JournalStorage(JournalFileBackend(str(file))),
-            study_name=" ".join([self.variant, self.inputs, *ranges]),
+            study_name=" ".join([self.variant, self.inputs, *ranges]),  # Optuna keeps their kinds
             load_if_exists=True,
         )
         values = self._study.user_attrs.get("values", {})
@@ -148,14 +149,13 @@ class Search:
             left = left[: math.ceil(len(left) / divisor)]
         if due := self._missing(left, None):
             return due
+        every = [*(rung for rung, _ in self._rungs()), None]
         for trial in batch:
-            loss = self._loss(trial, None)
-            if trial not in left:
-                state = TrialState.PRUNED
-            else:
-                state = TrialState.COMPLETE if math.isfinite(loss) else TrialState.FAIL
+            state = TrialState.COMPLETE if trial in left else TrialState.PRUNED
+            if any(t in self.failed for rung in every for t in self._trainings(trial, rung)):
+                state = TrialState.FAIL
             if trial.state == TrialState.RUNNING:
-                value = loss if state == TrialState.COMPLETE else None
+                value = self._loss(trial, None) if state == TrialState.COMPLETE else None
                 self._study.tell(trial.number, value, state)
                 self._failed_here |= {trial.number} if state == TrialState.FAIL else set()
         return []
@@ -212,11 +212,19 @@ class Search:
         import optuna
 
         asked = [trial for trial in self._study.trials if "batch" in trial.user_attrs]
-        kept = [t for t in asked if t.state.name != "FAIL" or t.number in self._failed_here]
+        redone = {"FAIL"} if self.plan.prune else {"FAIL", "PRUNED"}
+        had: list[dict[str, Any]] = []
+        again: list[dict[str, Any]] = []
+        for trial in asked:
+            is_known = trial.state.name not in redone or trial.number in self._failed_here
+            group = had if is_known else again
+            group += [trial.params] * (trial.params not in group)
+        wanted = again
         if self.plan.search == "grid":
-            had = [trial.params for trial in kept]
             places = {a: [*range(len(v))] for a, v in self._space.items() if isinstance(v, list)}
-            for params in (params for params in grid(places) if params not in had):
+            wanted = grid(places)
+        if wanted := [params for params in wanted if params not in had]:
+            for params in wanted:
                 trial = optuna.create_trial(
                     state=optuna.trial.TrialState.RUNNING,
                     params=params,
@@ -225,7 +233,7 @@ class Search:
                 )
                 self._study.add_trial(trial)
             return self._running()
-        count = self.plan.trials - len(kept)
+        count = (self.plan.trials or 0) - len(had)
         for number in range(min(count, _TPE_BATCH) if self.plan.search == "tpe" else count):
             seed = len(asked) + number  # of its own: a killed search asks for the same ones
             self._study.sampler = (
