@@ -128,6 +128,13 @@ def test_model_takes_the_best_built_without_a_store(folder):
     assert source == "model: models/better/model.keras, as the pipeline built it"
 
 
+def test_model_prefers_real_data_as_the_registry_does(folder):
+    for name, rmse, source in (("good", 0.05, "real"), ("better", 0.01, "synthetic")):
+        metrics = {"test_rmse": rmse, "data_source": source}
+        Path("metrics", f"{name}.json").write_text(json.dumps(metrics))
+    assert "models/good/" in chosen.model("documents", "restoration")[1]
+
+
 def test_model_is_found_from_a_subfolder(folder, monkeypatch):
     (folder / "models/good/deep").mkdir()
     monkeypatch.chdir(folder / "models/good/deep")

@@ -3,6 +3,7 @@
 import contextlib
 import ctypes
 import json
+import math
 import os
 import tempfile
 from collections.abc import Callable, Iterator
@@ -113,14 +114,14 @@ def _built(dataset: str, task: str) -> Path:
         )
     _, rule = _registered(dataset, task)
 
-    def rank(name: str) -> float:
+    def rank(name: str) -> tuple[bool, float]:
         try:
             metrics = json.loads(layout.metrics(name).read_text(encoding="utf-8"))
-            return float(metrics[rule["metric"]]) * (1 if rule["best"] == "min" else -1)
+            return registry.rank({**metrics, "value": metrics[rule["metric"]]}, rule)
         except (OSError, ValueError, KeyError):
-            return float("inf")
+            return False, -math.inf
 
-    return layout.model(min(trained, key=rank))
+    return layout.model(max(trained, key=rank))
 
 
 def _registered(dataset: str, task: str) -> tuple[str, dict[str, str]]:

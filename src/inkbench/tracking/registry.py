@@ -40,13 +40,13 @@ def promote_best(store: Store, pipeline: Pipeline, echo: Callable[[str], None]) 
         ]
         if not candidates:
             continue
-        best = max(candidates, key=lambda tags: _rank(tags, rule))
+        best = max(candidates, key=lambda tags: rank(tags, rule))
         models, leader = store.models(best["model.md5"]), champion(store, name)
         previous = "the first"
         if leader:
             tags = leader.tags
             previous = f"version {leader.version} ({tags.get('variant')}) had {tags.get('value')}"
-            if tags.get("metric") == rule["metric"] and _rank(best, rule) <= _rank(tags, rule):
+            if tags.get("metric") == rule["metric"] and rank(best, rule) <= rank(tags, rule):
                 continue
         if not models:
             continue
@@ -84,7 +84,8 @@ def competes(block: Mapping[str, Any], rule: Mapping[str, Any]) -> bool:
     return same and not noisy
 
 
-def _rank(tags: Mapping[str, str], rule: Mapping[str, str]) -> tuple[bool, float]:
+def rank(tags: Mapping[str, str], rule: Mapping[str, str]) -> tuple[bool, float]:
+    """What orders versions by a rule: real data beats synthetic data, then the metric counts."""
     value = float(tags["value"])
     return tags.get("data_source") == REAL, value if rule["best"] == "max" else -value
 

@@ -15,7 +15,7 @@ from inkbench.state import State
 from inkbench.tracking import parents, record, registry
 from inkbench.tracking import store as stores
 from inkbench.tracking.executions import Execution, Pipeline
-from inkbench.tracking.journal import Event, Journal, locked, now
+from inkbench.tracking.journal import Event, Journal, locked, now, outbox, release
 from inkbench.tracking.record import ATTACHED
 from inkbench.tracking.store import HASH, INCOMPLETE, LINK, PARENT, Run, Store, public
 
@@ -50,6 +50,9 @@ def sync(revision: str | None = None, *, dry_run: bool = False, echo: Echo = pri
 
 def _upload_waiting(store: Store, dry_run: bool, echo: Echo) -> None:
     """Upload the waiting journals, except those that a running uploader will upload."""
+    with locked(outbox() / "repro.lock") as is_over:
+        if is_over and not dry_run:
+            release()  # what a killed `inkbench repro` held
     with locked(stores.uploader_lock()) as is_alone:
         for journal in Journal.waiting():
             if journal.is_running or not (is_alone or journal.has_failed):
