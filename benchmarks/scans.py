@@ -38,7 +38,7 @@ from inkbench import chosen, records
 from inkbench.datasets.common.background import without_background
 from inkbench.denoise import inputs, reading
 from inkbench.denoise.page import clean
-from inkbench.errors import one_line_errors, print_error
+from inkbench.errors import InkbenchError, one_line_errors, print_error
 
 SHOWN = 900  # pixels: largest side of a page in the pictures
 SPECK = 8  # pixels: smaller components of Sauvola's mask are not ink
@@ -68,6 +68,8 @@ def main() -> None:
         for error in errors:
             print_error(error)
         pages = [p for p in files if not p.name.endswith(".bin.png") and options.only in p.name]
+        if not pages:
+            raise InkbenchError(f"{options.folder}: no page with {options.only!r} in its name")
         options.out.mkdir(parents=True, exist_ok=True)
         if not shutil.which("tesseract"):
             print("no tesseract (apt-get install tesseract-ocr): no error rates", file=sys.stderr)
@@ -199,9 +201,9 @@ def _similarity(before: np.ndarray, after: np.ndarray, mask: np.ndarray) -> floa
 
 def _error_rate(pixels: np.ndarray, truth: Path) -> float | str:
     """Tesseract's character error rate; empty without a truth or the program."""
-    if not truth.exists() or not shutil.which("tesseract"):
+    expected = " ".join(truth.read_text(encoding="utf-8").split()) if truth.exists() else ""
+    if not expected or not shutil.which("tesseract"):
         return ""
-    expected = " ".join(truth.read_text(encoding="utf-8").split())
     done = subprocess.run(
         ["tesseract", "stdin", "stdout", "-l", "eng"],
         input=Image.fromarray(pixels)._repr_png_(),

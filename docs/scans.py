@@ -18,6 +18,7 @@ from inkbench.datasets.common.background import without_background
 from inkbench.datasets.synthetic import content, prose
 from inkbench.datasets.synthetic.texture import mottle, region
 from inkbench.denoise.page import clean
+from inkbench.errors import one_line_errors
 
 WIDTH, HEIGHT = 900, 1150  # pixels
 FONTS = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
@@ -28,7 +29,9 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--model", type=Path)
-    model, _ = chosen.model("documents", "cleaning", parser.parse_args().model)
+    options = parser.parse_args()
+    with one_line_errors():
+        model, _ = chosen.model("documents", "cleaning", options.model)
     scan = scanned(letter())
     divided = np.stack([without_background(scan[..., c]) for c in range(3)], -1)
     pages = {

@@ -31,6 +31,20 @@ def test_new_version_replaces_the_folder_and_leftovers_of_a_killed_run(folder):
     assert names(folder) == ["other.txt"]
 
 
+def test_interruption_between_the_two_renames_keeps_the_old_version(folder, monkeypatch):
+    rename = os.replace
+
+    def interrupted(source: Path, target: Path) -> None:
+        if source.name.endswith(".new"):
+            raise KeyboardInterrupt
+        rename(source, target)
+
+    monkeypatch.setattr(os, "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt), disk.new_version(folder):
+        pass
+    assert names(folder) == ["kept.txt"] and names(folder.parent) == ["results"]
+
+
 def test_remove_leftovers_removes_scratch_files_of_these_files_only(folder):
     for name in ("kept.txt", "other.txt"):
         pid = os.fork()

@@ -55,6 +55,8 @@ def new_version(folder: Path) -> Iterator[Path]:
                 os.replace(folder, old)
             os.replace(scratch, folder)
     finally:
+        if old.exists() and not folder.exists():  # interrupted between the two
+            os.replace(old, folder)
         for leftover in (scratch, old):
             shutil.rmtree(leftover, ignore_errors=True)
 

@@ -16,6 +16,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
+from inkbench.datasets.reading.archives import open_member
 from inkbench.errors import InkbenchError
 
 if TYPE_CHECKING:
@@ -67,11 +68,11 @@ def grade(submission: Path, answers: Path) -> float:
 
 
 def medal(score: float) -> str:
-    """Describe the medal for a score, with MLE-bench's thresholds."""
+    """Describe the medal for a score, which MLE-bench rounds to five decimals."""
     for name, threshold in MEDALS:
-        if score < threshold:
-            return f"{name}, below {threshold}"
-    return f"no medal; bronze is below {MEDALS[-1][1]}"
+        if round(score, 5) <= threshold:
+            return f"{name}, at most {threshold}"
+    return f"no medal; bronze is at most {MEDALS[-1][1]}"
 
 
 def read(path: Path) -> "pd.DataFrame":
@@ -127,7 +128,7 @@ def _open(path: Path) -> IO[bytes]:
     tables = [info for info, name in files.items() if name.suffix.lower() == ".csv"] or [*files]
     if len(tables) != 1:
         raise InkbenchError(f"{path}: contains {len(tables)} files; expected one CSV file")
-    return archive.open(tables[0])
+    return open_member(archive, tables[0])
 
 
 def _check_size(content: bytes) -> None:

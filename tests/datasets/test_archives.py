@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 import tarfile
+import tracemalloc
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -185,6 +186,18 @@ def with_bad_header() -> bytes:
 def test_members_refuses_damaged_archive(content):
     with pytest.raises(ArchiveError, match="damaged or not an archive"):
         read(content)
+
+
+@pytest.mark.parametrize("packing", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA, zipfile.ZIP_DEFLATED])
+def test_members_unpacks_no_more_than_a_zip_declares(packing):
+    with zipfile.ZipFile(file := io.BytesIO(), "w", packing) as archive:
+        archive.writestr("a.png", bytes(100_000_000))
+    lying = file.getvalue().replace((100_000_000).to_bytes(4, "little"), b"\x0a\0\0\0")
+    tracemalloc.start()
+    with pytest.raises(ArchiveError, match="damaged"):
+        read(lying)
+    assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    tracemalloc.stop()
 
 
 @pytest.mark.parametrize("keep", [0.3, 0.9, 0.999])

@@ -101,6 +101,16 @@ def test_fetch_does_not_show_password_of_mirror(server, offer, letters, monkeypa
     assert "secret" not in messages + layout.provenance("notmnist").read_text()
 
 
+@pytest.mark.parametrize("host", ["mirror:99999", f"{'x' * 70}.example"])
+def test_fetch_explains_an_impossible_mirror(host, offer, letters, monkeypatch, capfd):
+    offer(made.archive(LETTERS, letters))
+    monkeypatch.setenv("INKBENCH_MIRROR", f"http://me:secret@{host}")
+    with pytest.raises(InkbenchError) as raised:
+        fetched()
+    messages = "".join(capfd.readouterr()) + str(raised.value)
+    assert host.partition(":")[0][:60] in messages and "secret" not in messages
+
+
 def test_fetch_keeps_what_is_there_and_verified(server, official):
     first = fetched()
     put(layout.raw("notmnist") / ".fetching", {LETTERS: official[:99]})  # of a killed run
@@ -222,11 +232,17 @@ def test_fetch_finds_what_kaggles_archives_hold(form, offer):
     assert fetched("documents") == described
 
 
+# A stream that deflate cannot read.
+DAMAGED = made.zipped({"train/1.png": bytes(range(256)) * 40})
+DAMAGED = DAMAGED[:45] + b"\xff" * 40 + DAMAGED[85:]
+
+
 @pytest.mark.parametrize(
     ("name", "content"),
     [
         ("all.zip", made.zipped({"other/1.png": b"x"})),
         ("all.zip", b"PK\x03\x04 cut"),
+        ("all.zip", DAMAGED),
         ("train/1.png", b"changed"),
         ("Train (2).ZIP", b"x"),
     ],

@@ -27,6 +27,20 @@ EXPECTED = {
 }
 
 
+@pytest.mark.parametrize(
+    ("block", "name"),
+    [
+        ({"loss": "bce"}, "binary cross-entropy"),
+        ({"loss": "bce", "model": {"l1": 1e-5}}, "binary cross-entropy + penalty"),
+        ({"loss": "bernoulli_nats"}, "negative ELBO in nats; validation: at the mean code"),
+        ({"loss": "huber", "patches": {"weight": 2}}, "Huber loss; training: weighted"),
+        ({"loss": "huber", "patches": {"weight": 1}}, "Huber loss"),
+    ],
+)
+def test_loss_name_says_what_the_curve_measures(block, name):
+    assert variant.loss_name(block) == name
+
+
 @pytest.fixture(scope="module")
 def plots(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Figures of one variant of each kind, a folder per variant."""

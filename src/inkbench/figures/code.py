@@ -20,6 +20,7 @@ def maps(
     pca_explained: np.ndarray,
     tsne2: np.ndarray,
     tsne_rows: np.ndarray,
+    code_size: np.ndarray,
 ) -> "Figure":
     """Scatter the codes ``[n, d]`` by class: two raw dimensions, PCA and t-SNE.
 
@@ -29,9 +30,11 @@ def maps(
         ``[n, 2]`` principal components, ``[2]`` fractions of the variance they explain.
     tsne2, tsne_rows
         ``[m, 2]`` embedding of the rows ``[m]`` of ``codes``.
+    code_size
+        Dimensions of the code, of which ``codes`` may have only the first.
     """
     subtitle = (
-        f"{len(codes):,} test images, {codes.shape[1]}-dimensional code, trained without labels"
+        f"{len(codes):,} test images, {int(code_size):,}-dimensional code, trained without labels"
     )
     figure = style.canvas(13.5, 4.7, "Latent space by class", subtitle)
     left, middle, right = figure.subplots(1, 3)

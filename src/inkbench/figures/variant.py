@@ -3,10 +3,10 @@
 `inkbench.evaluation` and `inkbench.training` document the form of those files.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from inkbench import layout
 from inkbench.errors import InkbenchError
@@ -27,7 +27,7 @@ from inkbench.figures.outputs import VariantOutputs
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-LOSS_NAMES = {
+_LOSS_NAMES = {
     "bce": "binary cross-entropy",
     "mse": "mean squared error",
     "huber": "Huber loss",
@@ -35,6 +35,19 @@ LOSS_NAMES = {
     "bernoulli_nats": "negative ELBO in nats",
     "cross_entropy": "cross-entropy",
 }
+
+
+def loss_name(block: Mapping[str, Any]) -> str:
+    """What the losses in ``history.csv`` are for a variant with these settings."""
+    loss, patches = str(block.get("loss", "")), block.get("patches") or {}
+    name = _LOSS_NAMES.get(loss, loss)
+    if {"l1", "l2"} & (block.get("model") or {}).keys():
+        name += " + penalty"
+    if loss == "bernoulli_nats":
+        name += "; validation: at the mean code"
+    if patches.get("weight", 1) != 1:
+        name += "; training: weighted"
+    return name
 
 
 @dataclass(frozen=True)
@@ -69,8 +82,7 @@ def _curves(outputs: VariantOutputs) -> Iterator[NamedFigure]:
     file = layout.history(outputs.name).name
     history = outputs.training.numbers(file)
     epochs, _ = outputs.training.columns(file, "epoch", "loss")  # both are required
-    loss = outputs.variant.get("loss", "")
-    figure = curves.training(history, LOSS_NAMES.get(loss, loss), _phases(outputs))
+    figure = curves.training(history, loss_name(outputs.variant), _phases(outputs))
     names = ", ".join(curves.metrics_of(history)).replace("_", " ")
     alt = f"Curves of {names} on training and validation data over {len(epochs)} epochs."
     yield NamedFigure("curves", alt, figure)
@@ -138,7 +150,7 @@ def _generation(outputs: VariantOutputs) -> Iterator[NamedFigure]:
 def _codes(outputs: VariantOutputs) -> Iterator[NamedFigure]:
     file = "codes.npz"
     names = ("codes", "labels", "classes", "pca2", "pca_explained", "tsne2", "tsne_rows")
-    figure = code.maps(*outputs.evaluation.arrays(file, *names))
+    figure = code.maps(*outputs.evaluation.arrays(file, *names, "code_size"))
     alt = "Three scatter plots of test codes coloured by class: first two dimensions, PCA, t-SNE."
     yield NamedFigure("code", alt, figure)
     edges, counts, near_zero = outputs.evaluation.arrays(

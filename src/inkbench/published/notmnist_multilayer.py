@@ -42,6 +42,7 @@ def reproduce(settings: Published) -> Results:
     order = np.random.default_rng(settings.seed).permutation(len(data.labels))
     n_letters = min(1000, len(order) // 5)
     held_out, fitted = np.sort(order[:n_letters]), order[n_letters:][: len(tiles)]
+    held_out = held_out[~np.isin(data.keys[held_out], data.keys[fitted])]  # no copies
     test_letters = data.images[held_out]
 
     on_bytes, curve = _trained(tiles, tested, settings, "on bytes")

@@ -12,7 +12,7 @@ from inkbench.data_source import REAL
 from inkbench.datasets.common import store
 from inkbench.errors import InkbenchError
 from inkbench.figures import comparison, curves, dataset, images, published, style, sweeps
-from inkbench.figures.variant import LOSS_NAMES
+from inkbench.figures.variant import loss_name
 from inkbench.reporting import collect, leaderboard, seeds
 from inkbench.reporting.claims import Reproduction
 from inkbench.reporting.collect import Entry, Image, Result
@@ -139,9 +139,8 @@ def _curves(results: Sequence[Result]) -> dict[str, dict[str, tuple[np.ndarray, 
     """Metric → variant → (epochs, values); different losses have different panels."""
     panels: dict[str, dict[str, tuple[np.ndarray, np.ndarray]]] = {}
     for result in results:
-        loss = result.block.get("loss", "")
         titles = {
-            "val_loss": f"loss ({LOSS_NAMES.get(loss, loss)})",
+            "val_loss": f"loss ({loss_name(result.block)})",
             f"val_{result.accuracy}": result.accuracy.replace("_", " "),
         }
         rows = result.final_phase

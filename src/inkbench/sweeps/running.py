@@ -279,20 +279,19 @@ def promote(name: str) -> str:
     if not trials[0].settings:
         raise InkbenchError(f"{seeds.trials_file(name)}: varies only seeds; nothing to promote")
     before = after = layout.PARAMS.read_text(encoding="utf-8")
-    variants = dict.fromkeys(trial.variant for trial in trials)
-    if gone := [variant for variant in variants if variant not in params.load().train]:
-        raise InkbenchError(f"{name}: {layout.PARAMS} has no {gone[0]} any more; add it again")
-    if not seeds.configurations(trials):
+    complete = seeds.configurations(trials)
+    if not complete:
         raise InkbenchError(f"{name}: no configuration is complete; repeat the sweep's command")
-    for variant in variants:
-        own = {c: g for c, g in seeds.configurations(trials).items() if c[0] == variant}
-        if own:
-            common = set.intersection(*(set(group) for group in own.values()))
-            if not common:
-                raise InkbenchError(f"{name}: the configurations of {variant} share no seed")
-            best = min(own, key=lambda c: sum(own[c][seed].val_loss for seed in common))
-            values = {axis: editing.parse(text) for axis, text in best[1]}
-            after = plans.changed(after, variant, values)
+    for variant in dict.fromkeys(config[0] for config in complete):
+        if variant not in params.load().train:
+            raise InkbenchError(f"{name}: {layout.PARAMS} has no {variant} any more; add it again")
+        own = {c: g for c, g in complete.items() if c[0] == variant}
+        common = set.intersection(*(set(group) for group in own.values()))
+        if not common:
+            raise InkbenchError(f"{name}: the configurations of {variant} share no seed")
+        best = min(own, key=lambda c: sum(own[c][seed].val_loss for seed in common))
+        values = {axis: editing.parse(text) for axis, text in best[1]}
+        after = plans.changed(after, variant, values)
     plans.check(after)
     if after != before:
         disk.write_text(layout.PARAMS, after)

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
+from inkbench.datasets.reading import archives
 from inkbench.datasets.specs import Archive
 
 _Open = Callable[[], IO[Any]]
@@ -44,7 +45,10 @@ def pack(archive: Archive, folder: Path, others: set[str], target: Path) -> bool
         with zipfile.ZipFile(target, "w") as packed:
             for name in sorted(members):
                 with members[name]() as source:
-                    packed.writestr(zipfile.ZipInfo(name), source.read())
+                    content = source.read(archives.MEMBER_LIMIT + 1)
+                if len(content) > archives.MEMBER_LIMIT:
+                    raise ValueError(f"{name}: more than {archives.MEMBER_LIMIT:,} bytes")
+                packed.writestr(zipfile.ZipInfo(name), content)
     return bool(members)
 
 
@@ -62,4 +66,4 @@ def _files(folder: Path, others: set[str]) -> Iterator[tuple[tuple[str, ...], _O
             for info in outer.infolist():
                 if not info.is_dir():
                     parts = PurePosixPath(info.filename.replace("\\", "/")).parts
-                    yield parts, partial(outer.open, info)
+                    yield parts, partial(archives.open_member, outer, info)

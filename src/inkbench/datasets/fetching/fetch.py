@@ -8,7 +8,6 @@ bytes.
 import os
 import shutil
 import sys
-import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -159,7 +158,7 @@ class _Search:
             if not by_hand.pack(archive, self.folder, self.known, target):
                 return None
             file = _verified(archive, target, archive.urls[0])
-        except (Unavailable, OSError, zipfile.BadZipFile, RuntimeError) as error:
+        except (Unavailable, *archives.DAMAGE) as error:
             self._fail(f"{self.folder}: {archive.name}, packed from what is there: {error}")
             return None
         print(f"{self.spec.name}: {archive.name} from files in {self.folder}, verified")

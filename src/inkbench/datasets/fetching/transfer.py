@@ -5,10 +5,12 @@ raises what requests raises; this module adds them.
 """
 
 import io
+import re
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import IO
 from urllib.parse import urlsplit, urlunsplit
 
 from inkbench import disk
@@ -105,13 +107,21 @@ def _copy(path: str, sink: _Sink) -> None:
     except OSError as error:
         raise Unavailable(f"cannot be read: {error.strerror}") from None
     with source:
-        while chunk := source.read(2**20):
+        while chunk := _read(source):
             sink.write(chunk)
+
+
+def _read(source: IO[bytes]) -> bytes:
+    try:
+        return source.read(2**20)
+    except OSError as error:  # of the source, not of what is written
+        raise Unavailable(f"cannot be read: {error.strerror}") from None
 
 
 def _download(url: str, sink: _Sink) -> None:
     import pooch
     import requests
+    import urllib3
 
     downloader = pooch.HTTPDownloader(
         progressbar=sys.stderr.isatty(),
@@ -121,8 +131,8 @@ def _download(url: str, sink: _Sink) -> None:
     )
     try:
         downloader(url, sink, None)
-    except requests.RequestException as error:
-        raise _explained(error) from None
+    except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+        raise _explained(error, url) from None
 
 
 def _download_from_kaggle(competition: str, target: Path) -> None:
@@ -140,7 +150,7 @@ def _download_from_kaggle(competition: str, target: Path) -> None:
         raise Unavailable(f"{reason[:200].strip()} (log in, and accept the rules at {rules})")
 
 
-def _explained(error: Exception) -> Unavailable:
+def _explained(error: Exception, url: str) -> Unavailable:
     """A network error in plain words, and whether a retry may help."""
     import requests
     import urllib3
@@ -163,4 +173,5 @@ def _explained(error: Exception) -> Unavailable:
     # Not their subclasses, which are about certificates and proxies.
     if type(error) in (requests.ConnectionError, requests.exceptions.ChunkedEncodingError):
         return Unavailable("the connection broke before the file was complete", temporary=True)
-    return Unavailable(f"{type(error).__name__}: {reason}")
+    text = str(reason).replace(url, public(url))
+    return Unavailable(f"{type(error).__name__}: {re.sub('//[^@ ]*@', '//', text)}")

@@ -25,7 +25,7 @@ TOTAL_LIMIT = 2**31  # bytes, unpacked, with a tar's headers; notMNIST_large has
 # Files and folders that macOS and Windows add.
 _ADDED = {"__MACOSX", ".AppleDouble", ".DS_Store", "Thumbs.db", "desktop.ini"}
 
-_DAMAGE = (
+DAMAGE = (
     tarfile.TarError,
     zipfile.BadZipFile,
     zlib.error,
@@ -84,7 +84,7 @@ def members(path: Path) -> Iterator[tuple[str, bytes]]:
                 name = PurePosixPath(member.replace("\\", "/"))  # without `./`, `//` and `/./`
                 if not _is_added(name):
                     yield str(name), content
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise ArchiveError(path, f"damaged or not an archive ({error})") from None
 
 
@@ -105,7 +105,7 @@ def gunzip(path: Path, limit: int) -> bytes:
     try:
         with gzip.open(path) as file:
             content = file.read(limit + 1)
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise ArchiveError(path, f"damaged or not gzip ({error})") from None
     if len(content) > limit:
         raise ArchiveError(path, f"unpacks to more than {limit:,} bytes, so not the official file")
@@ -118,7 +118,22 @@ def _zip_members(file: BinaryIO, path: Path) -> Iterator[tuple[str, bytes]]:
             mode = info.external_attr >> 16
             if not info.is_dir():
                 _check(path, info.filename, info.file_size, stat.S_IFMT(mode) in (0, stat.S_IFREG))
-                yield info.filename, archive.read(info)
+                with open_member(archive, info) as member:
+                    yield info.filename, member.read(info.file_size + 1)
+
+
+def open_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> IO[bytes]:
+    """Open a member whose ``read(n)`` unpacks little more than n bytes.
+
+    Raises
+    ------
+    zipfile.BadZipFile
+        If it is packed in a way that `zipfile` unpacks without a bound, such as bzip2.
+    """
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        reason = f"{info.filename[:120]!r} is packed in an unusual way; pack it with deflate"
+        raise zipfile.BadZipFile(reason)
+    return archive.open(info)
 
 
 def _tar_members(file: BinaryIO, path: Path) -> Iterator[tuple[str, bytes]]:
