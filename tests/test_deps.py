@@ -86,12 +86,18 @@ def loaded_by_name(stage: str, deps: Iterable[str]) -> list[Path]:
     return [*(ROOT / PACKAGE / f"{name}.py" for name in names), *(ROOT / dep for dep in families)]
 
 
+@functools.cache
+def blocks() -> dict[str, dict]:
+    """Blocks of the variants in params.yaml."""
+    return yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))["train"]
+
+
 def needed(stage: str, deps: Iterable[str]) -> set[str]:
     """Files whose changes can change a stage's outputs."""
     kind, _, key = stage.partition("@")
     files = reached(ROOT / f"stages/{kind}.py", *loaded_by_name(stage, deps))
     if any(reads_spec(file) for file in files):  # and calls no function of the dataset's module
-        variants = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))["train"]
+        variants = blocks()
         dataset = variants[key]["dataset"] if key in variants else key
         for name in [dataset] if dataset else datasets.names():
             module = ROOT / PACKAGE / f"datasets/{name}.py"

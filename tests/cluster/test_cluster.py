@@ -124,8 +124,8 @@ def test_sigterm_ends_repro_and_the_stage_that_it_runs(serial, tmp_path):
     assert not stage.is_running()
 
 
-def test_repro_goes_on_where_tracking_cannot(serial, tmp_path):
-    toy = Toy(serial / "data").copy(tmp_path / "toy")
+def test_repro_goes_on_where_tracking_cannot(cluster, toy):
+    cluster.use(toy)
     bad = {"MLFLOW_TRACKING_URI": "file:./mlruns", "INKBENCH_TRACKING": "on"}
     done = toy.run("inkbench", "repro", "evaluate@letters-a", **bad)
     assert toy.executed() == chain("letters-a")[1::-1]

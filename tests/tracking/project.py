@@ -3,6 +3,7 @@
 ``fake_stage.py`` is the script of all stages. It pauses where a test asks for it.
 """
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -208,11 +209,15 @@ class Project:
         """Uploaders of this repository that run."""
         return [
             process
-            for process in psutil.process_iter(["cmdline", "cwd", "status"])
+            for process in psutil.process_iter(["cmdline"])
             if "inkbench.tracking.uploader" in (process.info["cmdline"] or ())
-            and process.info["cwd"] == str(self.folder)
-            and process.info["status"] != psutil.STATUS_ZOMBIE
+            and self._is_here(process)
         ]
+
+    def _is_here(self, process: psutil.Process) -> bool:
+        with contextlib.suppress(psutil.NoSuchProcess):  # it has just ended
+            return process.cwd() == str(self.folder) and process.status() != psutil.STATUS_ZOMBIE
+        return False
 
     def kill_uploader(self) -> None:
         """Kill the uploader, if it runs."""

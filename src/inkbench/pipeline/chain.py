@@ -25,8 +25,6 @@ def main() -> None:
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     machine.share_gpu()
 
-    import yaml
-
     result: dict[str, Any] = {"entries": {}, "objects": {}, "error": ""}
     remote = json.loads(os.environ.get("INKBENCH_REMOTE", "{}"))
     lock = Path(".checkpoints") / f"{job['chain']}.lock"
@@ -39,7 +37,7 @@ def main() -> None:
                     results.as_stage(repo, entry).checkout(force=True)
             for name in job["stages"]:
                 repo.reproduce(name, single_item=True)
-                entry = yaml.safe_load(Path("dvc.lock").read_text())["stages"][name]
+                entry = results.locked()[name]
                 if remote:
                     results.transfer("push", repo, [entry])
                     result["objects"] |= results.uncached(repo, name, entry)

@@ -9,8 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from inkbench import layout
 from inkbench.errors import InkbenchError
 from inkbench.pipeline import results
@@ -64,9 +62,7 @@ def plan(folder: Path, targets: Sequence[str] = (), cache: str = "") -> Plan:
 
 
 def _plan(repo: Any, graph: dict[Any, list[Any]]) -> Plan:
-    lock = Path("dvc.lock")
-    tree = yaml.safe_load(lock.read_text(encoding="utf-8")) if lock.is_file() else {}
-    locked = tree.get("stages", {})
+    locked = results.locked()
     writers = {out.def_path: stage.addressing for stage in graph for out in stage.outs}
     plan, hashes = Plan(), dict[str, Any]()
     for stage, upstream in graph.items():

@@ -65,6 +65,18 @@ def uncached(repo: Any, name: str, entry: Entry) -> dict[str, bytes]:
     return {md5: file.read_bytes() for md5, file in files.items() if file.is_file()}
 
 
+def locked() -> dict[str, Entry]:
+    """Entries of dvc.lock, by the stage's address."""
+    import yaml
+
+    lock = Path("dvc.lock")
+    if not lock.is_file():
+        return {}
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast
+    entries: dict[str, Entry] = yaml.load(lock.read_text(encoding="utf-8"), loader)["stages"]
+    return entries
+
+
 def run_key(entry: Entry) -> str:
     """Name in the run-cache for all results of these inputs."""
     return digest(entry | {"outs": [out["path"] for out in entry["outs"]]})
@@ -99,11 +111,9 @@ def update_lock(entries: Mapping[str, Entry]) -> None:
     stage again: one that was recorded on another kind of CPU, with outputs that are not here.
     """
     from dvc.stage.loader import StageLoader
-    from dvc.utils.serialize import load_yaml
 
-    lock = Path("dvc.lock")
-    locked = load_yaml(str(lock))["stages"] if lock.is_file() else {}
-    pairs = {name: (locked[name], entries[name]) for name in locked.keys() & entries.keys()}
+    old = locked()
+    pairs = {name: (old[name], entries[name]) for name in old.keys() & entries.keys()}
     changed = [
         name
         for name, (old, new) in pairs.items()

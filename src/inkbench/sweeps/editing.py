@@ -10,6 +10,8 @@ import yaml
 from inkbench import layout
 from inkbench.errors import InkbenchError
 
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast
+
 
 def parse(text: str) -> Any:
     """Value of a setting on the command line or in a table; ``1e-5`` is a number, as for DVC."""
@@ -19,7 +21,7 @@ def parse(text: str) -> Any:
         except ValueError:
             pass
     try:
-        return yaml.safe_load(text)
+        return yaml.load(text, _LOADER)
     except yaml.YAMLError:
         return text
 
@@ -46,7 +48,7 @@ def replace(text: str, values: Mapping[str, Any]) -> str:
     for key, value in values.items():
         keys = key.split(".")
         changed = _replace(text, keys, value)
-        if yaml.safe_load(changed) != _with(yaml.safe_load(text), keys, value):
+        if yaml.load(changed, _LOADER) != _with(yaml.load(text, _LOADER), keys, value):
             raise InkbenchError(
                 f"{layout.PARAMS}: {key}: cannot be set alone; write out the alias (*) there"
             )
@@ -61,7 +63,7 @@ def _with(tree: Any, keys: list[str], value: Any) -> Any:
 
 
 def _replace(text: str, keys: list[str], value: Any) -> str:
-    node = yaml.compose(text, Loader=yaml.SafeLoader)
+    node = yaml.compose(text, Loader=_LOADER)
     for depth, key in enumerate(keys):
         if not isinstance(node, yaml.MappingNode):
             raise InkbenchError(f"{layout.PARAMS}: {'.'.join(keys)}: unknown key")
