@@ -11,6 +11,7 @@ import signal
 import subprocess
 import time
 
+import psutil
 import pytest
 import s3fs
 from PIL import Image
@@ -118,10 +119,14 @@ def test_sigterm_ends_repro_and_the_stage_that_it_runs(serial, tmp_path):
     toy = Toy(serial / "fresh").copy(tmp_path / "toy")
     toy.ask("pause-download-digits-start")
     head = toy.start("inkbench", "repro")
-    stage = toy.paused("download-digits")
+    toy.paused("download-digits")
     head.send_signal(signal.SIGTERM)
     assert head.wait(timeout=60) == 128 + signal.SIGTERM, toy.log.read_text()
-    assert not stage.is_running()
+    toy.wait_for(
+        lambda: all(p.info["cwd"] != str(toy.folder) for p in psutil.process_iter(["cwd"])), 10
+    )
+    toy.go_on()
+    toy.run("dvc", "repro", "download@digits")  # no lock is left
 
 
 def test_repro_goes_on_where_tracking_cannot(cluster, toy):

@@ -69,11 +69,12 @@ def _run_chain(archive: bytes, job: dict[str, Any], node: Path, folder: Path) ->
             os.killpg(process.pid, signal.SIGKILL)  # what a stage has left behind
     if code is None:  # the raylet has died, which Ray does not tell a busy worker
         os._exit(1)
-    if code and shutil.disk_usage(folder).free < 2**20:  # of which the log cannot tell
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     result: dict[str, Any] = {"error": f"its process ended with exit code {code}"}
     if code == 0:
         result = pickle.loads((folder / "result").read_bytes())
+    if result["error"] and shutil.disk_usage(folder).free < 2**20:  # of which it may not tell
+        full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        result["error"] = f"{node}: {full} ({result['error']})"
     return result | {"log": log.read_text(encoding="utf-8", errors="replace")}
 
 

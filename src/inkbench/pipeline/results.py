@@ -1,7 +1,7 @@
 """Results of stages in DVC's terms: entries of dvc.lock and the run-cache, objects of caches."""
 
+import contextlib
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -139,11 +139,12 @@ def dvc_repro(*arguments: str) -> bool:
     process = subprocess.Popen([sys.executable, "-m", "dvc", "repro", *arguments])
     try:
         return process.wait() == 0
-    except SystemExit:  # SIGTERM: end it and its stage as Ctrl-C does
-        from psutil import Process
+    except SystemExit:  # SIGTERM; SIGINT would not reach what runs in the background
+        from psutil import NoSuchProcess, Process
 
-        for each in [*Process(process.pid).children(recursive=True), process]:
-            if os.getpgid(each.pid) == os.getpgrp():  # not the uploader
-                each.send_signal(signal.SIGINT)
+        for each in [process, *Process(process.pid).children(recursive=True)]:
+            with contextlib.suppress(NoSuchProcess, ProcessLookupError):
+                if os.getpgid(each.pid) == os.getpgrp():  # not the uploader
+                    each.terminate()
         process.wait()
         raise
