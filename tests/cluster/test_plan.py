@@ -1,5 +1,7 @@
 """What is to be run, and in which chains."""
 
+import shutil
+
 import pytest
 from toy import Toy
 
@@ -44,6 +46,13 @@ def test_plan_knows_results_of_the_run_cache(serial, toy):
     steps = plan(toy.folder, cache=cache)
     assert steps.chains == []
     assert set(steps.known) >= {name for variant in VARIANTS for name in of(variant)}
+
+
+def test_plan_ignores_what_a_killed_writer_left_in_the_run_cache(serial, toy, tmp_path):
+    cache = shutil.copytree(serial / "done/.dvc/cache", tmp_path / "cache")
+    for folder in cache.glob("runs/*/*"):
+        (folder / ".half.tmp").touch()
+    assert plan(toy.folder, cache=str(cache)).chains == []
 
 
 def test_plan_of_a_target_has_only_what_it_needs(serial):

@@ -72,7 +72,7 @@ def test_sweep_adds_seeds_and_an_mlflow_run_tree(killed):
 
 def test_the_same_command_again_executes_nothing(killed):
     tables = [(killed.folder / TABLE).read_bytes(), killed.trained()]
-    assert "to do" not in killed.run(*SWEEP, "--seeds", "2").stdout
+    assert "to go" not in killed.run(*SWEEP, "--seeds", "2").stdout
     assert [(killed.folder / TABLE).read_bytes(), killed.trained()] == tables
 
 

@@ -86,7 +86,8 @@ def recorded(repo: Any, key: str) -> Iterator[Entry]:
     """Entries of the run-cache, newest first."""
     from dvc.utils.serialize import load_yaml
 
-    files = (Path(repo.stage_cache.cache_dir) / key[:2] / key).glob("*")
+    found = (Path(repo.stage_cache.cache_dir) / key[:2] / key).glob("*")
+    files = [file for file in found if file.name[0] != "."]  # what a killed writer left is hidden
     for file in sorted(files, key=lambda file: file.stat().st_mtime, reverse=True):
         yield load_yaml(str(file))
 
