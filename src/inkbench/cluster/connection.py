@@ -63,7 +63,7 @@ def connected(jobs: int | None, address: str | None) -> Iterator[Any]:
                 raise InkbenchError(f"no Ray cluster at {address} ({reason}); {way_out}") from None
             raise NotStarted(f"Ray cannot start on this machine ({reason})") from None
         finally:
-            if not address and "_temp_dir" in settings:
+            if "_temp_dir" in settings:  # of our own
                 ending.enter_context(_guard(settings["_temp_dir"]))
             ending.callback(quiet_stderr()(ray.shutdown))  # it names the work that it cancels
             signal.signal(signal.SIGTERM, handler)
