@@ -11,7 +11,7 @@ from helpers import ROOT, loaded
 # beats a shorter one: `training.runtime` is below the rest of `training`.
 FLOORS = (
     {"data_source", "datasets.specs", "errors", "layout", "training.runtime"},
-    {"datasets", "disk"},
+    {"bundle", "datasets", "disk"},
     {"records", "state"},
     {"figures", "models", "published", "tracking"},
     {"pipeline"},

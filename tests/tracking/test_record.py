@@ -134,6 +134,9 @@ def test_log_outputs_logs_a_model_with_all_that_serving_needs(store, outputs, mo
     pinned = (folder / "requirements.txt").read_text().split()
     assert {line.split("==")[0] for line in pinned} >= {"tensorflow", "keras", "numpy", "mlflow"}
     assert all("==" in line for line in pinned)
+    code = {path.relative_to(folder / "code").as_posix() for path in folder.rglob("*.py")}
+    assert {"inkbench/serving.py", "inkbench/restore.py"} <= code
+    assert not any(name.startswith("inkbench/tracking/") for name in code)
 
 
 def test_log_outputs_repeats_an_interrupted_model(store, outputs, monkeypatch):

@@ -16,9 +16,24 @@ def test_state_ignores_a_checkpoint_with_another_fingerprint(tmp_path):
     assert Checkpoint(tmp_path, "another").state() == TrainingState()
 
 
-@pytest.mark.parametrize("file", ["state.json", "epoch-1.npz"])
+def test_save_leaves_the_checkpoint_of_another_fingerprint_whole_until_it_is_done(tmp_path):
+    state = TrainingState(epoch=1, history=[{"epoch": 1, "loss": 0.5}])
+    Checkpoint(tmp_path, "first").save(MODEL, state)
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+
+    def killed(path):
+        path.write_bytes(b"half of other weights")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Checkpoint(tmp_path, "second").save(SimpleNamespace(save_weights=killed), state)
+    assert {path: path.read_bytes() for path in before} == before
+
+
+@pytest.mark.parametrize("file", ["state.json", "epoch-1-*.npz"])
 def test_state_raises_on_a_damaged_checkpoint(tmp_path, file):
     Checkpoint(tmp_path, "fingerprint").save(MODEL, TrainingState(history=[{"epoch": 1}]))
-    (tmp_path / file).write_bytes(b"damaged")
+    (damaged,) = tmp_path.glob(file)
+    damaged.write_bytes(b"damaged")
     with pytest.raises(DamagedCheckpoint):
         Checkpoint(tmp_path, "fingerprint").state()

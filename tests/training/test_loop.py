@@ -1,6 +1,7 @@
 """Training is repeatable to the byte, resumes after a kill, and fails in one line."""
 
 import csv
+import importlib.metadata
 import io
 import json
 import shutil
@@ -159,7 +160,7 @@ def test_train_names_missing_data(work):
     assert "data/processed/notmnist/train.npz" in _refused("notmnist-cnn")
 
 
-def test_fingerprint_depends_on_settings_machine_data_and_code(work, monkeypatch):
+def test_fingerprint_depends_on_settings_machine_libraries_data_and_code(work, monkeypatch):
     variant = params.load().variant("notmnist-cnn")
     machine = {"threads": 2}
     base = fingerprint(variant, machine)
@@ -167,6 +168,9 @@ def test_fingerprint_depends_on_settings_machine_data_and_code(work, monkeypatch
     assert fingerprint(variant, {"threads": 3}) != base
     other = variant.model_copy(update={"learning_rate": 0.5})
     assert fingerprint(other, machine) != base
+    with monkeypatch.context() as patch:
+        patch.setattr(importlib.metadata, "version", lambda name: "another")
+        assert fingerprint(variant, machine) != base
     (work / "data/processed/notmnist/train.npz").write_bytes(b"other")
     changed = fingerprint(variant, machine)
     assert changed != base

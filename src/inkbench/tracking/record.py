@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from inkbench import data_source, datasets, layout, records
+from inkbench import bundle, data_source, datasets, layout, records
 from inkbench.tracking.store import BACKFILLED, PARENT, Run, Store, flat_params
 
 _SHIPPED = ("tensorflow", "keras", "numpy", "scipy", "scikit-image", "pillow", "pydantic", "mlflow")
@@ -138,7 +138,7 @@ def log_model(store: Store, run_id: str, variant: str, root: Path, card: Mapping
             f"{temporary}/model",
             loader_module="inkbench.serving",
             data_path=str(data),
-            code_paths=[str(Path(__file__).parents[1])],
+            code_paths=[str(bundle.copy_code("serving", Path(temporary)))],
             mlflow_model=Model(model.artifact_location, run_id, model_id=model.model_id),
             signature=ModelSignature(
                 inputs=Schema([TensorSpec(np.dtype("uint8"), (-1, *size))]),

@@ -23,7 +23,7 @@ from inkbench.tracking.store import Store, public
 from inkbench.tracking.sync import Upload, complete_state
 
 _IDLE = 10.0  # seconds to wait for another stage
-_PAUSE = 20.0  # seconds between two readings of dvc.lock, which take a second of CPU time
+_PAUSE = 20.0  # between two readings of dvc.lock, in times of what one takes
 _DVC = 60_000  # milliseconds to wait for DVC to record a stage
 
 
@@ -56,7 +56,7 @@ class _Uploader:
         self._store: Store | None = None
         self._uploads: dict[Path, Upload] = {}
         self._ended: dict[Path, Upload] = {}  # the last one, by working directory
-        self._completed_at = 0.0
+        self._complete_after = 0.0
 
     def run(self) -> None:
         """Upload until no journal has come for a while."""
@@ -96,10 +96,10 @@ class _Uploader:
         lock, start = folder / "dvc.lock", upload.journal.start
         is_last_try = at_once or not start["dvc_stage"] or now() > upload.ended_at + _DVC
         is_new = lock.is_file() and lock.stat().st_mtime_ns > upload.ended_at * 1_000_000
-        is_time = upload.wants_sync or time.monotonic() > self._completed_at + _PAUSE
+        is_time = upload.wants_sync or time.monotonic() > self._complete_after
         if folder.is_dir() and not is_last_try and not (is_new and is_time):
             return
-        self._completed_at = time.monotonic()
+        started = time.monotonic()
         try:
             if self._store and folder.is_dir():  # DVC deletes an experiment's copy
                 target, whole = State(**start["state"]), upload.wants_sync
@@ -109,6 +109,9 @@ class _Uploader:
             if isinstance(error, InkbenchError) and not is_last_try:
                 return  # DVC is writing dvc.lock: try again
             _warn(error)
+        finally:
+            ended = time.monotonic()
+            self._complete_after = ended + _PAUSE * (ended - started)
         del self._ended[folder]
 
 

@@ -1,10 +1,11 @@
 """Checkpoints: where a killed training resumes.
 
 They are kept outside DVC's outputs and carry a fingerprint of everything that a training depends
-on. After a change of a parameter, the dataset or any code, training starts over.
+on. After a change of a parameter, the dataset, any code or a library, training starts over.
 """
 
 import hashlib
+import importlib.metadata
 import json
 import shutil
 from dataclasses import dataclass, field
@@ -18,6 +19,8 @@ from inkbench.params import Variant
 
 if TYPE_CHECKING:
     import keras
+
+_LIBRARIES = ("keras", "numpy", "pillow", "scipy", "tensorflow")
 
 
 @dataclass
@@ -50,8 +53,13 @@ class DamagedCheckpoint(Exception):
 
 
 def fingerprint(variant: Variant, machine: dict[str, Any]) -> str:
-    """Digest everything that a training's result depends on: settings, machine, code and data."""
-    digest = hashlib.sha256(variant.model_dump_json().encode() + json.dumps(machine).encode())
+    """Digest everything that a training's result depends on.
+
+    That is its settings, the machine, the code, the libraries that compute, and the data.
+    """
+    libraries = {name: importlib.metadata.version(name) for name in _LIBRARIES}
+    settings = variant.model_dump(mode="json"), machine, libraries
+    digest = hashlib.sha256(json.dumps(settings).encode())
     code = Path(__file__).parents[1].rglob("*.py")
     for file in [*sorted(code), *sorted(layout.processed(variant.dataset).iterdir())]:
         with file.open("rb") as stream:
@@ -78,7 +86,7 @@ class Checkpoint:
     def save(self, model: "keras.Model", state: TrainingState) -> None:
         """Write weights, optimiser state and ``state``; delete the previous checkpoint."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        stem = f"epoch-{len(state.history)}"
+        stem = self._stem(state)
         arrays = dict(state.arrays)
         for objective, weights in state.weights.items():
             arrays |= {f"{objective}/{i}": array for i, array in enumerate(weights)}
@@ -124,9 +132,13 @@ class Checkpoint:
         """Restore weights and optimiser state, or raise `DamagedCheckpoint`."""
         try:
             model.optimizer.build(model.trainable_variables)  # Keras only fills existing variables
-            model.load_weights(self._folder / f"epoch-{len(state.history)}.weights.h5")
+            model.load_weights(self._folder / f"{self._stem(state)}.weights.h5")
         except Exception as error:  # h5py and Keras raise many kinds of error on a damaged file
             raise DamagedCheckpoint(self._folder) from error
+
+    def _stem(self, state: TrainingState) -> str:
+        """Name of the files of one epoch, which no training with another fingerprint overwrites."""
+        return f"epoch-{len(state.history)}-{self._fingerprint[:8]}"
 
     def clear(self) -> None:
         """Delete the checkpoint once training has finished."""

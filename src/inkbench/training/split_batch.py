@@ -1,4 +1,4 @@
-"""Train the two half-batches concurrently, to use all cores: small kernels do not fill two."""
+"""Train on both halves of a batch at the same time: one small operation cannot fill two cores."""
 
 import keras
 import tensorflow as tf

@@ -2,8 +2,9 @@
 
 A scan is what is printed (`inkbench.datasets.synthetic.content`), faded perhaps, on paper, under a
 light, through a lens and a sensor. The cleaned page is what is printed, without fading, paper,
-light and noise; pictures and dark areas stay as they were scanned. The kinds and papers of the
-parts are disjoint: a restorer is validated and tested on pages of a kind that it has not seen.
+light and noise; pictures and dark areas stay as they were scanned. Validation and test draw forms,
+a kind of page that training does not draw, and every part has papers of its own: a restorer is
+validated and tested on a kind of page and on papers that it has not seen.
 """
 
 import io
