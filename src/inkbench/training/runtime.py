@@ -5,6 +5,7 @@ imports Keras.
 """
 
 import contextlib
+import gc
 import os
 import sys
 import tempfile
@@ -78,7 +79,7 @@ def start_tensorflow(kernel_threads: int = 0, parallel_kernels: int = 0) -> None
     os.environ["KERAS_BACKEND"] = "tensorflow"
     for limit in ("KERAS_MAX_EPOCHS", "KERAS_MAX_STEPS_PER_EPOCH"):
         os.environ.pop(limit, None)
-    with _swallowed_stderr(), _hidden(*_OPTIONAL):
+    with _swallowed_stderr(), _hidden(*_OPTIONAL), _no_garbage():
         import keras
         import tensorflow as tf
 
@@ -118,6 +119,17 @@ def _hidden(*packages: str) -> Iterator[None]:
     finally:
         for name in hidden:
             del sys.modules[name]
+
+
+@contextlib.contextmanager
+def _no_garbage() -> Iterator[None]:
+    """Look for no garbage among objects that stay: saves a sixth of the time of the import."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @contextlib.contextmanager
