@@ -299,7 +299,7 @@ def _parser() -> argparse.ArgumentParser:
 
     command = add(classify, "classify letters (A to J) or digits in images")
     add_images(command)
-    command.add_argument("--digits", action="store_true", help="classify digits, not letters")
+    command.add_argument("--digits", action="store_true", help="classify digits, with --model FILE")
     text = "images hold several letters: in a grid of equal cells, or (without a value) anywhere"
     command.add_argument(
         "--sheet", type=_grid, nargs="?", const=(0, 0), metavar="ROWSxCOLUMNS", help=text
@@ -316,7 +316,8 @@ def _parser() -> argparse.ArgumentParser:
 
     command = add(grade, "score a submission as MLE-bench does")
     command.add_argument("submission", type=Path, help="CSV file, plain or packed (.zip, .gz …)")
-    command.add_argument("answers", type=Path, help="CSV file with the true pixel values")
+    text = "CSV file with the true pixel values, plain or packed"
+    command.add_argument("answers", type=Path, help=text)
 
     command = add(readme, "update the result tables of README.md and docs/results.md from metrics/")
     command.add_argument("--check", action="store_true", help="fail if the tables are out of date")

@@ -22,7 +22,7 @@ TIE = "≈"
 LEGEND = (
     f"±: half of the 95 % confidence interval of the mean over seeds (`{layout.SWEEPS}/`).",
     f"Bold: significantly better than every other variant. {TIE}: tied for best; the 95 % interval "
-    "of the paired difference from the best (at the best: from the second best) includes 0.",
+    "of the paired difference from the best (at the best: from any other variant) includes 0.",
 )
 
 
