@@ -11,6 +11,15 @@ import helpers
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("DVC_NO_ANALYTICS", "1")
+os.environ.setdefault("RAY_AUTH_MODE", "token")
+os.environ.setdefault("RAY_AUTH_TOKEN", "ab" * 32)  # or Ray writes one to ~/.ray, and tests race
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _dvc(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep this user's settings and state of DVC out of the tests."""
+    for name in ("SITE_CACHE", "GLOBAL_CONFIG", "SYSTEM_CONFIG"):
+        os.environ[f"DVC_{name}_DIR"] = str(tmp_path_factory.mktemp("dvc"))
 
 
 @pytest.fixture

@@ -109,14 +109,24 @@ def test_model_refuses_an_autoencoder_as_classifier(folder, monkeypatch):
         chosen.model("notmnist", "classification", Path("mine.keras"))
 
 
+@pytest.mark.parametrize("end", ["input_shape", "output_shape"])
+def test_model_refuses_a_model_with_several_ends(end, folder, monkeypatch):
+    monkeypatch.setattr(Loaded, end, [(None, 4), (None, 5)])
+    with pytest.raises(InkbenchError, match="not a model for restoration"):
+        chosen.model("documents", "restoration", Path("mine.keras"))
+
+
 def test_model_takes_the_highest_metric_where_the_rule_says_max(folder):
     Path("params.yaml").write_text(PARAMS.replace("best: min", "best: max"))
     assert chosen.model("documents", "restoration")[0].path == Path("models/good/model.keras")
 
 
 def test_model_ignores_an_unfinished_block(folder):
-    Path("params.yaml").write_text(PARAMS + "  mine:\n")
-    assert chosen.model("documents", "restoration")[0].path == Path("models/better/model.keras")
+    for block in ("", "TODO", "[]"):
+        Path("params.yaml").write_text(
+            PARAMS.replace("train:", f"  mine: {block}\ntrain:") + f"  mine: {block}\n"
+        )
+        assert chosen.model("documents", "restoration")[0].path == Path("models/better/model.keras")
     Path("params.yaml").write_text("registry:\ntrain:\n")
     with pytest.raises(InkbenchError, match=r"no variant of params\.yaml is for documents"):
         chosen.model("documents", "restoration")
@@ -133,6 +143,13 @@ def test_model_prefers_real_data_as_the_registry_does(folder):
         metrics = {"test_rmse": rmse, "data_source": source}
         Path("metrics", f"{name}.json").write_text(json.dumps(metrics))
     assert "models/good/" in chosen.model("documents", "restoration")[1]
+
+
+def test_model_of_synthetic_data_is_named_as_such(folder):
+    for source in ("real", "synthetic"):
+        Path("models/better/train.json").write_text(json.dumps({"data_source": source}))
+        line = chosen.model("documents", "restoration")[1]
+        assert ("synthetic data" in line) == (source == "synthetic")
 
 
 def test_model_is_found_from_a_subfolder(folder, monkeypatch):

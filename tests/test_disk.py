@@ -31,6 +31,13 @@ def test_new_version_replaces_the_folder_and_leftovers_of_a_killed_run(folder):
     assert names(folder) == ["other.txt"]
 
 
+def test_new_version_brings_back_what_a_kill_between_the_renames_left(folder):
+    folder.rename(folder.with_name(".results.old"))
+    with pytest.raises(ValueError), disk.new_version(folder):
+        raise ValueError("a rerun that fails")
+    assert names(folder) == ["kept.txt"] and names(folder.parent) == ["results"]
+
+
 def test_interruption_between_the_two_renames_keeps_the_old_version(folder, monkeypatch):
     rename = os.replace
 

@@ -39,6 +39,19 @@ FEWER = (
 )
 
 
+# Notes which files a stage opens to read.
+RECORDER = """
+import os, sys
+if sys.orig_argv[1:2] and sys.orig_argv[1].startswith("stages/"):
+    log = os.open("opened.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    def note(event, args):
+        if event == "open" and isinstance(args[0], str) and not args[2] & (os.O_WRONLY | os.O_RDWR):
+            os.write(log, f"{os.environ['DVC_STAGE']}\\t{os.path.relpath(args[0])}\\n".encode())
+    sys.addaudithook(note)
+"""
+READ = {"benchmarks", "data", "evaluations", "metrics", "models", "plots", "sweeps"}
+
+
 class Pipeline(Project):
     """A copy of the repository with shrunk params."""
 
@@ -79,6 +92,8 @@ def pipeline(tmp_path_factory) -> Pipeline:
     pipeline = Pipeline(folder)
     for file, old, new in FEWER:
         pipeline.replace(f"src/inkbench/datasets/synthetic/{file}.py", old, new)
+    pipeline.write("src/sitecustomize.py", RECORDER)
+    pipeline.write(".gitignore", (folder / ".gitignore").read_text() + "/opened.log\n")
     pipeline.run("git", "init", "-q")
     pipeline.commit("A tiny pipeline")
     params = pipeline.params()
@@ -100,6 +115,41 @@ def test_first_repro_runs_every_stage(pipeline):
     per_variant = {f"{s}@{v}" for s in ("train", "evaluate", "plot") for v in VARIANTS}
     alone = {"report", f"published@{CLAIM}", "submission@documents-unet"}
     assert pipeline.first_run == per_dataset | per_variant | alone
+
+
+def test_stages_depend_on_all_data_that_they_read(pipeline, monkeypatch):
+    monkeypatch.chdir(pipeline.folder)
+    with Repo(str(pipeline.folder)) as repo:
+        known = {s.addressing: [o.def_path for o in (*s.deps, *s.outs)] for s in repo.index.stages}
+    lines = (pipeline.folder / "opened.log").read_text().splitlines()
+    read = {tuple(line.split("\t")) for line in lines}
+    read = {(stage, name) for stage, name in read if Path(name).parts[0] in READ}
+    assert {stage.partition("@")[0] for stage, _ in read} >= {"preprocess", "train", "report"}
+    unknown = {
+        (stage, name)
+        for stage, name in read
+        if not any(part.startswith(".") for part in Path(name).parts)
+        and not any(Path(name).is_relative_to(path) for path in known[stage])
+    }
+    assert unknown == set()
+
+
+@pytest.mark.parametrize(
+    ("block", "key", "value", "stage"),
+    [
+        ("data", "mnist", {"source": "auto"}, "download@mnist"),
+        ("published", CLAIM, {"seed": 1}, f"published@{CLAIM}"),
+    ],
+)
+def test_changed_setting_makes_its_stage_stale(pipeline, block, key, value, stage, monkeypatch):
+    monkeypatch.chdir(pipeline.folder)
+    before = pipeline.params()
+    pipeline.set_params(before | {block: before[block] | {key: before[block][key] | value}})
+    try:
+        with Repo(str(pipeline.folder)) as repo:
+            assert stage in repo.status([stage])
+    finally:
+        pipeline.set_params(before)
 
 
 def test_second_repro_runs_no_stage(pipeline):

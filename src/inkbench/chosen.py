@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from inkbench import datasets, layout
+from inkbench.data_source import REAL
 from inkbench.errors import InkbenchError
 from inkbench.pipeline import machine
 from inkbench.tracking import record, registry, store
@@ -54,8 +55,10 @@ def _choose(dataset: str, task: str, given: Path | None, use: Callable[[Path], T
             champion, failure = None, f" (not the champion: {store.public(error)})"
         if champion:
             return champion
-        path = _built(dataset, task)
-        return use(path), f"model: {path}, as the pipeline built it{failure}"
+        variant = _built(dataset, task)
+        path, card = layout.model(variant), record.read_json(layout.training_card(variant))
+        data = "" if card.get("data_source", REAL) == REAL else " from synthetic data"
+        return use(path), f"model: {path}, as the pipeline built it{data}{failure}"
 
 
 def _read(path: Path) -> bytes:
@@ -78,7 +81,7 @@ def _loaded(path: Path, dataset: str, task: str) -> "keras.Model":
     images = ((None, *spec.image_shape), (None, len(spec.classes)))
     expected: Any = {images} if task == "classification" else pages
     inputs, outputs = (getattr(loaded, f"{end}_shape", None) for end in ("input", "output"))
-    if (inputs, outputs) not in expected:
+    if not any((inputs, outputs) == pair for pair in expected):  # lists have no hash
         raise InkbenchError(
             f"{path}: not a model for {task}: its input has shape {inputs}, its output {outputs}"
         )
@@ -96,12 +99,12 @@ def _in_repository() -> Iterator[None]:
     raise InkbenchError(f"{Path.cwd()}: no dvc.yaml here or above; name a model with --model FILE")
 
 
-def _built(dataset: str, task: str) -> Path:
+def _built(dataset: str, task: str) -> str:
     """The trained variant for a task with the best test metric."""
     variants = [
         name
         for name, block in (_params().get("train") or {}).items()
-        if block and registry.competes(block, {"dataset": dataset, "task": task})
+        if isinstance(block, dict) and registry.competes(block, {"dataset": dataset, "task": task})
     ]
     if not variants:
         raise InkbenchError(
@@ -121,13 +124,13 @@ def _built(dataset: str, task: str) -> Path:
         except (OSError, ValueError, KeyError):
             return False, -math.inf
 
-    return layout.model(max(trained, key=rank))
+    return max(trained, key=rank)
 
 
 def _registered(dataset: str, task: str) -> tuple[str, dict[str, str]]:
     """Name and rule of the registered model for a task; both empty if there is none."""
     for name, rule in (_params().get("registry") or {}).items():
-        if rule and (rule.get("dataset"), rule.get("task")) == (dataset, task):
+        if isinstance(rule, dict) and (rule.get("dataset"), rule.get("task")) == (dataset, task):
             return name, rule
     return "", {}
 

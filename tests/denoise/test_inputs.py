@@ -72,11 +72,49 @@ def test_comparison_never_overwrites_another_output(first, second, here):
     assert first in str(errors[0])
 
 
+@pytest.mark.parametrize("number", ["", "-2", "-30"])
+def test_comparison_of_any_page_overwrites_no_input(number, here):
+    touch("x/a.tif", f"out/a-compare{number}.png", "out/b-compare-2.png")
+    inputs = ["x/a.tif", str(here / f"out/a-compare{number}.png"), "out/b-compare-2.png"]
+    assert Path("x/a.tif") in find(inputs, Path("out"))[0]
+    targets, errors = find(inputs, Path("out"), compare=True)
+    assert not targets and len(errors) == 3
+    assert str(errors[0]).startswith("x/a.tif: ") and f"out/a-compare{number}.png" in str(errors[0])
+
+
+@pytest.mark.parametrize(
+    "inputs", [("x/a.tif", "y/a-compare-2.png"), ("y/a-compare-2.png", "x/a.tif")]
+)
+def test_comparison_of_any_page_is_no_other_output(inputs, here):
+    touch(*inputs)
+    assert len(plan(*inputs)) == 2
+    targets, errors = find(inputs, Path("out"), compare=True)
+    assert list(targets) == [Path(inputs[0])] and len(errors) == 1
+
+
 def test_shared_output_names_both_inputs(here):
     touch("a/page.png", "b/page.png")
     message = error("a/page.png", "b/page.png")
     assert message.startswith("b/page.png: ")
-    assert "out/page.png" in message and "a/page.png" in message
+    assert "out/page.png" in message and "a/page.png" in message and "folder" in message
+
+
+@pytest.mark.parametrize("second", ["y/s\xe4.png", "y/SA\u0308.PNG"])
+def test_outputs_that_some_file_systems_take_for_one_are_shared(second, here):
+    touch("x/S\xe4.png", second)
+    targets, errors = find(["x/S\xe4.png", second], Path("new"))
+    assert list(targets) == [Path("x/S\xe4.png")] and len(errors) == 1
+
+
+@pytest.mark.parametrize("content", [b"\0\0\0\x18ftypheic", b"no image"])
+def test_file_that_is_not_read_takes_no_name_from_one_that_is(content, here):
+    Image.new("L", (4, 3)).save("photo.png")
+    Path("photo.heic").write_bytes(content)
+    targets, errors = find(["photo.heic", "photo.png"], Path("out"))
+    assert list(targets) == [Path("photo.png")]
+    (message,) = map(str, errors)
+    assert message.startswith("photo.heic: ") and "format" in message
+    assert plan("photo.heic") == {"photo.heic": "out/photo.png"}
 
 
 def test_missing_and_empty_inputs_are_named(here):
@@ -101,9 +139,26 @@ def test_shown_escapes_unprintable_bytes(here):
 
 def test_output_never_overwrites_an_input(here):
     touch("new/x.png", "archive/x.png", "archive/y.png")
-    targets, errors = find(["new", "archive"], Path("archive"))
+    targets, errors = find(["new", "archive/x.png", "archive/y.png"], Path("archive"))
     assert not targets and len(errors) == 3
     assert str(errors[0]).startswith("new/x.png: ") and "archive/x.png" in str(errors[0])
+
+
+@pytest.mark.parametrize("link", ["hardlink_to", "symlink_to"])
+def test_output_never_overwrites_another_name_of_an_input(link, here):
+    touch("new/x.png")
+    Path("archive").mkdir()
+    getattr(Path("archive/x.png"), link)(here / "new/x.png")
+    assert "overwrite the input new/x.png" in error("new/x.png", out="archive")
+
+
+def test_output_folder_among_the_inputs_is_skipped(here, capsys):
+    touch("scans/a.png", "scans/cleaned/a.png", "scans/cleaned/b.png")
+    inputs = ["scans/a.png", "scans/cleaned"]  # as a shell expands scans/*
+    assert plan(*inputs, out="scans/cleaned/") == {"scans/a.png": "scans/cleaned/a.png"}
+    assert "scans/cleaned" in capsys.readouterr().err
+    targets, errors = find(["scans/cleaned"], Path("scans/cleaned"))
+    assert not targets and len(errors) == 2
 
 
 FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "BMP", "PPM", "GIF", "PDF")

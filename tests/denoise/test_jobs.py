@@ -157,6 +157,16 @@ def test_buckets_are_read_and_written(bucket, scans, monkeypatch, capsys):
 
 
 @pytest.mark.usefixtures("without_network")
+def test_brackets_in_a_key_are_no_pattern(bucket, page, capsys):
+    for name in ("scan[1].png", "scan1.png", "page[2]/a.png", "page2/a.png"):
+        page.save("a.png")
+        bucket.put_file("a.png", f"ours/brackets/{name}")
+    keys = [f"s3://ours/brackets/{name}" for name in ("scan[1].png", "page[2]", "sca[n]1.png")]
+    assert inkbench("denoise", *keys, "-o", "out") == 0
+    assert sorted(os.listdir("out")) == ["a.png", "scan1.png", "scan[1].png"]
+
+
+@pytest.mark.usefixtures("without_network")
 @pytest.mark.parametrize(
     ("source", "out", "unset", "fact"),
     [

@@ -119,6 +119,20 @@ def test_page_geometry_is_read_whole(page, shape, here):
     assert scan.pixels.shape[:2] == shape and scan.dpi == (72, 72)
 
 
+def test_page_that_is_too_large_is_refused_before_any_is_rendered(here):
+    content = pdf(
+        [
+            b"<< /Type /Catalog /Pages 2 0 R >>",
+            b"<< /Type /Pages /Kids [3 0 R 4 0 R] /Count 2 /MediaBox [0 0 40 20] >>",
+            b"<< /Type /Page /Parent 2 0 R >>",
+            b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 9000 9000] >>",
+        ]
+    )
+    Path("a.pdf").write_bytes(content)
+    with pytest.raises(InkbenchError, match=r"page 2 .*lower --dpi"):
+        next(read(Path("a.pdf"), pdf_dpi=72))
+
+
 @pytest.mark.parametrize("compressed", [False, True])
 def test_user_unit_belongs_to_its_page(compressed, here):
     content = pdf(

@@ -212,12 +212,50 @@ def test_colours_of_16_bits_have_their_range(factor, planar, tmp_path):
 def png_of_16_bits(values: np.ndarray) -> bytes:
     rows = values.astype(">u2").reshape(len(values), -1)
     data = b"".join(b"\0" + row.tobytes() for row in rows)
-    head = struct.pack(">IIBBBBB", values.shape[1], len(values), 16, 2, 0, 0, 0)
+    kind = 2 if values.shape[2] == 3 else 6  # without and with alpha
+    head = struct.pack(">IIBBBBB", values.shape[1], len(values), 16, kind, 0, 0, 0)
     out = b"\x89PNG\r\n\x1a\n"
     for name, content in ((b"IHDR", head), (b"IDAT", zlib.compress(data)), (b"IEND", b"")):
         check = struct.pack(">I", zlib.crc32(name + content))
         out += struct.pack(">I", len(content)) + name + content + check
     return out
+
+
+STROKES = {  # grey levels and alpha
+    "black on transparent": (GREYS * 0, GREYS),
+    "dark on transparent": (GREYS // 5, GREYS),
+    "alpha left empty": (GREYS, GREYS * 0),
+    "nothing": (GREYS * 0, GREYS * 0),
+}
+
+
+@pytest.mark.parametrize(("grey", "alpha"), STROKES.values(), ids=STROKES)
+def test_transparency_of_16_bits_is_that_of_8(grey, alpha, tmp_path):
+    values = np.stack([grey, grey, grey, alpha], -1)
+    expected = read_one(save(tmp_path / "a.png", Image.fromarray(values))).pixels
+    png, tif = tmp_path / "b.png", tmp_path / "b.tif"
+    png.write_bytes(png_of_16_bits(values.astype(np.uint16) * 257))
+    options = {"photometric": "rgb", "extrasamples": ["unassalpha"]}
+    tifffile.imwrite(tif, values.astype(np.uint16) * 257, **options)
+    for path in (png, tif):
+        assert np.array_equal(read_one(path).pixels, expected)
+
+
+@pytest.mark.parametrize("alpha", [0, 65535])
+def test_small_values_with_one_alpha_are_not_black(alpha, tmp_path):
+    values = np.stack([GREYS, GREYS, GREYS, GREYS], -1).astype(np.uint16)
+    values[..., 3] = alpha
+    (tmp_path / "a.png").write_bytes(png_of_16_bits(values))
+    assert np.array_equal(read_one(tmp_path / "a.png").pixels, values[..., :3])
+
+
+def test_pages_of_one_file_have_the_same_white(tmp_path):
+    path, top = tmp_path / "a.tif", GREYS.astype(np.uint16)
+    with tifffile.TiffWriter(path) as tiff:
+        for white in (33_000, 32_000):
+            tiff.write(np.minimum(top * 256, white).astype(np.uint16))
+    first, second = (scan.pixels.astype(int) for scan in read(path))
+    assert np.abs(first - second).max() < 8
 
 
 @pytest.mark.parametrize("suffix", ["png", "pgm", "tif"])
@@ -346,6 +384,24 @@ def test_unreadable_file_gives_the_reason(tmp_path, monkeypatch):
     path = save(tmp_path / "a.png", Image.fromarray(GREYS))
     monkeypatch.setattr(Path, "open", denied)
     assert "Permission denied" in error(path)
+
+
+@pytest.mark.parametrize(
+    ("brand", "name"),
+    [(b"heic", "HEIC"), (b"mif1", "HEIC"), (b"avif", "AVIF"), (b"isom", "unknown format")],
+)
+def test_photo_of_a_phone_is_named_with_a_way_out(brand, name, tmp_path):
+    path = tmp_path / "a.jpg"
+    path.write_bytes(b"\0\0\0\x18ftyp" + brand + bytes(99))
+    message = error(path)
+    assert name in message and ("export" in message) == (name != "unknown format")
+
+
+def test_text_chunk_counts_no_annotations(tmp_path):
+    note = PngImagePlugin.PngInfo()
+    note.add_text("undrawn", "many")
+    path = save(tmp_path / "a.png", Image.fromarray(GREYS), pnginfo=note)
+    assert read_one(path).undrawn == 0
 
 
 def test_mpo_preview_is_skipped(tmp_path):

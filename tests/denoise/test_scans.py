@@ -1,5 +1,8 @@
 """A cleaner of scans divides pages, in colour and at full size, by the paper that it predicts."""
 
+import json
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
@@ -8,6 +11,7 @@ from PIL import Image
 
 from helpers import inkbench
 from inkbench import chosen, models
+from inkbench.denoise import page as denoise_page
 from inkbench.denoise.page import clean
 from inkbench.restore import divided, paper, restore
 
@@ -80,9 +84,60 @@ def test_clean_inverts_a_dark_page_only_on_request(cleaner):
     assert np.median(dark) < 90 and np.median(light) > 200
 
 
-def test_report_lists_what_was_left(cleaner, here, monkeypatch, capsys):
-    import json
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_clean_gives_a_grey_page_that_is_stored_in_colour_no_tint(dark, monkeypatch):
+    tinted = np.array([0.9, 0.85, 0.7, 1.2], np.float32)
+    monkeypatch.setattr(denoise_page, "cleans_scans", lambda _: True)
+    monkeypatch.setattr(
+        denoise_page, "paper", lambda _, small: np.broadcast_to(tinted, (*small.shape[:2], 4))
+    )
+    grey = np.asarray(letter_page())
+    grey = 255 - grey if dark else grey
+    result = clean(None, np.repeat(grey[..., None], 3, axis=-1), invert_dark=True).pixels
+    assert np.array_equal(result[..., 0], clean(None, grey, invert_dark=True).pixels)
+    assert result.shape == (*grey.shape, 3) and np.ptp(result, axis=-1).max() == 0
 
+
+@pytest.fixture
+def files(cleaner, here, monkeypatch) -> None:
+    """Pages of white and of grey paper, as pictures and as PDF files, and the cleaner."""
+    monkeypatch.setattr(chosen, "model", lambda *_: (cleaner, "model: for tests"))
+    page = letter_page()
+    white = Image.fromarray(np.where(np.asarray(page) < 100, 0, 255).astype(np.uint8))
+    white.save("white.png")
+    white.save("white.pdf", save_all=True, append_images=[white])
+    white.save("mixed.pdf", save_all=True, append_images=[page])
+    Image.merge("RGB", [white, white, Image.new("L", white.size, 255)]).save("colour.pdf")
+
+
+@pytest.mark.usefixtures("files")
+def test_pdf_is_copied_if_no_page_changes(capsys):
+    arguments = ["denoise", "white.pdf", "mixed.pdf", "-o", "out", "--dpi", "72", "--grey"]
+    assert inkbench(*arguments, "--compare", "--report", "report.json") == 0
+    copied, changed = (Path(f"out/{n}.pdf").read_bytes() for n in ("white", "mixed"))
+    assert copied == Path("white.pdf").read_bytes() and changed != Path("mixed.pdf").read_bytes()
+    first, second = capsys.readouterr().out.splitlines()[:2]
+    assert "left as it is" in first and "images" not in first
+    assert "left as it is" not in second and "images" in second
+    report = json.loads(Path("report.json").read_text())
+    assert [file["copied"] for file in report["cleaned"]] == [True, False]
+    assert Path("out/white-compare-2.png").exists()
+    assert inkbench(*arguments, "--resume") == 0
+    assert "0 of 2 cleaned, 2 before" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("files")
+@pytest.mark.parametrize(
+    ("source", "target", "options"),
+    [("white.pdf", "a.tif", []), ("white.png", "a.pdf", []), ("colour.pdf", "a.pdf", ["--grey"])],
+)
+def test_file_that_changes_is_no_copy(source, target, options, capsys):
+    assert inkbench("denoise", source, "-o", target, "--dpi", "72", *options) == 0
+    assert "left as it is" not in capsys.readouterr().out
+    assert Path(target).read_bytes() != Path(source).read_bytes()
+
+
+def test_report_lists_what_was_left(cleaner, here, monkeypatch, capsys):
     monkeypatch.setattr(chosen, "model", lambda *_: (cleaner, "model: for tests"))
     white = np.where(np.asarray(letter_page()) < 100, 0, 255).astype(np.uint8)
     Image.fromarray(white).save("white.png")

@@ -10,9 +10,12 @@ from pathlib import Path
 import numpy as np
 import pypdfium2
 import pytest
+from PIL import Image
 
+from inkbench import disk
+from inkbench.denoise.inputs import comparison
 from inkbench.denoise.reading import Scan, read
-from inkbench.denoise.writing import writing
+from inkbench.denoise.writing import without_leftovers, writing
 from inkbench.errors import InkbenchError
 
 PAGE = np.tile(np.arange(100, dtype=np.uint8), (150, 1))
@@ -59,6 +62,25 @@ def test_pdf_page_beyond_200_inches_keeps_its_size(here):
     assert scan.pixels.shape[:2] == (30, 4000)
 
 
+@pytest.mark.parametrize("suffix", ["jpg", "png", "tif"])
+@pytest.mark.parametrize("changed", [None, "2024:02:03 00:00:00"])
+def test_date_of_a_photograph_is_kept(changed, suffix, here):
+    exif, taken = Image.Exif(), "2020:06:01 12:00:00"
+    exif.get_ifd(0x8769)[0x9003] = taken
+    if changed:
+        exif[0x0132] = changed
+    Image.fromarray(PAGE).save("photo.jpg", exif=exif)
+    (scan,) = read(Path("photo.jpg"))
+    write(Path(f"a.{suffix}"), scan)
+    with Image.open(f"a.{suffix}") as image:
+        kept = image.getexif()
+        if suffix == "tif":
+            assert kept[0x0132] == (changed or taken)
+        else:
+            assert kept.get(0x0132) == changed
+            assert kept.get_ifd(0x8769)[0x9003] == taken
+
+
 @pytest.mark.parametrize("name", ["a.pdf", "a.tif", "a.png", "a.jpg"])
 def test_error_between_pages_leaves_nothing(name, here):
     with pytest.raises(InkbenchError), writing(Path(name), force=False) as add:
@@ -74,6 +96,25 @@ def test_many_pictures_need_no_open_files(here):
             pictures.enter_context(writing(Path(f"{number}.png"), force=False))(PAGE, Scan(PAGE))
         assert len(os.listdir("/dev/fd")) < before + 10
     assert len(list(here.iterdir())) == 50
+
+
+def leave(path: Path) -> Path:
+    """What another process leaves behind if it is killed while it writes a file."""
+    with disk.new_file(path) as scratch:
+        left = scratch.with_name(scratch.name.replace(f".{os.getpid()}.", ".1."))
+        left.touch()
+        scratch.touch()
+    path.unlink()
+    return left
+
+
+def test_leftovers_of_all_comparisons_are_removed(here):
+    paths = [here / "a.tif", *(comparison(here / "a.tif", number) for number in (1, 2, 3))]
+    left, other = [leave(path) for path in paths], leave(here / "b.png")
+    with without_leftovers([here / "a.tif"]):
+        assert list(here.iterdir()) == [other]
+        leave(paths[0])
+    assert len(left) == 4 and list(here.iterdir()) == [other]
 
 
 @pytest.mark.parametrize("suffix", ["pdf", "tif"])

@@ -226,7 +226,7 @@ class Project:
         self.wait_for(lambda: not self.uploaders())
 
     @staticmethod
-    def wait_for(condition: Callable[[], object], seconds: float = 120) -> None:
+    def wait_for(condition: Callable[[], object], seconds: float = 600) -> None:
         """Wait until a condition holds; fail when it takes too long."""
         deadline = time.monotonic() + seconds
         while not condition():

@@ -1,6 +1,8 @@
 """A real `mlflow server` process on loopback that a test can kill and start again."""
 
+import contextlib
 import os
+import random
 import secrets
 import shutil
 import signal
@@ -11,7 +13,6 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import postgres
@@ -26,10 +27,12 @@ BUCKET = "mlflow"
 
 
 def free_port() -> int:
-    """A port that nothing listens on at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port that nothing listens on at the moment, and that no one is given by chance."""
+    while True:
+        port = random.randrange(20_000, 32_768)  # below Linux's range of ephemeral ports
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def answers(url: str) -> bool:
@@ -106,7 +109,7 @@ class Server:
             client.delete_registered_model(model.name)
 
 
-@contextmanager
+@contextlib.contextmanager
 def on_sqlite(folder: Path, tables: Path) -> Iterator[Server]:
     """A server on a SQLite file and a local folder; ``tables`` is an empty store to start from."""
     shutil.copy(tables, folder / "server.db")
@@ -119,7 +122,7 @@ def on_sqlite(folder: Path, tables: Path) -> Iterator[Server]:
         server.kill()
 
 
-@contextmanager
+@contextlib.contextmanager
 def on_postgresql(folder: Path) -> Iterator[Server]:
     """A server as in docs/tracking.md: PostgreSQL, an S3 bucket, and passwords."""
     programs = postgres.find()
@@ -128,7 +131,7 @@ def on_postgresql(folder: Path) -> Iterator[Server]:
     password = secrets.token_hex(8)
     config = folder / "auth.ini"
     config.write_text(
-        "[mlflow]\ndefault_permission = READ\nadmin_username = admin\n"
+        "[mlflow]\ndefault_permission = EDIT\nadmin_username = admin\n"
         f"admin_password = {password}\ndatabase_uri = sqlite:///{folder}/auth.db\n"
         "authorization_function = mlflow.server.auth:authenticate_request_basic_auth\n"
     )

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from inkbench import tracking
-from inkbench.tracking import runs
+from inkbench.tracking import runs, sync
 from inkbench.tracking.journal import Journal
 
 
@@ -35,6 +35,14 @@ def test_stage_run_writes_events_in_order():
     assert events()[0]["params"] == {"a": {"b": 1}}
     assert events()[0]["state"]["key"].startswith("tree:")
     assert events()[-1]["status"] == "FINISHED"
+
+
+def test_sync_leaves_the_journal_of_a_running_stage():
+    lines: list[str] = []
+    with tracking.stage_run("train"):
+        sync._upload_waiting(None, False, lines.append)
+    assert lines == []
+    assert [event["do"] for event in events()] == ["start", "end"]
 
 
 def test_log_metrics_takes_numpy_numbers_and_skips_the_rest():

@@ -45,6 +45,14 @@ def test_uri_refuses_a_folder(monkeypatch, chosen):
     assert chosen in str(refused.value) and "sqlite:///mlflow.db" in str(refused.value)
 
 
+@pytest.mark.parametrize("chosen", ["me:secret@example.org", "example.org:5000"])
+def test_uri_refuses_a_server_without_https_and_shows_no_password(monkeypatch, chosen):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", chosen)
+    with pytest.raises(InkbenchError, match="https://") as refused:
+        stores.uri()
+    assert "secret" not in str(refused.value)
+
+
 @pytest.mark.parametrize("chosen", ["http://example.org:5000", "databricks", "sqlite:////srv/x.db"])
 def test_uri_is_the_chosen_one(monkeypatch, chosen):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", chosen)
@@ -74,3 +82,8 @@ def test_public_hides_credentials(monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "my-password")
     message = public("https://me:secret@example.org refused my-token and\nmy-password")
     assert message == "https://***@example.org refused *** and ***"
+
+
+def test_public_leaves_a_path_with_an_at_sign():
+    uri = "sqlite:////home/me@corp.example/x.db"
+    assert public(uri) == uri

@@ -29,24 +29,18 @@ def test_sync_has_nothing_to_add_after_a_tracked_pipeline(project, monkeypatch):
     assert "0 added" in project.sync()
 
 
-def test_sync_keeps_the_parent_of_a_tree_that_is_committed(project):
+def test_sync_leaves_stale_stages_out_and_keeps_the_parent_of_a_tree_that_is_committed(project):
     project.replace("params.yaml", "epochs: 2", "epochs: 4")
-    project.sync()
-    (dirty,) = project.seen().parents
+    assert "stale      train@mnist-b" in project.sync()
+    store = project.seen()
+    (dirty,) = store.parents
+    assert store.names(dirty) == OF_A
     commit = project.commit("longer")
     project.sync()
     (parent,) = project.seen().parents
     assert parent.info.run_id == dirty.info.run_id
     assert parent.data.tags["git.commit"] == commit
     assert parent.data.tags["pipeline.key"] == f"commit:{commit}"
-
-
-def test_sync_names_stale_stages_and_leaves_them_out(project):
-    project.replace("params.yaml", "epochs: 2", "epochs: 4")
-    output = project.sync()
-    store = project.seen()
-    assert store.names(store.parents[0]) == OF_A
-    assert "stale      train@mnist-b" in output
 
 
 def test_sync_of_another_revision(project):
@@ -71,18 +65,18 @@ def test_sync_dry_run_changes_nothing(project):
     assert not (project.folder / "mlflow.db").exists()
 
 
-@pytest.mark.parametrize("file", ["events", "held"])  # held: by a killed `inkbench repro`
-def test_sync_uploads_a_journal_of_another_machine(file, project):
+def test_sync_uploads_journals_of_another_machine_and_of_a_killed_repro(project):
     start = {"do": "start", "at": 1, "stage": "train", "variant": "mnist-a", "dataset": "mnist"}
     start |= {"params": {}, "pid": 0, "host": "elsewhere", "command": "", "cwd": "/nowhere"}
     start |= {"state": {"key": "commit:a", "title": "a", "inputs": "b"}, "store": "other"}
     loss = {"do": "metrics", "at": 2, "values": {"loss": 0.5}, "step": 1}
     lines = [json.dumps(event) for event in (start, loss)]
-    project.write(f".tracking/1/{file}.jsonl", "\n".join([*lines, ""]))
-    assert ("uploaded   train" in project.sync(dry_run=True)) is (file == "events")
-    assert "uploaded   train" in project.sync()
-    (run,) = [run for run in project.seen().stages() if run.info.status == "KILLED"]
-    assert project.seen().curve(run, "loss") == [(1, 0.5)]
+    for number, file in enumerate(("events", "held")):  # held: by a killed `inkbench repro`
+        project.write(f".tracking/{number}/{file}.jsonl", "\n".join([*lines, ""]))
+    assert project.sync(dry_run=True).count("uploaded   train") == 1
+    assert project.sync().count("uploaded   train") == 2
+    runs = [run for run in project.seen().stages() if run.info.status == "KILLED"]
+    assert [project.seen().curve(run, "loss") for run in runs] == [[(1, 0.5)]] * 2
     assert project.journals() == []
 
 

@@ -10,7 +10,6 @@ pytestmark = pytest.mark.slow
 
 STALE = ["evaluate@mnist-a", "plot@mnist-a", "report", "train@mnist-a"]
 OUTPUTS = ("dvc.lock", "models", "metrics", "plots", "reports")
-TOKEN = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "ab" * 32}  # or Ray writes one to ~/.ray
 
 
 def outputs(project: Project) -> dict[str, bytes]:
@@ -52,7 +51,7 @@ def test_repro_on_workers_gives_the_bytes_and_runs_of_a_serial_run(template, tmp
     serial.run("dvc", "repro")
     here, go = tmp_path / "here", tmp_path / "go"
     pause = {"FAKE_PAUSE": "train:epoch", "FAKE_HERE": str(here), "FAKE_GO": str(go)}
-    head = parallel.start("inkbench", "repro", "--jobs", "1", **pause, **TOKEN)
+    head = parallel.start("inkbench", "repro", "--jobs", "1", **pause)
     parallel.wait_for(here.exists)
     (worker,) = workers(head)
     worker.kill()
@@ -74,7 +73,7 @@ def test_repro_ends_with_its_raylet(project, tmp_path):
     here = tmp_path / "here"
     pause = {"FAKE_PAUSE": "train:epoch", "FAKE_HERE": str(here), "FAKE_GO": str(tmp_path / "go")}
     untracked = {"INKBENCH_TRACKING": "off"}
-    head = project.start("inkbench", "repro", "--jobs", "1", **pause, **untracked, **TOKEN)
+    head = project.start("inkbench", "repro", "--jobs", "1", **pause, **untracked)
     project.wait_for(here.exists)
     family = psutil.Process(head.pid).children(recursive=True)
     next(process for process in family if process.name() == "raylet").kill()
@@ -92,7 +91,7 @@ def test_repro_starts_no_ray_when_nothing_is_stale(project, tmp_path):
 def test_repro_runs_serially_where_ray_cannot_start(project):
     project.replace("params.yaml", "epochs: 3", "epochs: 4")
     impossible = {"RAY_TMPDIR": "/proc/nowhere", "INKBENCH_TRACKING": "off"}
-    done = project.run("inkbench", "repro", **impossible, **TOKEN)
+    done = project.run("inkbench", "repro", **impossible)
     (reason,) = (line for line in done.stdout.splitlines() if line.startswith("inkbench:"))
     assert "Ray cannot start" in reason
     assert "Running stage 'train@mnist-a'" in done.stdout

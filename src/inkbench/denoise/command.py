@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from inkbench import disk, records
-from inkbench.denoise import inputs, reading, remote, writing
+from inkbench.denoise import formats, inputs, reading, remote, writing
 from inkbench.denoise.guard import Findings
 from inkbench.denoise.page import clean
 from inkbench.denoise.reading import Scan
@@ -31,6 +31,7 @@ class Page:
     scale: Scale
     findings: Findings | None
     plain: bool  # the result is of one colour
+    unchanged: bool  # the result is the page of a PDF itself
     undrawn: int  # annotations of a PDF that are missing
 
 
@@ -41,6 +42,12 @@ class Outcome:
     source: PurePath
     target: PurePath
     pages: list[Page]
+    is_pdf: bool  # before and after
+
+    @property
+    def is_copy(self) -> bool:
+        """Whether a PDF is copied, with its text and fonts, because cleaning changes no page."""
+        return self.is_pdf and all(page.unchanged for page in self.pages)
 
     def __str__(self) -> str:
         count = len(self.pages)
@@ -55,9 +62,14 @@ class Outcome:
             number = sum(found.untouched == reason for found in findings)
             pages = "" if count == 1 else f"{number} of them "
             facts.append(f"{pages}left as scanned: {reason}")
+        if self.is_copy:
+            facts[1:] = ["left as it is: cleaning changes no page"]
+        elif self.is_pdf:
+            facts.append("pages became images, without text layer")
         if plain := [str(number) for number, page in enumerate(self.pages, 1) if page.plain]:
             facts.append(f"of a single colour: page {', '.join(plain)}")
-        if undrawn := sum(page.undrawn for page in self.pages):
+        undrawn = sum(page.undrawn for page in self.pages)
+        if undrawn and not self.is_copy:
             facts.append(f"{_count(undrawn, 'annotation')} not drawn: print the file to a new PDF")
         return f"{shown(self.source)} → {shown(self.target)} ({', '.join(facts)})"
 
@@ -66,6 +78,7 @@ class Outcome:
         return {
             "input": shown(self.source),
             "output": shown(self.target),
+            "copied": self.is_copy,
             "pages": [
                 {**asdict(page.scale), "one_colour": page.plain, "undrawn": page.undrawn}
                 | (asdict(page.findings) if page.findings else {})
@@ -117,7 +130,7 @@ def run(options: Namespace) -> bool:
             print("inkbench: --jobs has no effect on a single file", file=sys.stderr)
         clean_all = _in_several_processes if several and len(files) > 1 else _in_one_process
         with (
-            _without_leftovers(targets.values()),
+            writing.without_leftovers(targets.values()),
             contextlib.closing(clean_all(options, files)) as results,
         ):
             for result in _in_order(results, len(files)):
@@ -228,18 +241,6 @@ def _in_order(results: Numbered, total: int) -> Iterator[Result]:
                 following += 1
 
 
-@contextlib.contextmanager
-def _without_leftovers(targets: Iterable[PurePath]) -> Iterator[None]:
-    """Remove the scratch files of killed processes, before the block and after it."""
-    paths = [path for path in targets if isinstance(path, Path)]
-    paths += [inputs.comparison(path, 1) for path in paths]
-    disk.remove_leftovers(paths)
-    try:
-        yield
-    finally:
-        disk.remove_leftovers(paths)
-
-
 def _attempt(model: Any, options: Namespace, file: File) -> Result:
     """Clean a file; returns what was done or the error."""
     source, target = file
@@ -254,12 +255,15 @@ def _attempt(model: Any, options: Namespace, file: File) -> Result:
 
 def _clean_file(model: Any, options: Namespace, source: PurePath, target: PurePath) -> Outcome:
     """Clean all pages of a file; after an error, no output is left."""
-    pages: list[Page] = []
     with contextlib.ExitStack() as outputs:  # cleaned file and comparisons: all or nothing
         here = outputs.enter_context(remote.fetched(source))
         written = remote.modified(here)
         there = outputs.enter_context(remote.delivered(target, options.force))
-        add = outputs.enter_context(writing.writing(there, options.force))
+        is_pdf = formats.kind(here) == "PDF" and there.suffix.lower() == ".pdf"
+        outcome = Outcome(source, target, [], is_pdf)
+        add = outputs.enter_context(
+            writing.writing(there, options.force, lambda: here if outcome.is_copy else None)
+        )
         for number, scan in enumerate(reading.read(here, options.dpi), 1):
             cleaned = clean(
                 model,
@@ -271,11 +275,13 @@ def _clean_file(model: Any, options: Namespace, source: PurePath, target: PurePa
             )
             add(cleaned.pixels, scan)
             plain = bool(np.ptp(cleaned.pixels, axis=(0, 1)).max() <= _PLAIN)
-            pages.append(Page(cleaned.scale, cleaned.findings, plain, scan.undrawn))
+            unchanged = is_pdf and bool((cleaned.pixels.T == scan.pixels.T).all())  # also if grey
+            facts = plain, unchanged, scan.undrawn
+            outcome.pages.append(Page(cleaned.scale, cleaned.findings, *facts))
             if options.compare:
                 path = inputs.comparison(there, number)
                 add_comparison = outputs.enter_context(writing.writing(path, options.force))
                 add_comparison(writing.side_by_side(scan.pixels, cleaned.pixels), Scan(scan.pixels))
         if remote.modified(here) != written:
             raise InkbenchError(f"{shown(source)}: changed while it was read; clean it again")
-    return Outcome(source, target, pages)
+    return outcome

@@ -1,50 +1,21 @@
 """Find the files to clean, and name the output of each."""
 
+import contextlib
 import glob
 import os
 import re
 import sys
-import warnings
-from collections.abc import Iterator, Sequence
+import unicodedata
+from collections.abc import Hashable, Iterator, Sequence
 from pathlib import Path, PurePath
 from typing import TypeVar
 
-from PIL import Image
-
 from inkbench.denoise import remote
+from inkbench.denoise.formats import PICTURES, WRITABLE, is_read, kind, refusal
 from inkbench.errors import InkbenchError, shown
 
-FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "BMP", "PPM", "GIF")
-WRITABLE = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".pdf"}
-# Suffixes of pictures. In a folder, such a file is not skipped, even if it cannot be read.
-_PICTURES = WRITABLE | {
-    *(".apng", ".avif", ".bmp", ".cr2", ".dcx", ".dib", ".djvu", ".dng", ".emf", ".eps", ".exr"),
-    *(".gif", ".heic", ".heif", ".j2k", ".jbig2", ".jfif", ".jp2", ".jpe", ".jpx", ".jxl", ".mpo"),
-    *(".nef", ".pam", ".pbm", ".pcx", ".pfm", ".pgm", ".pnm", ".ppm", ".ps", ".psd", ".svg"),
-    *(".tga", ".webp", ".wmf", ".xps"),
-}
 P = TypeVar("P", bound=PurePath)
 _SUFFIXES = {"JPEG": ".jpg", "MPO": ".jpg", "TIFF": ".tif", "PDF": ".pdf"}
-# A header at the start of a line; a printer's or a mail's lines may precede it.
-_PDF = re.compile(rb"(?:^|[\r\n\0]|\xef\xbb\xbf)[ \t]*%PDF-\d")
-
-
-def kind(path: Path) -> str | None:
-    """Format of a file, judged by its content: a format of Pillow, ``PDF``, or None for others.
-
-    A picture that is damaged, or a file that cannot be opened, has the format ``unreadable``.
-    """
-    try:
-        if not path.is_file():  # a pipe or device might block forever
-            return None
-        with path.open("rb") as file:
-            start = file.read(1024)
-        with Image.open(path, formats=FORMATS) as image:
-            return image.format
-    except Image.UnidentifiedImageError:
-        return "PDF" if _PDF.search(start) else None
-    except Exception:  # decoders raise undocumented errors for damaged files
-        return "unreadable"
 
 
 def sources(
@@ -81,8 +52,8 @@ def find(
     Parameters
     ----------
     out
-        A folder, also in a bucket; or a file, if its suffix is in `WRITABLE` and there is one input
-        file.
+        A folder, also in a bucket; or a file, if its suffix is in `formats.WRITABLE` and there is
+        one input file.
     compare
         Whether before/after images are written beside the results.
 
@@ -100,7 +71,11 @@ def find(
     local = out if isinstance(out, Path) else None
     files: dict[PurePath, PurePath] = {}
     errors: list[InkbenchError] = []
+    others = [text for text in inputs if not _is_folder(text, local)]
     for text in inputs:
+        if others and text not in others:  # as a shell's pattern gives it
+            _skip(PurePath(text), "the output folder")
+            continue
         if remote.is_remote(text):
             found: dict = _in_bucket(text, out)
         else:
@@ -112,26 +87,62 @@ def find(
         raise InkbenchError(
             f"{shown(out)}: one output file for {len(files)} inputs; choose a folder for -o"
         )
-    unusable = out.suffix.lower() in _PICTURES or (local and local.exists())
+    unusable = out.suffix.lower() in PICTURES or (local and local.exists())
     if not into_file and not (local and local.is_dir()) and unusable:
         formats = ", ".join(sorted(WRITABLE))
         raise InkbenchError(f"{shown(out)}: neither a folder nor a file in {formats}; choose one")
-    originals = {os.path.realpath(source) for source in files}
-    planned: dict[PurePath, PurePath] = {}  # output → input
-    targets: dict[PurePath, PurePath] = {}
-    for source, place in files.items():
-        target = out if into_file else out / place
+    wanted = {path: out if into_file else out / place for path, place in files.items()}
+    return _without_conflicts(wanted, compare, errors), errors
+
+
+def _without_conflicts(
+    wanted: dict[PurePath, PurePath], compare: bool, errors: list[InkbenchError]
+) -> dict[PurePath, PurePath]:
+    """Leave out the inputs whose outputs would overwrite an input or another output."""
+    originals = {key: path for path in wanted for key in (_identity(path), _place(path, compare))}
+    planned: dict[Hashable, PurePath] = {}  # place of an output → input
+    others = (path for path in wanted if path.suffix.lower() not in WRITABLE)
+    unread = {path for path in others if isinstance(path, Path) and not is_read(path)}
+    for source in sorted(wanted, key=unread.__contains__):
+        target = wanted[source]
         outputs = [target, comparison(target, 1)] if compare else [target]
-        if overwritten := [path for path in outputs if os.path.realpath(path) in originals]:
+        places = {_place(path, compare): path for path in outputs}
+        keys = [*places, *map(_identity, outputs)]
+        if overwritten := [originals[key] for key in keys if key in originals]:
             reason = f"would overwrite the input {shown(overwritten[0])}; choose another -o"
-            errors.append(InkbenchError(f"{shown(source)}: {reason}"))
-        elif shared := [path for path in outputs if path in planned]:
-            reason = f"has the same output, {shown(shared[0])}, as {shown(planned[shared[0]])}"
-            errors.append(InkbenchError(f"{shown(source)}: {reason}; clean them separately"))
+        elif shared := [at for at in places if at in planned]:
+            same = f"{shown(places[shared[0]])}, as {shown(planned[shared[0]])}"
+            reason = f"has the same output, {same}; clean it into another folder"
+            if source in unread:
+                reason = refusal(kind(Path(source)))
         else:
-            planned |= dict.fromkeys(outputs, source)
-            targets[source] = target
-    return targets, errors
+            planned |= dict.fromkeys(places, source)
+            continue
+        errors.append(InkbenchError(f"{shown(source)}: {reason}"))
+    kept = set(planned.values())
+    return {source: target for source, target in wanted.items() if source in kept}
+
+
+def _identity(path: PurePath) -> Hashable:
+    """What all names of a file have in common; of a file that is not there, the name."""
+    with contextlib.suppress(OSError):
+        if isinstance(path, Path):
+            status = path.stat()
+            return status.st_dev, status.st_ino
+    return _folded(path, str(path))
+
+
+def _place(path: PurePath, compare: bool) -> Hashable:
+    """What tells outputs apart: all before/after images of a result count as one."""
+    name = _folded(path, path.name)
+    if compare:
+        name = re.sub(r"-compare-\d+\.png$", "-compare.png", name)
+    return _identity(path.parent), name
+
+
+def _folded(path: PurePath, text: str) -> str:
+    """A name as file systems take it that ignore case and the form of accents."""
+    return unicodedata.normalize("NFC", text).casefold() if isinstance(path, Path) else text
 
 
 def comparison(target: P, number: int) -> P:
@@ -160,6 +171,10 @@ def _files(text: str, out: Path | None, errors: list[InkbenchError]) -> Iterator
             yield path, Path(_target_name(path))
 
 
+def _is_folder(path: str | Path, folder: Path | None) -> bool:
+    return folder is not None and all(map(os.path.isdir, (path, folder))) and folder.samefile(path)
+
+
 def _is_below(path: str, folder: Path) -> bool:
     return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
 
@@ -169,7 +184,7 @@ def _in_bucket(text: str, out: PurePath) -> dict[PurePath, PurePath]:
     place = remote.location(text)
     found: dict[PurePath, PurePath] = {}
     with remote.reaching(place) as system:
-        magic = glob.has_magic(str(place))
+        magic = glob.has_magic(str(place)) and not system.exists(str(place))
         roots = sorted(system.glob(str(place))) if magic else [str(place)]
         names = {root: sorted(system.find(root)) for root in roots}
     for root, below in names.items():
@@ -184,7 +199,7 @@ def _in_bucket(text: str, out: PurePath) -> dict[PurePath, PurePath]:
                 found[path] = Path(_target_name(path, "unknown"))
             elif any(part.startswith(".") for part in inside.parts):
                 _skip(path, "hidden")
-            elif path.suffix.lower() not in _PICTURES:
+            elif path.suffix.lower() not in PICTURES:
                 _skip(path, "no suffix of an image or a PDF")
             else:
                 found[path] = inside.with_name(_target_name(path, "unknown"))
@@ -205,7 +220,7 @@ def _in_folder(
         parent = Path(root)
         for name in sorted(folders):
             path = parent / name
-            if out and out.exists() and os.path.exists(path) and out.samefile(path):
+            if _is_folder(path, out):
                 folders.remove(name)
             elif name.startswith(".") or path.is_symlink():
                 _skip(path, "a hidden folder" if name.startswith(".") else "a link to a folder")
@@ -213,10 +228,8 @@ def _in_folder(
         folders.sort()
         for name in sorted(names):
             path, hidden = parent / name, name.startswith(".")
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # about damage; reading reports it
-                content = kind(path)
-            picture = content or path.suffix.lower() in _PICTURES
+            content = kind(path)
+            picture = content or path.suffix.lower() in PICTURES
             if picture and not hidden:
                 empty = False
                 yield path, path.relative_to(folder).with_name(_target_name(path, content))
@@ -243,7 +256,7 @@ def _target_name(source: PurePath, content: str | None = None) -> str:
     suffix = source.suffix.lower()
     if suffix in WRITABLE:
         return source.name
-    stem = source.stem if suffix in _PICTURES else source.name
+    stem = source.stem if suffix in PICTURES else source.name
     content = content or kind(Path(source))
     return _name(stem, _SUFFIXES.get(content or "", ".png"))
 

@@ -60,6 +60,9 @@ def clean(
     invert_dark
         Whether a page that is mostly dark is inverted first.
     """
+    if not grey and _has_equal_channels(pixels):
+        one = clean(model, pixels[..., 0], dpi=dpi, factor=factor, invert_dark=invert_dark)
+        return replace(one, pixels=np.repeat(one.pixels[..., None], 3, axis=-1))
     luminance = pixels if pixels.ndim == 2 else np.asarray(Image.fromarray(pixels).convert("L"))
     if grey:
         pixels = luminance
@@ -84,6 +87,10 @@ def clean(
     return Cleaned(
         tint(pixels, cleaned, measured.factor) if pixels.ndim == 3 else cleaned, measured
     )
+
+
+def _has_equal_channels(page: np.ndarray) -> bool:
+    return page.ndim == 3 and all((page[..., 0] == page[..., c]).all() for c in (1, 2))
 
 
 def _divided(

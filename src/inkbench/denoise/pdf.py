@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 _REOPENED = 50  # pages: PDFium keeps the data of all that it rendered until the file is closed
 
 
-def pages(path: Path, dpi: int, max_pixels: int) -> Iterator[Image.Image]:
+def pages(path: Path, dpi: int, max_pixels: int) -> Iterator[tuple[Image.Image, int]]:
     """Render the pages of a PDF as a viewer shows them, one at a time, in one thread at a time.
+
+    With each comes the number of its annotations that cannot be drawn.
 
     Raises
     ------
@@ -29,24 +31,23 @@ def pages(path: Path, dpi: int, max_pixels: int) -> Iterator[Image.Image]:
     with path.open("rb") as file:  # PDFium itself opens only names in UTF-8
         document = _opened(file)
         try:
-            count, units = len(document), _user_units(document, file)
-            if not count:
+            units = _user_units(document, file)  # a point is 1/72 inch
+            scales = [dpi / 72 * units.get(number, 1) for number in range(len(document))]
+            if not scales:
                 raise InkbenchError("a PDF without pages")
-            for number in range(count):
+            for number, scale in enumerate(scales):  # before any work
+                width, height = (side * scale for side in document.get_page_size(number))
+                if width * height > max_pixels:
+                    size = f"{width:.0f}×{height:.0f}"
+                    raise InkbenchError(f"page {number + 1} would have {size} pixels; lower --dpi")
+            for number, scale in enumerate(scales):
                 if number and not number % _REOPENED:
                     document.close()
                     document = _opened(file)
-                scale = dpi / 72 * units.get(number, 1)  # a point is 1/72 inch
                 with contextlib.closing(document[number]) as page:
-                    width, height = (side * scale for side in page.get_size())
-                    if width * height > max_pixels:
-                        size = f"{width:.0f}×{height:.0f}"
-                        reason = f"page {number + 1} would have {size} pixels; lower --dpi"
-                        raise InkbenchError(reason)
-                    image = page.render(scale=scale).to_pil()
-                    image.info["undrawn"] = _undrawn(page)
+                    image, undrawn = page.render(scale=scale).to_pil(), _undrawn(page)
                 image.info["dpi"] = (dpi, dpi)
-                yield image
+                yield image, undrawn
         except pypdfium2.PdfiumError as error:
             raise InkbenchError(f"a damaged PDF ({error})") from None
         finally:

@@ -10,14 +10,15 @@ import stat
 import sys
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import ExifTags, Image, ImageFile, ImageOps, ImageSequence, TiffImagePlugin
 
 from inkbench.denoise import pdf
-from inkbench.denoise.inputs import FORMATS, kind
+from inkbench.denoise.formats import FORMATS, kind, refusal
 from inkbench.errors import InkbenchError, shown
 
 MAX_PIXELS = 80_000_000  # an A3 page at 600 dpi has 70 million
@@ -25,7 +26,8 @@ MAX_PIXELS = 80_000_000  # an A3 page at 600 dpi has 70 million
 _REDUCED = 1  # NewSubfileType (TIFF 6.0, section 8): a thumbnail of another page
 _DPI = (10, 4800)  # plausible resolutions
 _OBLONG = (1.1, 4)  # pixels whose sides have such a ratio, as those of a fax, become square
-_WHITES = (1, 255, 1023, 4095, 16383, 32767, 65535)  # brightest values of 1, 8, 10, … 16 bits
+_WHITES = (1, 255, 1023, 4095, 16383, 65535)  # brightest values of 1, 8, 10, … 16 bits
+_SIGNED_WHITE = 32767
 _WIDE = (2**31 - 1, 2**32 - 1)  # of 32 bits, if at least half of the range is used
 _DARK = 64  # high bytes of 16 bits that are all below it need their low bytes, too
 
@@ -68,9 +70,12 @@ def read(path: Path, pdf_dpi: int = 300) -> Iterator[Scan]:
     """
     try:
         _check(path)
-        pages = pdf.pages(path, pdf_dpi, MAX_PIXELS) if kind(path) == "PDF" else _frames(path)
-        for image in pages:
-            yield _scan(image, path)
+        if kind(path) == "PDF":
+            for image, undrawn in pdf.pages(path, pdf_dpi, MAX_PIXELS):
+                yield replace(_scan(image, path), undrawn=undrawn)
+        else:
+            for image in _frames(path):
+                yield _scan(image, path)
     except InkbenchError as error:
         raise InkbenchError(f"{shown(path)}: {error}") from None
     except MemoryError:
@@ -96,9 +101,7 @@ def _frames(path: Path) -> Iterator[Image.Image]:
         try:
             image = Image.open(file, formats=FORMATS)
         except Image.UnidentifiedImageError:
-            raise InkbenchError(
-                "damaged, or of unknown format; expected PNG, JPEG, TIFF, WebP, BMP, PNM, GIF, PDF"
-            ) from None
+            raise InkbenchError(refusal(kind(path))) from None
         except Image.DecompressionBombError:
             raise InkbenchError("too many pixels; save it at a lower resolution") from None
         if isinstance(image, TiffImagePlugin.TiffImageFile):
@@ -137,17 +140,16 @@ def _scan(image: Image.Image, path: Path) -> Scan:
         dpi = dpi[::-1]
     image.load()
     ImageOps.exif_transpose(image, in_place=True)
-    if deep_colour and np.asarray(image)[..., :3].max() < _DARK:
-        pixels = _sixteen_bits(image, path)
-    else:
-        pixels = _plain(image)
+    if deep_colour and _is_dark(image):
+        image = _sixteen_bits(image, path)
+    pixels = _plain(image)
     if dpi and _OBLONG[0] < max(dpi) / min(dpi) < _OBLONG[1]:
         across, down = (max(dpi) / value for value in dpi)
         size = round(image.width * across), round(image.height * down)
         _check_size(size)
         pixels = np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC))
         dpi = (max(dpi), max(dpi))
-    return Scan(pixels, dpi, exif, text, image.info.get("undrawn", 0))
+    return Scan(pixels, dpi, exif, text)
 
 
 def _check_size(size: tuple[int, int]) -> None:
@@ -191,6 +193,8 @@ def _deep(image: Image.Image) -> np.ndarray:
     if image.mode == "I" and tags.get(_SAMPLE_FORMAT, (1,))[0] == 1:
         values = values.view(np.uint32)  # Pillow has signed ones only
     tops = [np.max(tags[tag]) for tag in _MAX_SAMPLE if tag in tags]
+    if tags.get(_SAMPLE_FORMAT, (1,))[0] == 2:
+        tops.append(_SIGNED_WHITE)
     scaled = _scaled(values, *tops)
     return 255 - scaled if tags.get(_PHOTOMETRIC) == 0 else scaled
 
@@ -213,7 +217,13 @@ def _scaled(values: np.ndarray, *tops: float) -> np.ndarray:
     return np.rint((values * np.float32(255 / white)).clip(0, 255)).astype(np.uint8)
 
 
-def _sixteen_bits(image: Image.Image, path: Path) -> np.ndarray:
+def _is_dark(image: Image.Image) -> bool:
+    """Whether high bytes show little of a page; on transparent paper, there may be black only."""
+    channels: Any = image.getextrema()
+    return all(high < _DARK for _, high in channels[:3]) and all(a == b for a, b in channels[3:])
+
+
+def _sixteen_bits(image: Image.Image, path: Path) -> Image.Image:
     """RGB of 16 bits in a smaller range. Pillow keeps the high bytes; this adds the low ones."""
 
     def low_bytes(raw: str) -> str:
@@ -225,7 +235,10 @@ def _sixteen_bits(image: Image.Image, path: Path) -> np.ndarray:
         _change(low, low_bytes)
         ImageOps.exif_transpose(low, in_place=True)
         high_bytes, rest = (np.asarray(part.convert("RGB"), np.uint16) for part in (image, low))
-    return _scaled(high_bytes * np.uint16(256) + rest)
+    scaled = Image.fromarray(_scaled(high_bytes * np.uint16(256) + rest))
+    if image.mode == "RGBA":
+        scaled.putalpha(image.getchannel("A"))
+    return scaled
 
 
 def _change(image: ImageFile.ImageFile, change: Callable[[str], str]) -> None:

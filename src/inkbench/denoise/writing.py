@@ -3,13 +3,15 @@
 import contextlib
 import io
 import os
-from collections.abc import Callable, Iterator
-from pathlib import Path
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path, PurePath
 
 import numpy as np
 from PIL import Image, PdfParser, PngImagePlugin, TiffImagePlugin
 
 from inkbench import disk
+from inkbench.denoise.inputs import comparison
 from inkbench.denoise.reading import Scan
 from inkbench.errors import InkbenchError, shown
 
@@ -21,6 +23,7 @@ _MAX_TEXT = 4000  # characters; longer metadata is dropped
 # Kept tags: title, camera, date, author. Dropped: location, previews and pixel encoding.
 _KEPT = (0x010D, 0x010E, 0x010F, 0x0110, 0x011D, 0x0132, 0x013B, 0x8298)
 _EXIF_IFD, _KEPT_EXIF = 0x8769, (0x9003, 0x9004, 0x9010, 0x9011)
+_DATE, _DATE_TAKEN = 0x0132, 0x9003
 # Keywords that the PNG specification defines (section 11.3.3.2); others may hold a location.
 _KEYWORDS = {"Title", "Author", "Description", "Copyright", "Creation Time", "Software", "Comment"}
 
@@ -29,10 +32,13 @@ Add = Callable[[np.ndarray, Scan], None]  # a page and the metadata of its scan
 
 
 @contextlib.contextmanager
-def writing(target: Path, force: bool) -> Iterator[Add]:
+def writing(
+    target: Path, force: bool, instead: Callable[[], Path | None] = lambda: None
+) -> Iterator[Add]:
     """Yield a function that appends a page to a file; the file appears if the block succeeds.
 
-    The page is uint8 ``[h, w]`` or ``[h, w, 3]``, its scan has the metadata.
+    The page is uint8 ``[h, w]`` or ``[h, w, 3]``, its scan has the metadata. If ``instead`` then
+    names another file, that is copied, and the pages are dropped.
 
     Raises
     ------
@@ -46,7 +52,35 @@ def writing(target: Path, force: bool) -> Iterator[Add]:
     with disk.new_file(target) as scratch:
         with formats.get(target.suffix.lower(), _picture)(scratch, target) as add:
             yield add
+        if original := instead():
+            shutil.copyfile(original, scratch)
         _refuse_existing(target, force)
+
+
+@contextlib.contextmanager
+def without_leftovers(targets: Iterable[PurePath]) -> Iterator[None]:
+    """Remove the scratch files of killed processes, before the block and after it."""
+    paths = [path for path in targets if isinstance(path, Path)]
+    _remove_leftovers(paths)
+    try:
+        yield
+    finally:
+        _remove_leftovers(paths)
+
+
+def _remove_leftovers(paths: list[Path]) -> None:
+    """Remove the scratch files of results and of their comparisons, one page number at a time."""
+    folders = {path.parent for path in paths}
+
+    def left() -> set[Path]:
+        return {file for folder in folders for file in folder.glob(".*.new*")}
+
+    disk.remove_leftovers(paths)
+    before: set[Path] = set()
+    after, number = left(), 1
+    while after != before:  # comparisons are numbered without gaps
+        disk.remove_leftovers(comparison(path, number) for path in paths)
+        before, after, number = after, left(), number + 1
 
 
 def _refuse_existing(target: Path, force: bool) -> None:
@@ -71,7 +105,10 @@ class _TiffWriter(TiffImagePlugin.AppendingTiffWriter):
 @contextlib.contextmanager
 def _tiff(file: Path, target: Path) -> Iterator[Add]:
     def add(page: np.ndarray, scan: Scan) -> None:
-        options = {"compression": "tiff_lzw", "exif": _kept(scan.exif), "dpi": scan.dpi}
+        tags = _kept(scan.exif)
+        if taken := tags.pop(_EXIF_IFD, {}).get(_DATE_TAKEN):  # libtiff writes no Exif data
+            tags.setdefault(_DATE, taken)
+        options = {"compression": "tiff_lzw", "exif": tags, "dpi": scan.dpi}
         Image.fromarray(page).save(tiff, "TIFF", **options)
         if stream.seek(0, os.SEEK_END) >= 2**32:
             raise InkbenchError(f"{shown(target)}: more than 4 GB, TIFF's limit; choose .pdf")
@@ -157,7 +194,7 @@ def _kept(exif: Image.Exif) -> Image.Exif:
     details = exif.get_ifd(_EXIF_IFD)
     times = {tag: details[tag] for tag in _KEPT_EXIF if isinstance(details.get(tag), str)}
     if times:
-        kept.get_ifd(_EXIF_IFD).update(times)
+        kept[_EXIF_IFD] = times
     return kept
 
 

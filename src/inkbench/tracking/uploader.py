@@ -75,8 +75,10 @@ class _Uploader:
         try:
             if self._store is None:
                 gc.disable()  # saves a quarter of the time that importing MLflow takes
-                self._store = Store.open()
-                gc.enable()
+                try:
+                    self._store = Store.open()
+                finally:
+                    gc.enable()
             folder = Path(journal.start["cwd"])
             before = self._ended.get(folder)
             if before and before.journal.start["state"] != journal.start["state"]:
