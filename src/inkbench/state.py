@@ -85,17 +85,29 @@ def snapshot(folder: Path) -> bytes:
 
     Others that git does not know, such as scans, stay here. `InkbenchError` without git.
     """
-    names = _git(folder, "ls-files", "-cz").split("\0")
-    new = ("-oz", "--exclude-standard", "--", *INPUTS, ".dvc", "dvc.lock")
-    names += _git(folder, "ls-files", *new).split("\0")
-    if not any(names):
+    names = _files(folder, "-c") + untracked(folder, *INPUTS, ".dvc", "dvc.lock")
+    if not names:
         raise InkbenchError(f"{folder}: git lists no files; run this in a git clone")
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
-        for name in filter(None, names):
+        for name in names:
             if os.path.lexists(folder / name):
                 tar.add(folder / name, name, recursive=False)
     return buffer.getvalue()
+
+
+def untracked(folder: Path, *paths: str) -> list[str]:
+    """Files in these places (default: `INPUTS`) that git neither knows nor ignores."""
+    return _files(folder, "-o", "--exclude-standard", "--", *(paths or INPUTS))
+
+
+def has_identity(folder: Path) -> bool:
+    """Whether git is told the user's name and email address, which DVC does not guess."""
+    return bool(_git(folder, "-c", "user.useConfigOnly=true", "var", "GIT_COMMITTER_IDENT"))
+
+
+def _files(folder: Path, *options: str) -> list[str]:
+    return [*filter(None, _git(folder, "ls-files", "-z", *options).split("\0"))]
 
 
 def _clean(folder: Path, commit: str, inputs: str) -> State:

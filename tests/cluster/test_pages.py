@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+import ray
 
 from inkbench.cluster import pages
 from inkbench.errors import InkbenchError
@@ -89,3 +91,14 @@ def test_run_refuses_an_address_without_a_cluster(address, fact):
     with pytest.raises(InkbenchError, match=fact):
         next(pages.run(partial(os.getpid), ["a"], 1, address))
     assert time.monotonic() - started < 20
+
+
+def test_run_says_how_to_join_the_cluster_of_an_address(monkeypatch):
+    def init(**_: object) -> None:
+        raise RuntimeError("No node info found matching attributes: ''")
+
+    monkeypatch.setattr(ray, "init", init)
+    with socket.create_server(("127.0.0.1", 0)) as head:
+        address = f"127.0.0.1:{head.getsockname()[1]}"
+        with pytest.raises(InkbenchError, match=f"ray start --address={address}"):
+            next(pages.run(partial(os.getpid), ["a"], 1, address))

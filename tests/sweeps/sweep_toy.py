@@ -128,6 +128,8 @@ class Toy(Project):
         )
         self.run("dvc", "repro", "-q")
         self.commit("results")
+        self.run("git", "config", "user.name", "t")
+        self.run("git", "config", "user.email", "t@example.org")
         return self
 
     def cut(self, start: str) -> None:

@@ -33,6 +33,11 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["mnist-vae", "--set", "learning_rate="], ["learning_rate=", "KEY=V1,V2"]),
         (["mnist-vae", "--set", "epochs"], ["epochs", "KEY=V1,V2"]),
         (["mnist-vae", "--set", "epochs=1", "--set", "epochs=2"], ["epochs=2", "twice"]),
+        (["mnist-vae", "--set", "learning_rate=[0.001,0.002]"], ["learning_rate", "0.002]"]),
+        *(
+            (["mnist-vae", "--set", f"learning_rate={bad}"], ["--set learning_rate", repr(bad)])
+            for bad in ("[256", "%x", "@a", "*", "!x", "2024-01-01", "2024-99-99", "nan", "0.1:")
+        ),
         (["mnist-vae", "--set", "seed=1,2"], ["--seeds"]),
         (["mnist-vae", "--seeds", "0"], ["--seeds 0", "at least 1"]),
         (["mnist-vae", "--trials", "3"], ["--trials 3", "--search"]),
@@ -54,6 +59,15 @@ def test_sweep_refuses_bad_input_before_anything_starts(arguments, facts, reposi
     (line,) = capsys.readouterr().err.splitlines()
     assert [fact for fact in facts if fact not in line] == []
     assert sorted(repository.rglob("*")) == before
+
+
+def test_sweep_refuses_a_path_where_experiments_fail(repository, monkeypatch, capsys):
+    (repository / "a#b").mkdir()
+    for name in ("dvc.yaml", "params.yaml"):
+        (repository / name).rename(repository / "a#b" / name)
+    monkeypatch.chdir(repository / "a#b")
+    assert inkbench("sweep", "mnist-vae") == 2
+    assert "a#b" in capsys.readouterr().err
 
 
 def test_promote_names_an_unknown_sweep(repository, capsys):

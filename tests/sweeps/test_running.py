@@ -79,8 +79,9 @@ def test_the_same_command_again_executes_nothing(killed):
 def test_promote_writes_the_winner_and_repro_trains_nothing(killed):
     params = (killed.folder / "params.yaml").read_text()
     trained = killed.trained()
-    shown = killed.run("inkbench", "promote", "lr").stdout
-    assert "-    learning_rate: 0.002\n+    learning_rate: 0.004\n" in shown
+    done = killed.run("inkbench", "promote", "lr")
+    assert "-    learning_rate: 0.002\n+    learning_rate: 0.004\n" in done.stdout
+    assert "warning" not in done.stderr
     changed = params.replace("learning_rate: 0.002", "learning_rate: 0.004", 1)
     assert (killed.folder / "params.yaml").read_text() == changed
     killed.run("dvc", "repro", INKBENCH_TRACKING="off")

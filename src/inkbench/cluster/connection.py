@@ -19,7 +19,6 @@ _OWN: dict[str, Any] = {
     "num_gpus": 0,
     "object_store_memory": 80 * 2**20,  # bytes, Ray's minimum
 }
-_QUIET: dict[str, Any] = {"log_to_driver": False, "logging_level": "CRITICAL"}
 _ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # no warning about GPUs
@@ -33,15 +32,12 @@ class NotStarted(InkbenchError):
 
 @contextlib.contextmanager
 def connected(jobs: int | None, address: str | None) -> Iterator[Any]:
-    """Connect to a cluster, or run one of our own for this block; gives the module ``ray``.
-
-    See `inkbench.cluster.pages.run`.
-    """
+    """Connect to a cluster, or run one of our own (see `pages.run`); gives the module ``ray``."""
     os.environ.update({k: v for k, v in _ENVIRONMENT.items() if k not in os.environ})
     import ray
 
     handler = signal.getsignal(signal.SIGTERM)  # Ray replaces it
-    settings = dict(_QUIET)
+    settings: dict[str, Any] = {"log_to_driver": False, "logging_level": "CRITICAL"}
     with contextlib.ExitStack() as ending:
         try:
             if address:
@@ -59,8 +55,10 @@ def connected(jobs: int | None, address: str | None) -> Iterator[Any]:
         except Exception as error:  # Ray raises many kinds
             reason = " ".join(str(error).split())[:200] or type(error).__name__
             if address:
-                way_out = "start one with `ray start --head`"
-                raise InkbenchError(f"no Ray cluster at {address} ({reason}); {way_out}") from None
+                problem = f"no Ray cluster ({reason}); start one with `ray start --head`"
+                if "No node info" in reason:
+                    problem = f"to use it from here, join it with `ray start --address={address}`"
+                raise InkbenchError(f"{address}: {problem}") from None
             raise NotStarted(f"Ray cannot start on this machine ({reason})") from None
         finally:
             if "_temp_dir" in settings:  # of our own

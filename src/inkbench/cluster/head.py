@@ -1,10 +1,8 @@
 """The head: starts or joins Ray, gives chains to workers, and collects their results."""
 
 import contextlib
-import io
 import json
 import os
-import tarfile
 import tempfile
 import time
 from collections.abc import Iterator
@@ -46,9 +44,8 @@ class Head:
     """
 
     def __init__(self, options: Options, progress: Progress) -> None:
-        self.tasks: list[Task] = []
+        self.tasks = progress.tasks = list[Task]()
         self._options, self._progress = options, progress
-        progress.tasks = self.tasks
         self._open = contextlib.ExitStack()
         self._nodes: dict[str, Node] = {}
         self._running: dict[Any, Task] = {}
@@ -85,8 +82,7 @@ class Head:
             tree.plan = plan(Path.cwd(), tree.targets)
         else:
             with tempfile.TemporaryDirectory() as name:
-                with tarfile.open(fileobj=io.BytesIO(state.snapshot(Path.cwd()))) as tar:
-                    tar.extractall(name, filter="tar")
+                worker.unpack(state.snapshot(Path.cwd()), Path(name))
                 (Path(name) / layout.PARAMS).write_text(tree.params, encoding="utf-8")
                 tree.plan = plan(Path(name), tree.targets, self._repo.cache.local_cache_dir)
         tasks = [Task(tree, chain) for chain in tree.plan.chains]
@@ -169,6 +165,8 @@ class Head:
 
         try:
             result = ray.get(ref, timeout=_ANSWER)
+        except ray.exceptions.RayTaskError as error:  # our own code failed there
+            result = {"error": f"{type(error.cause).__name__} on {task.node.name}: {error.cause}"}
         except ray.exceptions.RayError as error:  # its worker or node has died
             task.attempts += 1
             if task.attempts <= self._options.retries:
@@ -184,9 +182,9 @@ class Head:
             task.tree.plan.known[name] = entry
         for name, text in result.get("journals", {}).items():
             journal.hold(name, text)
-        told = {"error": result["error"], "log": result.get("log", "")}
-        seconds = time.monotonic() - task.started
-        self._set(task, "failed" if told["error"] else "done", **told, seconds=seconds)
+        task.error, task.log = result["error"], result.get("log", "")
+        task.seconds = time.monotonic() - task.started
+        self._set(task, "failed" if task.error else "done")
         return True
 
     def _find_nodes(self) -> None:
@@ -218,9 +216,8 @@ class Head:
         text = lock.read_text(encoding="utf-8") if lock.is_file() else ""
         there = ray.get(_on(node_id, machine.facts).remote(text), timeout=_ANSWER)
         node.label = machine.differences(machine.facts(text), there)
-        if node.label and not self._options.allow_mixed:
-            node.slots = 0
         if node.label:
+            node.slots = node.slots if self._options.allow_mixed else 0
             verdict = "its results are labelled" if node.slots else "--allow-mixed would accept it"
             self._progress.say(f"{node.name} differs: {node.label}; {verdict}")
 

@@ -24,8 +24,8 @@ from typing import Any
 
 def run_chain(archive: bytes, job: dict[str, Any]) -> dict[str, Any]:
     """Run a chain in a fresh copy of the tree; returns its result and its log."""
-    default = os.environ.get("INKBENCH_SCRATCH") or Path.home() / ".cache/inkbench"
-    node = Path(job.get("node", default))
+    chosen = job.get("node") or os.environ.get("INKBENCH_SCRATCH")
+    node = Path(chosen or Path.home() / ".cache/inkbench")
     try:
         with _scratch(node / "scratch") as folder:
             return _run_chain(archive, job, node, folder)
@@ -35,8 +35,7 @@ def run_chain(archive: bytes, job: dict[str, Any]) -> dict[str, Any]:
 
 def _run_chain(archive: bytes, job: dict[str, Any], node: Path, folder: Path) -> dict[str, Any]:
     tree, log, raylet = folder / "tree", folder / "log", os.getppid()
-    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
-        tar.extractall(tree, filter="tar")
+    unpack(archive, tree)
     for path, text in job["files"].items():
         (tree / path).write_text(text, encoding="utf-8")
     checkpoints = node / "checkpoints" / job["checkpoints"]  # or that, if it is absolute
@@ -76,6 +75,13 @@ def _run_chain(archive: bytes, job: dict[str, Any], node: Path, folder: Path) ->
         full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         result["error"] = f"{node}: {full} ({result['error']})"
     return result | {"log": log.read_text(encoding="utf-8", errors="replace")}
+
+
+def unpack(archive: bytes, folder: Path) -> None:
+    """Unpack a tar of the tree. Python before 3.11.4 has no filters, nor looks for one."""
+    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+        tar.extraction_filter = getattr(tarfile, "tar_filter", None)
+        tar.extractall(folder)
 
 
 def _first(folder: Path, variable: str) -> str:

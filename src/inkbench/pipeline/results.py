@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -94,15 +95,15 @@ def recorded(repo: Any, key: str) -> Iterator[Entry]:
 
 def record(repo: Any, entry: Entry, objects: dict[str, bytes]) -> None:
     """Add an entry to the run-cache, and before it objects to the cache."""
-    from dvc.utils.serialize import dump_yaml
+    from dvc.utils.serialize import dumps_yaml
 
     key = run_key(entry)
     files = {Path(repo.cache.local.oid_to_path(md5)): data for md5, data in objects.items()}
-    files[Path(repo.stage_cache.cache_dir) / key[:2] / key / digest(entry)] = b""
-    for path, content in files.items():
+    name = Path(repo.stage_cache.cache_dir) / key[:2] / key / digest(entry)
+    for path, content in [*files.items(), (name, dumps_yaml(entry).encode())]:
         path.parent.mkdir(parents=True, exist_ok=True)
         with disk.new_file(path) as scratch:
-            dump_yaml(str(scratch), entry) if not content else scratch.write_bytes(content)
+            scratch.write_bytes(content)
 
 
 def update_lock(entries: Mapping[str, Entry]) -> None:
@@ -137,15 +138,32 @@ def digest(entry: Entry) -> str:
 
 def dvc_repro(*arguments: str) -> bool:
     """Run ``dvc repro``; returns whether it succeeded."""
-    process = subprocess.Popen([sys.executable, "-m", "dvc", "repro", *arguments])
-    try:
-        return process.wait() == 0
-    except SystemExit:  # SIGTERM; SIGINT would not reach what runs in the background
-        from psutil import NoSuchProcess, Process
+    return succeeds(subprocess.Popen([sys.executable, "-m", "dvc", "repro", *arguments]))
 
-        for each in [process, *Process(process.pid).children(recursive=True)]:
-            with contextlib.suppress(NoSuchProcess, ProcessLookupError):
-                if os.getpgid(each.pid) == os.getpgrp():  # not the uploader
-                    each.terminate()
-        process.wait()
+
+def succeeds(dvc: "subprocess.Popen[Any]") -> bool:
+    """Wait for a process of DVC, also after Ctrl-C and SIGTERM; returns whether it succeeded.
+
+    It is never killed: `dvc exp run --temp` has to put back the changes that it has stashed.
+    """
+    try:
+        return dvc.wait() == 0
+    except KeyboardInterrupt:  # DVC and its stage have got it, too
+        dvc.wait()
         raise
+    except SystemExit:  # SIGTERM
+        dvc.send_signal(signal.SIGINT)  # which it ignores while a stage runs
+        while dvc.poll() is None:
+            _terminate_stages(dvc.pid)
+            time.sleep(0.1)
+        raise
+
+
+def _terminate_stages(dvc: int) -> None:
+    """Send SIGTERM to the stages that a process of DVC runs, but not to git or the uploader."""
+    from psutil import Error, Process
+
+    for each in Process(dvc).children(recursive=True):
+        with contextlib.suppress(Error, ProcessLookupError):
+            if "DVC_STAGE" in each.environ() and os.getpgid(each.pid) == os.getpgrp():
+                each.terminate()

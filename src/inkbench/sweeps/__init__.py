@@ -1,6 +1,6 @@
 """Trainings of many settings and seeds: `inkbench sweep` and `inkbench promote`.
 
 `plan` reads and checks a command, `search` decides what to train next (Optuna), `running` has it
-trained, keeps every training as a DVC experiment and writes the tables, and `editing` changes
-params.yaml. `inkbench.reporting.seeds` reads the tables.
+trained and writes the tables, `storing` makes every training a DVC experiment, and `editing`
+changes params.yaml. `inkbench.reporting.seeds` reads the tables.
 """

@@ -14,7 +14,24 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast
 
 
 def parse(text: str) -> Any:
-    """Value of a setting on the command line or in a table; ``1e-5`` is a number, as for DVC."""
+    """Value of a setting on the command line or in a table; ``1e-5`` is a number, as for DVC.
+
+    Raises
+    ------
+    InkbenchError
+        If `show` cannot write it so that it is read as the same.
+    """
+    value = _parse(text)
+    try:
+        is_kept = yaml.load(f"[{show(value)}]", _LOADER) == [value]
+    except (yaml.YAMLError, ValueError):
+        is_kept = False
+    if not is_kept:
+        raise InkbenchError(f"{text!r} is not a value; write a number, a word or a list of them")
+    return value
+
+
+def _parse(text: str) -> Any:
     for kind in (int, float):
         try:
             return kind(text)
@@ -22,7 +39,7 @@ def parse(text: str) -> Any:
             pass
     try:
         return yaml.load(text, _LOADER)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError):  # ValueError: 2024-99-99
         return text
 
 
@@ -33,7 +50,7 @@ def show(value: Any) -> str:
         return text if "." in text or "e" not in text else text.replace("e", ".0e", 1)
     if isinstance(value, list):
         return f"[{', '.join(map(show, value))}]"
-    return value if isinstance(value, str) else json.dumps(value)
+    return value if isinstance(value, str) else json.dumps(value, default=str)
 
 
 def replace(text: str, values: Mapping[str, Any]) -> str:
@@ -74,7 +91,8 @@ def _replace(text: str, keys: list[str], value: Any) -> str:
             return _insert(text, node, f"{key}: {show(value)}")
         node = known[key]
     new = show(value)
-    if isinstance(value, list) and value and not node.flow_style:
+    is_block = isinstance(node, yaml.SequenceNode) and not node.flow_style
+    if is_block and isinstance(value, list) and value:
         new = f"\n{' ' * node.start_mark.column}".join(f"- {show(item)}" for item in value)
     if node.start_mark.index == _end(node):  # nothing after the colon
         new = f" {new}"

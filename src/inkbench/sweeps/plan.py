@@ -52,6 +52,8 @@ def read(options: argparse.Namespace) -> Plan:
     InkbenchError
         One line for the first error: the option, its value and what is allowed.
     """
+    if "#" in str(Path.cwd()):
+        raise InkbenchError(f"{Path.cwd()}: DVC's experiments fail where # is in the path; move it")
     known, axes = params.load(), _axes(options.set)
     for variant in options.variants:
         known.variant(variant)
@@ -106,14 +108,21 @@ def _axes(settings: list[str]) -> dict[str, list[Any] | Range]:
             raise InkbenchError(f"--set {setting}: {reason}")
         ends = _RANGE.fullmatch(text)
         if ends:
-            low, high = (editing.parse(end) for end in ends.groups())
+            low, high = (_value(setting, end) for end in ends.groups())
             if not all(type(end) in (int, float) for end in (low, high)) or not low < high:
                 raise InkbenchError(f"--set {setting}: not a range; write KEY=LOW..HIGH")
             axes[key] = Range(low, high)
         else:
-            parsed = [editing.parse(value.strip()) for value in values]
+            parsed = [_value(setting, value) for value in values]
             axes[key] = [value for i, value in enumerate(parsed) if value not in parsed[:i]]
     return axes
+
+
+def _value(setting: str, text: str) -> Any:
+    try:
+        return editing.parse(text.strip())
+    except InkbenchError as error:
+        raise InkbenchError(f"--set {setting}: {error}") from None
 
 
 def _samples(axes: Mapping[str, list[Any] | Range], search: str) -> list[Config]:

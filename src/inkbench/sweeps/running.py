@@ -1,23 +1,20 @@
-"""Run the trainings of a sweep, and keep each as a DVC experiment and an MLflow run."""
+"""Run the trainings of a sweep, and promote the best settings."""
 
 import contextlib
 import difflib
 import functools
-import hashlib
-import json
 import os
-import subprocess
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from inkbench import disk, layout, params, records, state
+from inkbench import disk, layout, params, state
 from inkbench.errors import InkbenchError
 from inkbench.reporting import seeds
 from inkbench.reporting.seeds import Trial
-from inkbench.sweeps import editing, search
+from inkbench.sweeps import editing, search, storing
 from inkbench.sweeps import plan as plans
 from inkbench.sweeps.plan import Plan
 from inkbench.sweeps.search import Search, Training
@@ -40,10 +37,14 @@ def run(plan: Plan, jobs: int = 0, address: str = "") -> bool:
     Raises
     ------
     InkbenchError
-        If the sweep is already running, or its storage has other axes.
+        If the sweep is already running, its storage has other axes, or git is not set up.
     """
-    layout.SWEEPS.mkdir(exist_ok=True)
-    with journal.locked(layout.SWEEPS / f"{plan.name}.lock") as is_alone:
+    storing.check_git(Path.cwd())
+    with contextlib.ExitStack() as held:
+        with disk.writing(layout.SWEEPS):
+            layout.SWEEPS.mkdir(exist_ok=True)
+            lock = layout.SWEEPS / f"{plan.name}.lock"
+            is_alone = held.enter_context(journal.locked(lock))
         if not is_alone:
             raise InkbenchError(f"--name {plan.name}: this sweep is running already")
         search.repair(plan.name)
@@ -51,15 +52,14 @@ def run(plan: Plan, jobs: int = 0, address: str = "") -> bool:
 
 
 def _run(plan: Plan, jobs: int, address: str) -> bool:
-    known = params.load()
+    code, known = state.of_folder(Path.cwd()).inputs, params.load()
     earlier = seeds.read(plan.name) if seeds.trials_file(plan.name).is_file() else []
-    datasets = {known.variant(name).dataset for name in plan.variants}
-    _prepare(datasets)
+    _prepare(_datasets(plan, known))
     searches = {}
     with contextlib.closing(executions.Pipeline(Path.cwd())) as pipeline:
         for name in plan.variants:
             block = known.variant(name)
-            inputs = _digest(_fixed(plan, block), pipeline.inputs(name))
+            inputs = _inputs(pipeline, plan.axes, name, block)
             searches[name] = Search(plan, name, block, inputs)
             searches[name].recall(earlier)
     due, is_tracked = _due(searches), runs.is_on()
@@ -70,7 +70,7 @@ def _run(plan: Plan, jobs: int, address: str) -> bool:
             print(f"inkbench: {plan.name}: {done} training runs done, {len(due)} to go", flush=True)
             for training, error in train(due):
                 own = searches[training.variant]
-                experiment = _store(plan.name, own, training, error)
+                experiment = _store(plan.name, own, training, error, code)
                 if experiment and is_tracked:
                     _track(experiment)
             due = _due(searches)
@@ -84,6 +84,13 @@ def _run(plan: Plan, jobs: int, address: str) -> bool:
     return not any(each.failed for each in searches.values())
 
 
+def _datasets(plan: Plan, known: params.Params) -> set[str]:
+    """Datasets that a sweep reads."""
+    chosen = plan.axes.get("dataset", [])
+    others = chosen if isinstance(chosen, list) else []
+    return {*others, *(known.variant(name).dataset for name in plan.variants)}
+
+
 def _prepare(datasets: Iterable[str]) -> None:
     """Build datasets that are missing or stale."""
     from inkbench.pipeline.plan import plan
@@ -91,39 +98,36 @@ def _prepare(datasets: Iterable[str]) -> None:
     targets = [f"preprocess@{name}" for name in sorted(datasets)]
     steps = plan(Path.cwd(), targets)
     if steps.first or steps.chains or steps.last:
-        _python("dvc", "repro", *targets)
+        storing.run("dvc", "repro", *targets)
     elif not all(layout.processed(name).is_dir() for name in datasets):
-        _python("dvc", "checkout", *targets)
+        storing.run("dvc", "checkout", *targets)
 
 
-def _fixed(plan: Plan, block: params.Variant) -> dict[str, Any]:
-    """Settings of a variant other than the axes and the seed."""
+def _inputs(
+    pipeline: executions.Pipeline, axes: Iterable[str], name: str, block: params.Variant
+) -> str:
+    """Digest of all that a variant's trainings depend on except the axes and the seed."""
     settings = block.model_dump(mode="json")
-    for axis in [*plan.axes, "seed"]:
+    for axis in [*axes, "seed"]:
         *parents, last = axis.split(".")
         inner = settings
         for part in parents:
             inner = inner.get(part) or {}
         inner.pop(last, None)
-    return settings
-
-
-def _digest(*content: Any) -> str:
-    text = json.dumps(content, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:8]
+    return storing.digest(settings, pipeline.inputs(name))
 
 
 def _due(searches: Mapping[str, Search]) -> list[Training]:
     return [training for search in searches.values() for training in search.due()]
 
 
-def _store(sweep: str, search: Search, training: Training, error: str) -> str:
+def _store(sweep: str, search: Search, training: Training, error: str, code: str) -> str:
     """Store the result of a training; returns its experiment, empty if it failed."""
     title = f"{_settings(training)} {training.variant}"
     try:
         if error:
             raise InkbenchError(error)
-        trial = _keep(sweep, training, search.inputs)
+        trial = storing.store(sweep, training, search.inputs, code)
     except InkbenchError as failure:
         print(f"inkbench: {title}: failed: {failure}", flush=True)
         search.failed.add(training)
@@ -199,60 +203,12 @@ def _train(head: "Head", trainings: Iterable[Training]) -> Iterator[tuple[Traini
             del running[id(task.tree)]
             yield from add(1)
             yield training, next((other.error for other in tasks if other.error), "")
-
-
-def _keep(sweep: str, training: Training, inputs: str) -> Trial:
-    """Make a training a DVC experiment, which executes only what the run-cache lacks."""
-    root, name = Path.cwd(), f"{sweep}-{_digest(inputs, training.variant, training.shown)}"
-    head = state.of_folder(root).commit
-    if _commit_of(name, head):  # from a killed command
-        _python("dvc", "exp", "remove", name)
-    settings = [f"++train.{training.variant}.{k}={v}" for k, v in training.shown.items()]
-    _python(
-        *("inkbench.sweeps.experiment", "--temp", "--name", name),
-        *("--message", state.sweep_message(sweep, training.variant)),
-        *(argument for setting in settings for argument in ("--set-param", setting)),
-        *training.targets,
-    )
-    commit = _commit_of(name, head)
-    with contextlib.closing(executions.Pipeline(root, commit, training.variant)) as pipeline:
-        path, rerun = pipeline.outputs / layout.history(training.variant), "inkbench sweep"
-        columns = records.numbers(path, rerun)
-        losses = records.column(columns, path, rerun, "val_loss")
-        card = records.record(pipeline.outputs / layout.training_card(training.variant), rerun)
-        metrics = {}
-        if training.is_complete:
-            metrics = records.record(pipeline.outputs / layout.metrics(training.variant), rerun)
-    return Trial(
-        training.variant,
-        training.config,
-        training.epochs,
-        training.seed,
-        name,
-        inputs,
-        card["data_source"],
-        float(losses[-1]),
-        {key: value for key, value in metrics.items() if isinstance(value, int | float)},
-    )
+    for training in [*(training for training, _ in running.values()), *todo]:
+        yield training, "no stage builds what it needs; run `dvc repro`"
 
 
 def _settings(training: Training) -> str:
     return " ".join(f"{key}={value}" for key, value in training.shown.items())
-
-
-def _commit_of(name: str, baseline: str) -> str:
-    """Commit of a DVC experiment on a commit; empty if there is none."""
-    known = state.experiments(Path.cwd())
-    return next((c for s, c in known if (s.experiment, s.commit) == (name, baseline)), "")
-
-
-def _python(module: str, *arguments: str) -> None:
-    command = [sys.executable, "-m", module, *arguments]
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
-        lines = done.stderr.split("\n")
-        errors = [line for line in lines if "error:" in line.lower()] or lines[-3:]
-        raise InkbenchError(f"DVC failed: {' '.join(errors)[:300]}")
 
 
 def promote(name: str) -> str:
@@ -293,8 +249,31 @@ def promote(name: str) -> str:
         values = {axis: editing.parse(text) for axis, text in best[1]}
         after = plans.changed(after, variant, values)
     plans.check(after)
+    _warn_of_stale(name, [trial for group in complete.values() for trial in group.values()])
     if after != before:
         disk.write_text(layout.PARAMS, after)
     old, new = (text.splitlines(keepends=True) for text in (before, after))
     name = str(layout.PARAMS)
     return "".join(difflib.unified_diff(old, new, name, name, n=1))
+
+
+def _warn_of_stale(name: str, trials: Iterable[Trial]) -> None:
+    """Warn of variants that were trained with other inputs than are here."""
+    found = {trial.variant: trial for trial in trials}  # the inputs of a variant are the same
+    stale, known = set(found), params.load()
+    with (
+        contextlib.suppress(InkbenchError, OSError),  # its data are missing, for example
+        contextlib.closing(executions.Pipeline(Path.cwd())) as pipeline,
+    ):
+        stale = {
+            variant
+            for variant, trial in found.items()
+            if _inputs(pipeline, dict(trial.settings), variant, known.variant(variant))
+            != trial.inputs
+        }
+    for variant in sorted(stale):
+        print(
+            f"inkbench: warning: {name}: {variant} was trained with other code, data or settings "
+            "than are here; repeat the sweep's command",
+            file=sys.stderr,
+        )

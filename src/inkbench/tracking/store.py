@@ -55,13 +55,13 @@ _SQLITE = re.compile(r"sqlite(?:\+pysqlite)?:///([^?]*)(.*)")
 
 
 def uri() -> str:
-    """Tracking URI, in which a SQLite path is absolute; `InkbenchError` if it names a folder."""
+    """Tracking URI, in which a SQLite path is absolute; `InkbenchError` if it is a path or host."""
     chosen = os.environ.get("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db"
-    scheme = urlsplit(chosen).scheme
-    if scheme == "file" or (not scheme and not chosen.startswith("databricks")):
+    is_address = "://" in chosen or chosen.startswith("databricks")
+    if not is_address or urlsplit(chosen).scheme == "file":
         raise InkbenchError(
-            f"MLFLOW_TRACKING_URI: {chosen}: MLflow has no file store any more; unset it, or set "
-            "it to sqlite:///mlflow.db or the address of a server"
+            f"MLFLOW_TRACKING_URI: {'***' if '@' in chosen else chosen}: MLflow has no file store "
+            "any more; unset it, or set it to sqlite:///mlflow.db or a server's https:// address"
         )
     sqlite = _SQLITE.fullmatch(chosen)
     if sqlite is None or sqlite[1].startswith("/"):
@@ -125,7 +125,7 @@ def public(text: object) -> str:
         if secret := os.environ.get(name):
             line = line.replace(secret, "***")
     line = re.sub(r"(?i)((?:password|passwd|pwd|token|secret)=)[^&\s]+", r"\1***", line)
-    return re.sub(r"//[^@\s]+@", "//***@", line)[:300]
+    return re.sub(r"(?<!/)//(?!/)[^@\s]+@", "//***@", line)[:300]
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,85 @@
+"""DVC's processes end in their own time, and results come into its caches byte for byte."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from types import SimpleNamespace
+
+import psutil
+import pytest
+
+from inkbench.pipeline import results
+
+# A process of inkbench with one of DVC that runs some code.
+OWN = """
+import signal, subprocess, sys
+from inkbench.errors import ending_on_sigterm, one_line_errors
+from inkbench.pipeline import results
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's & ignores it
+with ending_on_sigterm(), one_line_errors():
+    results.succeeds(subprocess.Popen([sys.executable, "-c", sys.argv[1]]))
+"""
+PUTS_BACK = """
+import signal, time
+from pathlib import Path
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+Path("edits").rename("stash")
+try:
+    time.sleep(60)
+finally:
+    time.sleep(1)
+    Path("stash").rename("edits")
+"""
+RUNS_A_STAGE = """
+import os, signal, subprocess
+
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+stage = subprocess.Popen(["sleep", "61"], env={**os.environ, "DVC_STAGE": "train@a"})
+other = subprocess.Popen(["sleep", "1"])
+os.rename("edits", "stash")
+stage.wait()
+os.rename("stash", f"edits{other.wait()}")
+"""
+
+
+@pytest.mark.parametrize(
+    ("dvc", "number", "is_ctrl_c", "left"),
+    [
+        (PUTS_BACK, signal.SIGINT, True, "edits"),
+        (PUTS_BACK, signal.SIGTERM, False, "edits"),
+        (RUNS_A_STAGE, signal.SIGTERM, False, "edits0"),
+    ],
+)
+def test_succeeds_lets_dvc_end_and_ends_its_stage(dvc, number, is_ctrl_c, left, tmp_path):
+    (tmp_path / "edits").touch()
+    command = [sys.executable, "-c", OWN, dvc]
+    own = subprocess.Popen(command, cwd=tmp_path, start_new_session=True)
+    try:
+        deadline = time.monotonic() + 60
+        while not (tmp_path / "stash").exists():
+            assert time.monotonic() < deadline and own.poll() is None
+            time.sleep(0.05)
+        family = psutil.Process(own.pid).children(recursive=True)
+        (os.killpg if is_ctrl_c else os.kill)(own.pid, number)
+        assert own.wait(timeout=30) == 128 + number
+        assert [path.name for path in tmp_path.iterdir()] == [left]
+        assert psutil.wait_procs(family, timeout=0)[1] == []
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(own.pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("content", [b"", b"{}"])
+def test_record_adds_an_entry_and_its_objects(content, tmp_path):
+    entry = {"cmd": "run", "deps": [], "outs": [{"path": "m.json", "md5": "abc", "hash": "md5"}]}
+    local = SimpleNamespace(oid_to_path=lambda md5: str(tmp_path / "files" / md5))
+    cache = SimpleNamespace(cache_dir=str(tmp_path / "runs"))
+    repo = SimpleNamespace(cache=SimpleNamespace(local=local), stage_cache=cache)
+    results.record(repo, entry, {"abc": content})
+    assert (tmp_path / "files/abc").read_bytes() == content
+    assert [*results.recorded(repo, results.run_key(entry))] == [entry]
