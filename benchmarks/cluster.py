@@ -18,18 +18,17 @@ import socket
 import statistics
 import subprocess
 import sys
-import tarfile
 import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from io import BytesIO
 from pathlib import Path
 
 import psutil
 import yaml
 
 from inkbench import layout, params, state
+from inkbench.cluster import worker
 from inkbench.errors import InkbenchError, one_line_errors
 
 BAR, BUSY_BAR, TOY_BAR, OVERHEAD_BAR = 1.3, 1.9, 3.3, 6.0
@@ -123,8 +122,7 @@ def real(folder: Path, variants: list[str], jobs: list[int]) -> None:
 def prepare(tree: Path, datasets: set[str]) -> None:
     """A copy of the tree in git, with data and a cache of its own, and nothing trained."""
     tree.mkdir()
-    with tarfile.open(fileobj=BytesIO(state.snapshot(Path.cwd()))) as tar:
-        tar.extractall(tree, filter="tar")
+    worker.unpack(state.snapshot(Path.cwd()), tree)
     for name in datasets:
         for data in (layout.raw(name), layout.processed(name)):
             shutil.copytree(data, tree / data)
@@ -235,10 +233,12 @@ def start_node(
     )
 
     def stop() -> None:
-        for child in psutil.Process(process.pid).children(recursive=True):
-            with contextlib.suppress(psutil.NoSuchProcess):
-                child.kill()
-        os.killpg(process.pid, signal.SIGKILL)
+        with contextlib.suppress(psutil.NoSuchProcess):  # it did not start
+            for child in psutil.Process(process.pid).children(recursive=True):
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    child.kill()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
 
     opened.callback(stop)
     while "runtime started" not in log.read_text():

@@ -1,14 +1,15 @@
 """Where the wall time of a full run goes.
 
     python benchmarks/overhead.py                # after `dvc repro`; takes about a minute
-    python benchmarks/overhead.py --no-costs     # only what the store knows
+    python benchmarks/overhead.py --no-costs     # only the shares
 
-Reads from the MLflow store the longest series of stages that ran one after another. A training logs
-the seconds of its loop; the rest of its stage is start-up (TensorFlow), set-up and saving. The time
-between two stages goes to DVC (hashing, caching, dvc.lock) and to the start of Python. The script
-then measures the CPU seconds of a start-up, of writing dvc.lock and of the tracking of one stage.
-CPU seconds hardly depend on the load of the machine. Tracking runs beside the next stage, so it
-takes no wall time of its own.
+Reads the longest series of stages from the MLflow store; they must have run one after another, as
+`dvc repro` runs them. A training logs the seconds of its loop; the rest of its stage is start-up
+(TensorFlow), set-up and saving. The time between two stages goes to DVC (hashing, caching,
+dvc.lock) and to the start of Python. The script always measures the CPU seconds of a start-up,
+which the shares of evaluations need; without --no-costs, also those of writing dvc.lock and of
+tracking one stage. CPU seconds hardly depend on the load of the machine. Tracking runs beside the
+next stage, so it takes no wall time of its own.
 """
 
 import argparse
@@ -53,7 +54,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--no-costs", action="store_true", help="leave out the measurements")
+    parser.add_argument("--no-costs", action="store_true", help="measure only the start-up")
     options = parser.parse_args()
     with one_line_errors():
         run = longest(executions())
@@ -88,7 +89,7 @@ def longest(stages: list[StageTimes]) -> list[StageTimes]:
     """The series of stages without a pause that has the most trainings; the newest if tied."""
     series = [[stages[0]]]
     for stage in stages[1:]:
-        if stage.start - series[-1][-1].end > PAUSE:
+        if stage.start - max(earlier.end for earlier in series[-1]) > PAUSE:
             series.append([])
         series[-1].append(stage)
     return max(reversed(series), key=lambda run: sum(stage.kind == "train" for stage in run))
@@ -103,6 +104,11 @@ def shares(run: list[StageTimes], start_up: float) -> Counter[str]:
         Its stages, in order.
     start_up
         Seconds that a process takes until TensorFlow is ready.
+
+    Raises
+    ------
+    InkbenchError
+        If stages ran at the same time.
     """
     spent: Counter[str] = Counter()
     for stage in run:
@@ -116,7 +122,9 @@ def shares(run: list[StageTimes], start_up: float) -> Counter[str]:
         else:
             spent[{"plot": "plotting", "report": "report"}.get(stage.kind, "data")] += seconds
     for before, after in itertools.pairwise(run):
-        spent["between stages: DVC, start of Python"] += max(0, after.start - before.end)
+        if after.start < before.end:
+            raise InkbenchError("stages ran in parallel; measure after a serial `dvc repro`")
+        spent["between stages: DVC, start of Python"] += after.start - before.end
     return spent
 
 

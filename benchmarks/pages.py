@@ -13,7 +13,6 @@ be written again.
 import argparse
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -26,6 +25,7 @@ from overhead import verdict
 
 from denoise import DPI, SIZE, draw
 from inkbench import layout
+from inkbench.errors import InkbenchError, one_line_errors
 
 BAR = 1.7  # times as fast with two processes on two cores
 DRAWN = 8  # different pages; smaller sizes are cut from them
@@ -38,14 +38,19 @@ def main() -> None:
     )
     parser.add_argument("--model", type=Path, default=layout.model("documents-scans"))
     parser.add_argument("--pages", type=int, default=60)
-    parser.add_argument("--size", default="1240x1754", help="pixels (default: 1240x1754)")
+    help = f"pixels, at most {SIZE[0]}x{SIZE[1]} (default: 1240x1754)"
+    parser.add_argument("--size", type=size, default="1240x1754", help=help)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--kills", action="store_true", help="leave out the comparison")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name:
+    with one_line_errors(), tempfile.TemporaryDirectory() as name:
+        if not options.model.is_file():
+            raise InkbenchError(
+                f"{options.model} not found; run `dvc repro`, or name another --model"
+            )
         folder = Path(name)
-        width, height = map(int, options.size.split("x"))
-        make_pages(folder / "scans", options.pages, (width, height))
+        width, height = options.size
+        make_pages(folder / "scans", options.pages, options.size)
         print(f"{options.pages} pages of {width}×{height}, {os.cpu_count()} cores")
         times: dict[int, list[float]] = {1: [], options.jobs: []}
         for jobs in [1] if options.kills else [1, options.jobs] * 2:
@@ -61,6 +66,14 @@ def main() -> None:
             compare(folder / "jobs-1", folder / f"jobs-{options.jobs}")
         kill(folder / "scans", folder / "killed", options)
         compare(folder / "jobs-1", folder / "killed")
+
+
+def size(text: str) -> tuple[int, int]:
+    """Width and height of a page, which is cut from a drawn one."""
+    width, height = map(int, text.split("x"))
+    if not (0 < width <= SIZE[0] and 0 < height <= SIZE[1]):
+        raise ValueError
+    return width, height
 
 
 def make_pages(folder: Path, count: int, size: tuple[int, int]) -> None:
@@ -83,31 +96,43 @@ def command(scans: Path, out: Path, model: Path, jobs: int) -> list[str]:
 def run(scans: Path, out: Path, model: Path, jobs: int) -> tuple[float, float]:
     """Clean a folder; returns wall and CPU seconds."""
     busy, started = psutil.cpu_times(), time.perf_counter()
-    subprocess.run(command(scans, out, model, jobs), stdout=subprocess.DEVNULL, check=True)
+    call(command(scans, out, model, jobs))
     wall, after = time.perf_counter() - started, psutil.cpu_times()
     used = (after.user + after.nice + after.system) - (busy.user + busy.nice + busy.system)
     return wall, used  # Ray lowers the priority of its processes
+
+
+def call(arguments: list[str]) -> None:
+    """Run a command that must succeed; it prints its own errors."""
+    code = subprocess.run(arguments, stdout=subprocess.DEVNULL).returncode
+    if code:
+        raise InkbenchError(f"inkbench denoise failed with exit code {code}")
 
 
 def kill(scans: Path, out: Path, options: argparse.Namespace) -> None:
     """Kill a process, then the run; resume; print what was cleaned twice."""
     arguments = command(scans, out, options.model, options.jobs)
     with subprocess.Popen(arguments, stdout=subprocess.DEVNULL) as process:
-        wait_for(out, round(KILLS[0] * options.pages))
-        actors = [p for p in psutil.Process(process.pid).children(True) if "ray::_W" in p.name()]
-        first = written(out)
-        actors[0].kill()
-        wait_for(out, round(KILLS[1] * options.pages))
-        second = written(out)
-        family = psutil.Process(process.pid).children(True)
-        process.send_signal(signal.SIGKILL)
+        try:
+            wait_for(process, out, round(KILLS[0] * options.pages))
+            family = psutil.Process(process.pid).children(True)
+            actors = [member for member in family if "ray::_W" in member.name()]
+            if not actors:
+                raise InkbenchError("inkbench denoise runs in one process; there is none to kill")
+            first = written(out)
+            actors[0].kill()
+            wait_for(process, out, round(KILLS[1] * options.pages))
+            second = written(out)
+            family = psutil.Process(process.pid).children(True)
+        finally:
+            process.kill()
     started = time.perf_counter()
     psutil.wait_procs(family, timeout=60)
     alive = sum(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in family)
     print(f"killed: {alive} of {len(family)} processes alive after ", end="")
     print(f"{time.perf_counter() - started:.1f} s, {len(written(out))} files done")
     killed = written(out)
-    subprocess.run([*arguments, "--resume"], stdout=subprocess.DEVNULL, check=True)
+    call([*arguments, "--resume"])
     last = written(out)
     again = [sum(last[name] != state[name] for name in state) for state in (first, second, killed)]
     print(f"written again of those done before each kill: {again}: {verdict(not any(again))}")
@@ -120,9 +145,12 @@ def written(out: Path) -> dict[str, tuple[int, int]]:
     return {name: (state.st_ino, state.st_mtime_ns) for name, state in states.items()}
 
 
-def wait_for(out: Path, count: int) -> None:
-    """Wait until so many results are there."""
+def wait_for(process: subprocess.Popen, out: Path, count: int) -> None:
+    """Wait until a process has written so many results."""
     while len(written(out)) < count:
+        if process.poll() is not None:
+            reason = f"inkbench denoise ended with exit code {process.returncode}"
+            raise InkbenchError(f"{reason} before {count} pages were done")
         time.sleep(0.05)
 
 

@@ -12,13 +12,13 @@ noise left    mean darkness of what is not ink, in grey levels
 changed       RMSE to the input, in [0, 1]: what is clean already should stay so
 pictures      structural similarity to the input inside pictures (areas without paper), if any
 
-OUT gets scans.csv and, for every page, a PNG with the page and its results side by side. Character
-error rates need the program `tesseract` (Debian: apt-get install tesseract-ocr).
+OUT gets scans.csv and, for every page, a PNG with the page and its results side by side:
+x/001.jpg.png for x/001.jpg in FOLDER. Character error rates need the program `tesseract` (Debian:
+apt-get install tesseract-ocr).
 """
 
 import argparse
 import os
-import resource
 import shutil
 import subprocess
 import sys
@@ -52,10 +52,12 @@ def main() -> None:
     )
     parser.add_argument("folder", type=Path)
     parser.add_argument("--model", type=Path, help="default: the one that `inkbench denoise` uses")
-    parser.add_argument("-o", "--out", type=Path, default=Path("scans"))
+    default = Path("scans-measured")
+    parser.add_argument("-o", "--out", type=Path, default=default, help=f"default: {default}")
     parser.add_argument("--only", default="", help="only pages with this text in their name")
     options = parser.parse_args()
     with one_line_errors():
+        pictures = _planned(options.folder, options.out, options.only)
         model, source = chosen.model("documents", "cleaning", options.model)
         print(source, file=sys.stderr)
         methods: dict[str, Method] = {
@@ -64,25 +66,40 @@ def main() -> None:
             "sauvola": lambda scan: _levels(~_sauvola(_grey(scan.pixels))),
             "inkbench": lambda scan: clean(model, scan.pixels, dpi=scan.dpi and scan.dpi[0]).pixels,
         }
-        files, errors = inputs.sources([str(options.folder)])
-        for error in errors:
-            print_error(error)
-        pages = [p for p in files if not p.name.endswith(".bin.png") and options.only in p.name]
-        if not pages:
-            raise InkbenchError(f"{options.folder}: no page with {options.only!r} in its name")
         options.out.mkdir(parents=True, exist_ok=True)
         if not shutil.which("tesseract"):
             print("no tesseract (apt-get install tesseract-ocr): no error rates", file=sys.stderr)
         rows: list[Row] = []
-        for page in tqdm(pages, "measuring", unit="page", disable=None):
-            rows += _measured(page, methods, options.out)
+        for page, picture in tqdm(pictures.items(), "measuring", unit="page", disable=None):
+            name = str(page.relative_to(options.folder))
+            rows += _measured(page, name, methods, picture)
         records.write_csv(
             options.out / "scans.csv", list(rows[0]), [list(r.values()) for r in rows]
         )
         _report(rows, list(methods))
 
 
-def _measured(page: Path, methods: dict[str, Method], out: Path) -> list[Row]:
+def _planned(folder: Path, out: Path, only: str) -> dict[Path, Path]:
+    """Each page to measure and its picture; `InkbenchError` if one would overwrite an input."""
+    if not folder.is_dir():
+        raise InkbenchError(f"{folder}: not a folder")
+    if out.resolve() == folder.resolve():
+        raise InkbenchError(f"{out}: holds the pages themselves; choose another -o")
+    files, errors = inputs.sources([str(folder)], out)
+    for error in errors:
+        print_error(error)
+    pages = [page for page in files if not page.name.endswith(".bin.png") and only in page.name]
+    if not pages:
+        raise InkbenchError(f"{folder}: no page with {only!r} in its name")
+    pictures = {page: out / f"{page.relative_to(folder)}.png" for page in pages}
+    originals = {file.resolve() for file in files}
+    for picture in pictures.values():
+        if picture.resolve() in originals:
+            raise InkbenchError(f"{picture}: would overwrite an input; choose another -o")
+    return pictures
+
+
+def _measured(page: Path, name: str, methods: dict[str, Method], picture: Path) -> list[Row]:
     """One row for each method; draws the picture of the page."""
     scan = next(reading.read(page))
     before = _grey(scan.pixels)
@@ -90,12 +107,12 @@ def _measured(page: Path, methods: dict[str, Method], out: Path) -> list[Row]:
     pictures = _pictures(before)
     truth = _truth(page.with_suffix(".bin.png"))
     rows, shown = [], []
-    for name, method in methods.items():
+    for label, method in methods.items():
         started = time.perf_counter()
         result = method(scan)
         seconds = time.perf_counter() - started
         after = _grey(result)
-        row: Row = {"page": page.name, "method": name}
+        row: Row = {"page": name, "method": label}
         row["cer"] = _error_rate(result, page.with_suffix(".txt"))
         row["f_measure"] = "" if truth is None else _f_measure(after, truth)
         lost = _lost(before, after)
@@ -108,14 +125,14 @@ def _measured(page: Path, methods: dict[str, Method], out: Path) -> list[Row]:
         row["changed"] = round(float(np.sqrt(np.mean((after / 255 - before / 255) ** 2))), 4)
         row["pictures"] = _similarity(before, after, pictures)
         row["seconds"] = round(seconds, 2)
-        row["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
         rows.append(row)
         shown.append(_shown(result))
     height = max(image.shape[0] for image in shown)
     columns = [
         np.pad(i, ((0, height - len(i)), (0, 12), (0, 0)), constant_values=120) for i in shown
     ]
-    Image.fromarray(np.concatenate(columns, 1)).save(out / f"{page.stem}.png")
+    picture.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.concatenate(columns, 1)).save(picture)
     return rows
 
 

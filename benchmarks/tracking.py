@@ -1,6 +1,6 @@
 """What tracking costs: a stage without a model, and the full run.
 
-    python benchmarks/tracking.py            # after `dvc repro`; takes a few minutes
+    python benchmarks/tracking.py            # after a full run; takes a few minutes
 
 Runs one `plot` stage with DVC in a temporary copy of the repository with a store of its own. It
 alternates between INKBENCH_TRACKING=off and on and measures the wall time of the stage, and the CPU
@@ -17,7 +17,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from overhead import executions, longest, measure, shares, verdict
+from overhead import executions, longest, measure, verdict
 
 from inkbench import layout
 from inkbench.errors import InkbenchError, one_line_errors
@@ -43,7 +43,7 @@ def main() -> None:
                 f"{layout.model_folder(options.variant)} not found; run `dvc repro`"
             )
         run = longest(executions())
-        seconds = sum(shares(run, start_up=0).values())
+        seconds = max(stage.end for stage in run) - run[0].start  # stages may run in parallel
         with tempfile.TemporaryDirectory() as folder:
             copy_repository(Path(folder))
             report(options.variant, Path(folder), stages=len(run), seconds=seconds)

@@ -13,13 +13,14 @@ import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from inkbench import chosen
+from inkbench import chosen, disk
 from inkbench.datasets.common.background import without_background
 from inkbench.datasets.synthetic import content, prose
 from inkbench.datasets.synthetic.texture import mottle, region
 from inkbench.denoise.page import clean
 from inkbench.errors import one_line_errors
 
+OUT = Path(__file__).with_suffix(".png")
 WIDTH, HEIGHT = 900, 1150  # pixels
 FONTS = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
 
@@ -32,21 +33,23 @@ def main() -> None:
     options = parser.parse_args()
     with one_line_errors():
         model, _ = chosen.model("documents", "cleaning", options.model)
-    scan = scanned(letter())
-    divided = np.stack([without_background(scan[..., c]) for c in range(3)], -1)
-    pages = {
-        "scan (drawn, synthetic)": scan,
-        "divided by its background": np.rint(divided * 255).astype(np.uint8),
-        "inkbench denoise": clean(model, scan).pixels,
-    }
-    gap, head = 24, 48
-    canvas = Image.new("RGB", (3 * WIDTH + 2 * gap, HEIGHT + head), "#e9ecef")
-    draw = ImageDraw.Draw(canvas)
-    for column, (title, page) in enumerate(pages.items()):
-        left = column * (WIDTH + gap)
-        draw.text((left + 8, 6), title, "#212529", ImageFont.truetype(FONTS / "DejaVuSans.ttf", 30))
-        canvas.paste(Image.fromarray(page), (left, head))
-    canvas.resize((1380, round(1380 * canvas.height / canvas.width))).save("docs/scans.png")
+        scan = scanned(letter())
+        divided = np.stack([without_background(scan[..., c]) for c in range(3)], -1)
+        pages = {
+            "scan (drawn, synthetic)": scan,
+            "divided by its background": np.rint(divided * 255).astype(np.uint8),
+            "inkbench denoise": clean(model, scan).pixels,
+        }
+        gap, head = 24, 48
+        canvas = Image.new("RGB", (3 * WIDTH + 2 * gap, HEIGHT + head), "#e9ecef")
+        draw, font = ImageDraw.Draw(canvas), ImageFont.truetype(FONTS / "DejaVuSans.ttf", 30)
+        for column, (title, page) in enumerate(pages.items()):
+            left = column * (WIDTH + gap)
+            draw.text((left + 8, 6), title, "#212529", font)
+            canvas.paste(Image.fromarray(page), (left, head))
+        canvas = canvas.resize((1380, round(1380 * canvas.height / canvas.width)))
+        with disk.new_file(OUT) as scratch:
+            canvas.save(scratch)
 
 
 def letter() -> Image.Image:

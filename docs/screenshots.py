@@ -23,6 +23,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
+from inkbench import disk
 from inkbench.errors import InkbenchError, one_line_errors
 
 DOCS = Path(__file__).parent
@@ -143,7 +144,8 @@ class Browser:
         taken = base64.b64decode(self("Page.captureScreenshot", format="png")["data"])
         picture = Image.open(io.BytesIO(taken)).convert("RGB")
         path = DOCS / f"{name}.png"
-        picture.quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
+        with disk.new_file(path) as scratch:
+            picture.quantize(256, dither=Image.Dither.NONE).save(scratch, optimize=True)
         print(f"{path}: {path.stat().st_size / 1000:.0f} kB")
 
     def __enter__(self) -> Self:

@@ -30,8 +30,8 @@ def main() -> None:
     parser.parse_args()
     with one_line_errors(), tempfile.TemporaryDirectory() as folder:
         clone = Path(folder) / "inkbench"
-        root, cache = shlex.quote(str(ROOT)), shlex.quote(str(ROOT / ".dvc/cache"))
-        run(f"git clone --quiet {root} {clone}", ROOT)
+        root, cache, copy = (shlex.quote(str(p)) for p in (ROOT, ROOT / ".dvc/cache", clone))
+        run(f"git clone --quiet {root} {copy}", ROOT)
         run(f"dvc cache dir --local {cache} && dvc checkout --quiet", clone)
         page = ROOT / "docs/tracking.md"
         disk.write_text(page, rewritten(page.read_text("utf-8"), clone))

@@ -1,11 +1,21 @@
 """Parts of figures whose errors nobody would see in the figure."""
 
+from collections import Counter
+
 import numpy as np
 import pytest
 
 from inkbench import records
 from inkbench.errors import InkbenchError
-from inkbench.figures import architecture, comparison, curves, images, pages, style
+from inkbench.figures import (
+    architecture,
+    classification,
+    comparison,
+    curves,
+    images,
+    pages,
+    style,
+)
 
 
 def test_mosaic_separates_images_with_nan():
@@ -60,6 +70,31 @@ def test_training_curves_separate_pretraining_and_training_loss():
     figure = curves.training(history, "cross-entropy")
     lines = [[line.get_ydata().tolist() for line in axes.lines] for axes in figure.axes]
     assert lines == [[[0.3, 0.2]], [[2.1, 1.9]], [[0.5, 0.6]]]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.00019656, "0.0001966"), (0.95341, "0.9534"), (12.3456, "12.35"), (8123.4, "8123")],
+)
+def test_number_has_four_significant_digits(value, text):
+    assert curves._number(value) == text
+
+
+def test_confusion_counts_stand_where_the_labels_say():
+    actual, predicted = np.array([0, 0, 0, 1, 2]), np.array([1, 1, 0, 2, 2])
+    (axes,) = classification.confusion(actual, predicted, "ABC").axes
+    titles = axes.get_xlabel(), axes.get_ylabel()
+    names = [
+        [label.get_text() for label in axis.get_ticklabels()] for axis in (axes.xaxis, axes.yaxis)
+    ]
+    drawn = Counter()
+    for text in axes.texts:
+        place = [labels[at] for labels, at in zip(names, text.get_position(), strict=True)]
+        found = dict(zip(titles, place, strict=True))
+        drawn[found["actual"], found["predicted"]] += int(text.get_text().replace("·", "0"))
+    assert +drawn == Counter(zip("AAABC", "BBACC", strict=True))
+    errors = axes.images[0].get_array()
+    assert errors[0, 1] == pytest.approx(2 / 3), "share of the actual As"
 
 
 @pytest.mark.parametrize("is_synthetic", [True, False])

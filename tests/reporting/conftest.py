@@ -9,6 +9,7 @@ from PIL.PngImagePlugin import PngInfo
 
 import made_audits
 import made_results
+from helpers import ROOT
 
 STEMS = {
     "reconstruction": ["reconstructions", "code", "curves", "weights", "samples"],
@@ -22,6 +23,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Everything the report stage reads, with blank figures and real data."""
     root = made_results.copy(tmp_path_factory, "real")
     made_audits.write(root, "real")
+    shutil.copy(ROOT / "params.yaml", root)
     for name, variant in made_results.VARIANTS.items():
         (root / "plots" / name).mkdir(parents=True)
         for stem in STEMS[variant.task]:
@@ -50,6 +52,7 @@ def project_copy(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     """A copy of the project that a test may break, as the working directory."""
     for part in ("data", "models", "metrics", "plots", "evaluations", "benchmarks"):
         shutil.copytree(project / part, tmp_path / part)
+    shutil.copy(project / "params.yaml", tmp_path)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

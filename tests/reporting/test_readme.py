@@ -16,9 +16,8 @@ TEXT = f"# Title\n\nbefore\n\n{readme.START}\nOLD TABLE\n{readme.END}\n\nafter\n
 
 
 @pytest.fixture
-def pages(project_copy: Path, root: Path) -> tuple[Path, Path]:
+def pages(project_copy: Path) -> tuple[Path, Path]:
     """README.md and docs/results.md of the project."""
-    shutil.copyfile(root / "params.yaml", project_copy / "params.yaml")
     (project_copy / "docs").mkdir()
     paths = project_copy / "README.md", project_copy / "docs/results.md"
     for path in paths:

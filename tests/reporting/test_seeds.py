@@ -151,6 +151,15 @@ def test_without_sweeps_tables_are_as_before():
     assert (plain["a"].text, plain["a"].best, plain["b"].text) == ("95.00 %", True, "94.90 %")
 
 
+def test_points_show_the_mean_over_seeds_as_the_table_does():
+    seeded, single = entry("a", [0.95, 0.92, 0.96]), entry("b", [0.9], seeded=False)
+    for one in (seeded, single):
+        one.metrics["parameters"] = 1000
+    (board,) = leaderboard.boards([seeded, single])
+    drawn = {point.name: point.quality for point in drawings._points(board, "test_accuracy")}
+    assert drawn == {"a": pytest.approx(np.mean([0.95, 0.92, 0.96])), "b": 0.9}
+
+
 def sweep(root: Path, source: str = "real") -> None:
     """A seed sweep and a search of the project's notmnist-cnn, in its ``sweeps/``."""
     (root / "sweeps").mkdir()
@@ -176,8 +185,7 @@ def test_sweep_counts_while_its_training_is_the_committed_one(project_copy):
     assert collect.result("notmnist-cnn").seeds == {}
 
 
-def test_readme_shows_intervals_and_a_legend(project_copy, root):
-    (project_copy / "params.yaml").write_text((root / "params.yaml").read_text())
+def test_readme_shows_intervals_and_a_legend(project_copy):
     assert "±" not in readme.tables(readme.entries())
     sweep(project_copy)
     text = readme.tables(readme.entries())
@@ -196,6 +204,7 @@ def test_report_draws_sweeps_and_card_has_intervals(project_copy):
     index, card = ((folder / f"{p}.html").read_text() for p in ("index", "variants/notmnist-cnn"))
     for name in ("search-rates-notmnist-cnn", "seeds-seeds-classification-notmnist"):
         assert f'id="{name}"' in index and (folder / f"figures/{name}.png").is_file()
+    assert "significantly" in index
     assert "over seeds" in card and "3 seeds" in card and "±" in card
 
 

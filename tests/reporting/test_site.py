@@ -151,6 +151,11 @@ def test_published_page_has_a_section_and_a_figure_per_reproduction(pages):
     assert names | {f"published-{name}" for name in names} <= pages["published.html"].ids
 
 
+def test_index_claims_no_significance_without_seeds(pages):
+    assert "is highlighted" in pages["index.html"].text
+    assert "significantly" not in pages["index.html"].text
+
+
 def test_real_data_has_no_label(pages):
     assert not any(banner(page.path) for page in pages.values())
     assert "synthetic" not in pages["published.html"].text.lower()

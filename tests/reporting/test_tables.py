@@ -9,9 +9,10 @@ import yaml
 import made_audits
 from inkbench import params
 from inkbench.errors import InkbenchError
-from inkbench.reporting import claims, collect, data, leaderboard, picture
+from inkbench.reporting import claims, collect, data, drawings, leaderboard, picture
 from inkbench.reporting.claims import Reproduction
 from inkbench.reporting.collect import Entry
+from made_results import VARIANTS
 
 
 def entry(name: str, task: str = "classification", dataset: str = "notmnist", **metrics) -> Entry:
@@ -111,6 +112,13 @@ def test_claims_label_synthetic_data(source):
     assert ("synthetic" in claim.ours.text) is (source == "synthetic")
 
 
+def test_claims_state_the_epochs_of_the_reproduction():
+    name = "notmnist-basic"
+    metrics = made_audits.METRICS[name] | {"epochs": 2, "data_source": "synthetic"}
+    (claim,) = claims.claims([], {name: Reproduction(name, metrics)})
+    assert "2 epochs" in claim.ours.note and "as published" not in claim.ours.note
+
+
 def test_claims_show_a_reproduction_with_its_interval():
     name = "notmnist-80-images"
     interval = {"accuracy_of_80": 0.7625, "draws_low": 0.65, "draws_high": 0.8375}
@@ -146,6 +154,38 @@ def test_wording_covers_params_and_columns(root):
         assert block.family in words["families"]
     for table in [*words["tasks"].values(), *words["comparisons"]]:
         assert {table["leads"], *table["columns"]} <= words["metrics"].keys()
+
+
+def test_wording_ranks_metrics_as_the_registry_does(root):
+    better = {"max": "higher", "min": "lower"}
+    for name, rule in params.load(root / "params.yaml").registry.items():
+        assert leaderboard.about(rule.metric)["better"] == better[rule.best], name
+
+
+def test_report_leaves_out_what_params_do_not_name(project_copy):
+    path = project_copy / "params.yaml"
+    tree = yaml.safe_load(path.read_text())
+    del tree["train"]["mnist-vae"], tree["published"]["mnist-logits"]
+    path.write_text(yaml.safe_dump(tree))
+    assert (project_copy / "metrics/mnist-vae.json").is_file()
+    names = {result.name for result in collect.results()}
+    assert names == VARIANTS.keys() - {"mnist-vae"}
+    assert claims.reproductions().keys() == made_audits.METRICS.keys() - {"mnist-logits"}
+
+
+def test_of_training_separates_incomparable_variants(project_copy, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(drawings, "_save", lambda *arguments: drawn.append(arguments))
+    results = [result for result in collect.results() if result.dataset == "mnist"]
+    assert len({result.conditions for result in results}) > 1
+    list(drawings.of_training(results, "mnist", project_copy))
+    names, sources, alts = zip(*((a[2], a[3], a[5]) for a in drawn), strict=True)
+    assert len(set(names)) == len(names)
+    for result in results:
+        (at,) = [at for at, alt in enumerate(alts) if result.name in alt]
+        assert all(condition in sources[at] for condition in result.conditions)
+        others = [other for other in results if other.name in alts[at]]
+        assert {other.conditions for other in others} == {result.conditions}
 
 
 def test_write_exports_curves_of_the_final_phase(project_copy):

@@ -97,9 +97,8 @@ def _curve(axes: "Axes", history: dict[str, np.ndarray], name: str) -> None:
 
 
 def _number(value: float) -> str:
-    """About four significant digits, without an exponent."""
-    digits = 4 if abs(value) < 10 else 2 if abs(value) < 1000 else 0
-    return f"{value:.{digits}f}"
+    """Four significant digits, without an exponent."""
+    return np.format_float_positional(value, 4, fractional=False, trim="-")
 
 
 def _epoch_axis(axes: "Axes") -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from inkbench import layout, records
+from inkbench import layout, params, records
 from inkbench.data_source import REAL
 from inkbench.errors import InkbenchError
 from inkbench.figures.outputs import Outputs, read_record
@@ -78,11 +78,13 @@ class Claim:
 
 
 def reproductions() -> dict[str, Reproduction]:
-    """All reproduced results by name."""
+    """Reproduced results of ``params.yaml`` that have metrics, by name."""
     found = {}
-    for path in sorted(layout.metrics(layout.claim("")).parent.glob("*.json")):
-        metrics = read_record(path, "published", path.stem, "data_source", "dataset")
-        found[path.stem] = Reproduction(path.stem, metrics)
+    for name in sorted(params.load().published):
+        path = layout.metrics(layout.claim(name))
+        if path.is_file():
+            metrics = read_record(path, "published", name, "data_source", "dataset")
+            found[name] = Reproduction(name, metrics)
     return found
 
 

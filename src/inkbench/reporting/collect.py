@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from inkbench import layout, records
+from inkbench import layout, params, records
 from inkbench.data_source import REAL
 from inkbench.datasets.common.store import PAGE_DISJOINT
 from inkbench.errors import InkbenchError
 from inkbench.figures.outputs import Outputs, read_record
+from inkbench.params import Variant
 from inkbench.reporting import seeds
 from inkbench.reporting.seeds import Trial
 
@@ -124,27 +125,25 @@ def metrics_of(name: str) -> dict[str, Any]:
     return read_record(layout.metrics(name), "evaluate", name, "data_source")
 
 
-def measured() -> list[str]:
-    """Names of all variants with metrics, sorted; `InkbenchError` if there are none."""
-    names = sorted(path.stem for path in layout.METRICS.glob("*.json"))
-    if not names:
+def measured() -> dict[str, Variant]:
+    """Variants of ``params.yaml`` that have metrics; `InkbenchError` if there are none."""
+    variants = params.load().train.items()
+    found = {name: block for name, block in variants if layout.metrics(name).is_file()}
+    if not found:
         raise InkbenchError(f"{layout.METRICS}/ holds no metrics yet; run `dvc repro`")
-    return names
+    return found
 
 
 def results() -> list[Result]:
     """All variants with metrics; `InkbenchError` if another output of one is missing."""
-    return [result(name) for name in measured()]
+    return [result(name) for name in sorted(measured())]
 
 
 def result(name: str) -> Result:
     """One variant of `results`."""
     path = layout.training_card(name)
     if not path.is_file():
-        raise InkbenchError(
-            f"{path} not found; run `dvc repro plot@{name}`, "
-            f"or delete {layout.metrics(name)} if the variant was removed"
-        )
+        raise InkbenchError(f"{path} not found; run `dvc repro plot@{name}`")
     card = read_record(path, "train", name, "variant")
     block = card["variant"]
     if not isinstance(block, dict) or not {"task", "dataset"} <= block.keys():

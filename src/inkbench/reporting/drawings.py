@@ -63,11 +63,13 @@ def of_boards(boards: Sequence[Board], folder: Path) -> list[Image]:
 
 
 def _points(board: Board, key: str) -> list[comparison.Point]:
-    variants = [(row.entry.name, row.entry.metrics) for row in board.rows]
+    entries = [row.entry for row in board.rows if "parameters" in row.entry.metrics]
     return [
-        comparison.Point(name, metrics[key], metrics["parameters"], metrics.get("seconds"))
-        for name, metrics in variants
-        if metrics.get(key) is not None and "parameters" in metrics
+        comparison.Point(
+            entry.name, quality, entry.metrics["parameters"], entry.metrics.get("seconds")
+        )
+        for entry in entries
+        if (quality := leaderboard.value(entry, key)) is not None
     ]
 
 
@@ -122,17 +124,19 @@ def of_sweep(name: str, blocks: Mapping[str, Mapping[str, Any]], folder: Path) -
 
 
 def of_training(results: Sequence[Result], name: str, folder: Path) -> Iterator[Image]:
-    """Draw the validation curves of a dataset's variants together, a figure per task."""
-    title = datasets.title(name)
-    for task in leaderboard.wording()["tasks"]:
-        selected = [r for r in results if (r.task, r.dataset) == (task, name)]
+    """Draw the validation curves of a dataset's variants together, a figure per leaderboard."""
+    for board in leaderboard.boards([result for result in results if result.dataset == name]):
+        names = [row.entry.name for row in board.rows]
+        selected = [result for result in results if result.name in names]
         panels = _curves(selected)
         if not panels:
             continue
-        figure = curves.overlaid(panels, f"{title}: validation curves")
+        conditions = selected[0].conditions
+        figure = curves.overlaid(panels, f"{board.data}: validation curves")
         alt = f"Curves of {', '.join(panels)} of {', '.join(result.name for result in selected)}."
-        is_synthetic = any(result.is_synthetic for result in selected)
-        yield _save(figure, folder, f"curves-{name}-{task}", title, is_synthetic, alt)
+        source = " · ".join([datasets.title(name), *conditions])
+        slug = "-".join(["curves", name, board.task, *conditions]).replace(" ", "-")
+        yield _save(figure, folder, slug, source, board.is_synthetic, alt)
 
 
 def _curves(results: Sequence[Result]) -> dict[str, dict[str, tuple[np.ndarray, np.ndarray]]]:

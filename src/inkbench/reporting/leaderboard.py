@@ -179,13 +179,14 @@ def _board(entries: Sequence[Entry], words: Mapping[str, Any]) -> Board:
 
 def _quality(entry: Entry, key: str) -> float:
     """Value of a metric, negated if lower is better; -inf without one."""
-    value = _value(entry, key)
-    if value is None or "better" not in about(key):
+    found = value(entry, key)
+    if found is None or "better" not in about(key):
         return -math.inf
-    return value if about(key)["better"] == "higher" else -value
+    return found if about(key)["better"] == "higher" else -found
 
 
-def _value(entry: Entry, key: str) -> Any:
+def value(entry: Entry, key: str) -> Any:
+    """A metric as the tables show it: the mean over seeds, if there are any; None without one."""
     over = spread(entry, key)
     return over.mean if over else entry.metrics.get(key)
 
@@ -201,7 +202,7 @@ def _cell(entry: Entry, key: str, entries: Sequence[Entry]) -> Cell:
         ties = entry in rivals and _within_seeds(best, entry, key)
     shown = text(entry, key) + f" {TIE}" * ties
     is_won = is_best and bool(others) and not ties
-    return Cell(shown, _value(entry, key), is_won, notes(entry, key))
+    return Cell(shown, value(entry, key), is_won, notes(entry, key))
 
 
 def _within_seeds(one: Entry, other: Entry, key: str) -> bool:

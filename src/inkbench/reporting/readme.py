@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from inkbench import disk, layout, params
+from inkbench import disk, layout
 from inkbench.errors import InkbenchError
 from inkbench.reporting import claims, collect, leaderboard, seeds
 from inkbench.reporting.claims import Claim, Number, Reproduction
@@ -20,7 +20,7 @@ def update(check: bool = False) -> None:
 
     With ``check``, write nothing and raise `InkbenchError` if the tables are out of date.
     """
-    variants, reproduced = entries(), reproductions()
+    variants, reproduced = entries(), claims.reproductions()
     texts = {layout.README: summary(variants, reproduced), layout.RESULTS: tables(variants)}
     pages = [(path, *_split(path), f"\n{text}\n") for path, text in texts.items()]
     for path, before, old, after, new in pages:
@@ -44,19 +44,12 @@ def _split(path: Path) -> tuple[str, str, str]:
 
 def entries() -> list[Entry]:
     """Variants of ``params.yaml`` that have metrics."""
-    measured, found = set(collect.measured()), []
-    for name, block in params.load().train.items():
-        if name in measured:
-            metrics = collect.metrics_of(name)
-            trials = seeds.of_variant(name, block.seed, metrics)
-            found.append(Entry(name, block.model_dump(mode="json"), metrics, seeds=trials))
+    found = []
+    for name, block in collect.measured().items():
+        metrics = collect.metrics_of(name)
+        trials = seeds.of_variant(name, block.seed, metrics)
+        found.append(Entry(name, block.model_dump(mode="json"), metrics, seeds=trials))
     return found
-
-
-def reproductions() -> dict[str, Reproduction]:
-    """Reproduced results of ``params.yaml``."""
-    known = params.load().published
-    return {name: value for name, value in claims.reproductions().items() if name in known}
 
 
 def summary(variants: Sequence[Entry], reproduced: Mapping[str, Reproduction]) -> str:
