@@ -29,7 +29,7 @@ class Gate:
         self._server = ("127.0.0.1", int(url.rpartition(":")[2]))
         self._port = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._port.getsockname()[1]}"
-        self.is_open = True
+        self.is_open, self.refused = True, 0
         threading.Thread(target=self._serve, daemon=True).start()
 
     def _serve(self) -> None:
@@ -37,6 +37,7 @@ class Gate:
             client, _ = self._port.accept()
             if not self.is_open:
                 client.close()
+                self.refused += 1
                 continue
             server = socket.create_connection(self._server)
             for ends in ((client, server), (server, client)):
@@ -150,7 +151,8 @@ class Cluster(contextlib.ExitStack):
             "AWS_SECRET_ACCESS_KEY": "our-secret",
         }
         prefix = secrets.token_hex(4)  # of its own, so that nothing is there already
-        project.run("dvc", "remote", "add", "--default", "s3", f"s3://toy/{prefix}")
+        remote = f"['remote \"s3\"']\n    url = s3://toy/{prefix}\n"
+        project.write(".dvc/config", f"[core]\n    remote = s3\n{remote}")
         for name in self._nodes:
             shutil.rmtree(self.folder / name, ignore_errors=True)
         if isinstance(project, Toy):

@@ -7,11 +7,9 @@ import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import time
 
-import psutil
 import pytest
 import s3fs
 from PIL import Image
@@ -74,14 +72,15 @@ def test_repro_on_two_nodes_gives_the_bytes_of_a_serial_run_and_asks_before_it_u
 def test_repro_runs_no_stage_twice_where_other_outputs_are_recorded(
     cluster, serial, tmp_path, expected
 ):
-    """A fresh clone of what was trained on another kind of CPU."""
+    """A fresh clone of what was trained on another kind of CPU, and tracking is impossible."""
     toy = Toy(serial / "done").copy(tmp_path / "toy")
     (md5,) = set(re.findall(r"path: models/digits-a\n +hash: md5\n +md5: (\w+)\.dir", toy.lock))
     toy.write("dvc.lock", toy.lock.replace(md5, "0" * 32))
     for folder in (".dvc/cache/runs", "models", "evaluations", "plots", "reports"):
         shutil.rmtree(toy.folder / folder)
     cluster.use(toy)
-    toy.run("inkbench", "repro")
+    bad = {"MLFLOW_TRACKING_URI": "file:./mlruns", "INKBENCH_TRACKING": "on"}
+    assert "MLFLOW_TRACKING_URI" in toy.run("inkbench", "repro", **bad).stderr
     assert toy.executed() == sorted(chain("digits-a"))
     assert toy.outputs() == expected
 
@@ -106,35 +105,6 @@ def test_denoise_cleans_files_of_a_bucket_on_a_cluster(cluster, serial, tmp_path
     cleaned = contents(toy.folder / "out")
     assert len(cleaned) == 3
     assert {name: bucket.cat_file(f"toy/out/{name}") for name in cleaned} == cleaned
-
-
-def test_repro_is_serial_where_ray_cannot_start(isolated, serial, tmp_path, expected):
-    """Without loopback, Ray would try for minutes."""
-    toy = Toy(serial / "fresh").copy(tmp_path / "toy")
-    assert "Ray cannot start" in toy.run(*isolated, "inkbench", "repro").stdout
-    assert toy.outputs() == expected
-
-
-def test_sigterm_ends_repro_and_the_stage_that_it_runs(serial, tmp_path):
-    toy = Toy(serial / "fresh").copy(tmp_path / "toy")
-    toy.ask("pause-download-digits-start")
-    head = toy.start("inkbench", "repro")
-    toy.paused("download-digits")
-    head.send_signal(signal.SIGTERM)
-    assert head.wait(timeout=60) == 128 + signal.SIGTERM, toy.log.read_text()
-    toy.wait_for(
-        lambda: all(p.info["cwd"] != str(toy.folder) for p in psutil.process_iter(["cwd"])), 10
-    )
-    toy.go_on()
-    toy.run("dvc", "repro", "download@digits")  # no lock is left
-
-
-def test_repro_goes_on_where_tracking_cannot(cluster, toy):
-    cluster.use(toy)
-    bad = {"MLFLOW_TRACKING_URI": "file:./mlruns", "INKBENCH_TRACKING": "on"}
-    done = toy.run("inkbench", "repro", "evaluate@letters-a", **bad)
-    assert toy.executed() == chain("letters-a")[1::-1]
-    assert "MLFLOW_TRACKING_URI" in done.stderr
 
 
 def test_repro_keeps_what_succeeds(cluster, toy, expected):
@@ -185,8 +155,9 @@ def test_repro_survives_a_full_disk(cluster, toy, expected):
     assert toy.executed() == []
     cluster.stop("small")
     shutil.rmtree(scratch)
-    toy.run("inkbench", "repro")
-    assert toy.outputs() == expected
+    toy.run("inkbench", "repro", "plot@letters-a")
+    own = {name: file for name, file in toy.outputs().items() if "letters-a" in name}
+    assert own == {name: file for name, file in expected.items() if "letters-a" in name}
 
 
 def test_repro_survives_a_killed_raylet_and_an_outage_and_notices_an_edit(cluster, toy):
@@ -200,6 +171,7 @@ def test_repro_survives_a_killed_raylet_and_an_outage_and_notices_an_edit(cluste
     toy.replace("stages/plot.py", '"""Any stage', '"""Any  stage')
     cluster.gate.is_open = False
     toy.go_on()
+    toy.wait_for(lambda: cluster.gate.refused, LONG)
     time.sleep(OUTAGE)
     cluster.gate.is_open = True
     assert head.wait(timeout=LONG) == 2, toy.log.read_text()

@@ -1,10 +1,13 @@
-"""A worker on an old Python or without a home, and how its errors are told."""
+"""A worker on an old Python or without a home, and what the head makes of workers."""
 
 import io
 import tarfile
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
+import psutil
+import pytest
 import ray
 
 from inkbench.cluster import worker
@@ -47,3 +50,36 @@ def test_head_reports_an_exception_of_our_own_code_at_once(tmp_path, monkeypatch
         assert Head(Options(retries=3), progress)._take_in(task, None)
     assert task.status == "failed" and "TypeError on one: no filter" in task.error
     assert "lost its worker" not in capsys.readouterr().out
+
+
+def test_scratch_deletes_what_killed_workers_left_and_nothing_in_use(tmp_path):
+    with worker._scratch(tmp_path) as used:
+        (tmp_path / "left").mkdir()
+        (tmp_path / "left/lock").touch()
+        with worker._scratch(tmp_path) as other:
+            assert {path.name for path in tmp_path.iterdir()} == {used.name, other.name}
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("jobs", "free", "slots"), [(0, 5e9, 2), (0, 1e9, 1), (4, 1e9, 4)])
+def test_slots_follow_free_memory_unless_jobs_are_given(jobs, free, slots, monkeypatch):
+    resources = {"memory": 9e9, "CPU": 4}
+    node = {"NodeID": "n", "Alive": True, "NodeManagerHostname": "h", "Resources": resources}
+    monkeypatch.setattr(ray, "nodes", lambda: [node])
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=free))
+    with Progress() as progress:
+        head = Head(Options(jobs=jobs), progress)
+        head._find_nodes()
+    assert head._nodes["n"].slots == slots
+
+
+def test_a_chain_has_lost_its_input_once_that_chain_failed():
+    tree = Tree()
+    with Progress() as progress:
+        head = Head(Options(), progress)
+    data = Task(tree, Chain("d", ["preprocess@d"]), status="failed")
+    training = Task(tree, Chain("v", ["train@v"], {"preprocess@d"}))
+    head.tasks += [data, training]
+    assert head._has_lost_input(training)
+    data.status = "runs"
+    assert not head._has_lost_input(training)

@@ -136,3 +136,15 @@ def test_checked_takes_pages_of_any_size(shape):
     page = np.full(shape, 200, np.uint8)
     result, _, _ = checked(page, flat(0.8, shape[:2]))
     assert result.shape == (*shape[:2], 4)
+
+
+def test_checked_brings_back_a_part_of_clear_ink():
+    right = np.tile(np.linspace(235, 190, 540) / 255, (420, 1))
+    wrong = np.where(np.arange(540) // 20 % 4, right, text() / 255 + 0.004)
+    assert checked(text(), flat(wrong))[2].regions >= 1
+
+
+def test_checked_does_not_doubt_a_picture_on_a_page_that_would_lose_all_ink():
+    page = np.repeat(text()[..., None], 3, -1)
+    page[100:300, 150:400] = content.picture("test", 200, 250, np.random.default_rng(5)) // 2
+    assert not checked(page, flat(page.mean(-1) / 255 + 0.004))[1][120:280, 170:380].any()

@@ -7,9 +7,10 @@ import pytest
 
 from helpers import ROOT
 from inkbench import params
+from inkbench.errors import InkbenchError
 from inkbench.reporting.seeds import Trial
 from inkbench.sweeps import plan
-from inkbench.sweeps.search import Search, Training
+from inkbench.sweeps.search import Search, Training, journal, repair
 
 NAME = "notmnist-cnn"  # 12 epochs
 GRID = ("learning_rate=0.0005,0.001,0.002,0.004,0.008", "batch_size=32,64,128")
@@ -148,3 +149,41 @@ def test_recall_knows_the_table_where_the_storage_is_missing():
     clone = search("batch_size=32,64", name="clone")
     clone.recall([*trained.known.values()])
     assert play(clone) == []
+
+
+def test_tpe_learns_from_losses_and_random_does_not(monkeypatch):
+    """The same search with the worst for the best asks for other trainings, or for the same."""
+    asked = {}
+    for kind in ("tpe", "random"):
+        for sign in (1, -1):
+            with monkeypatch.context() as patch:
+                patch.setitem(globals(), "loss", lambda t, s=sign, of=loss: s * of(t))
+                own = search(*RANGES, name=f"{kind}{sign}", search=kind, trials=16)
+                asked[kind, sign] = [training.config for training in play(own)]
+    assert asked["tpe", 1] != asked["tpe", -1]
+    assert asked["random", 1] == asked["random", -1]
+
+
+def test_recall_takes_no_result_of_other_inputs():
+    trained = search("batch_size=32,64")
+    play(trained)
+    other = search("batch_size=32,64", name="o", inputs="other")
+    other.recall([*trained.known.values()])
+    assert len(play(other)) == 2
+
+
+def test_repair_removes_half_a_line_and_the_lock_of_a_killed_command(tmp_path):
+    play(search("batch_size=32"))
+    file = journal("s")
+    before, lock = file.read_bytes(), file.with_name(f"{file.name}.lock")
+    with file.open("ab") as stream:
+        stream.write(b'{"half')
+    lock.symlink_to(file)
+    repair("s")
+    assert file.read_bytes() == before and not lock.is_symlink()
+
+
+def test_search_refuses_the_storage_of_other_axes():
+    search("batch_size=32,64")
+    with pytest.raises(InkbenchError):
+        search("learning_rate=0.001,0.002")

@@ -80,3 +80,12 @@ def test_distance_field_is_positive_in_the_ink():
     assert field[20, 15] == pytest.approx(5.5, abs=0.5)
     assert field[20, 20] > field[20, 15]
     assert field[20, 4] == pytest.approx(-5.5, abs=0.5)
+
+
+def test_images_show_their_letter(images):
+    """The nearest other image mostly shows the same letter."""
+    pixels = np.stack([np.asarray(image).ravel() for image in images.values()]).astype(np.float32)
+    labels = np.array([name.split("/")[1] for name in images])
+    distance = (pixels**2).sum(1) - 2 * pixels @ pixels.T
+    np.fill_diagonal(distance, np.inf)
+    assert (labels[distance.argmin(1)] == labels).mean() > 0.8

@@ -20,6 +20,11 @@ def test_held_out_parts_have_kinds_and_papers_of_their_own(held_out):
     assert not set(content._PHOTOGRAPHS["train"]) & set(content._PHOTOGRAPHS[held_out])
 
 
+def test_validation_and_test_have_papers_and_photographs_of_their_own():
+    assert not set(scans._TONES["valid"]) & set(scans._TONES["test"])
+    assert not set(content._PHOTOGRAPHS["valid"]) & set(content._PHOTOGRAPHS["test"])
+
+
 @pytest.mark.parametrize("kind", content.KINDS["train"])
 def test_every_kind_leaves_ink_on_white(kind):
     rng = np.random.default_rng(1)
@@ -27,6 +32,7 @@ def test_every_kind_leaves_ink_on_white(kind):
     ink, kept = canvas.layers()
     assert ink.shape == (192, 192, 3) and kept.shape == (192, 192)
     assert ink.min() < 0.8 and ink.min() >= 0 and ink.max() <= 1
+    assert kept.any() == (kind in {"illustrated", "inverted", "framed"})  # pictures, dark areas
 
 
 def test_clean_page_has_white_paper_and_no_light():
