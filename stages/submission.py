@@ -12,6 +12,7 @@ def submit(variant: str) -> None:
     from inkbench import submission, tracking
     from inkbench.training import runtime
 
+    submission.restorer(variant)
     with tracking.stage_run("submission", variant=variant, dataset="documents"):
         runtime.set_up("float32", seed=0)  # reproducible bytes
         with disk.new_version(layout.SUBMISSION) as folder:

@@ -1,6 +1,7 @@
 """A bad params.yaml is refused in one line: key, value and what is allowed."""
 
 import copy
+import dataclasses
 import subprocess
 import sys
 
@@ -62,6 +63,13 @@ def test_load_refuses_an_unknown_published_result(tmp_path, tree):
             r"train\.mnist-vae\.model: unknown option 'depth'; .*code",
         ),
         ("train/mnist-vae/model/code", "x", r"train\.mnist-vae\.model\.code: 'x': .*integer"),
+        ("train/mnist-vae/model", {}, r"train\.mnist-vae\.model\.code: .*required"),
+        ("train/mnist-vae/seed", 2**32, r"train\.mnist-vae\.seed: 4294967296: .*less than"),
+        ("data/mnist/seed", 2**32, r"data\.mnist\.seed: 4294967296: .*less than"),
+        ("train/documents-unet/model/levels", 6, r"model\.levels: 6: .*equal to 5"),
+        ("train/documents-unet/model/levels", 0, r"model\.levels: 0: .*equal to 1"),
+        ("train/documents-scans/model/levels", 6, r"model\.levels: 6: .*equal to 5"),
+        ("train/documents-scans/model/levels", 0, r"model\.levels: 0: .*equal to 1"),
         ("train/mnist-vae/noise", {"gaussian": 2}, r"noise\.gaussian: 2: .*equal to 1"),
         (
             "train/mnist-vae/task",
@@ -84,6 +92,7 @@ def test_load_refuses_an_unknown_published_result(tmp_path, tree):
             "bce",
             r"loss 'bce' does not fit family 'vae'; use 'bernoulli_nats'",
         ),
+        ("published/notmnist-80-images/family", "conv_autoencoder", r"family: .*allowed: cnn"),
         ("published/notmnist-basic/schedule", "cosine", r"unknown key; allowed: .*train_limit"),
         ("data/mnist/subset", "large", r"data\.mnist\.subset: 'large' .*allowed: all"),
         ("data/mnist/test", 0.2, r"data\.mnist\.test: 0\.2 .*official"),
@@ -99,6 +108,51 @@ def test_load_names_a_bad_value(tmp_path, tree, key, value, message):
     with pytest.raises(InkbenchError, match=message) as caught:
         _load(tmp_path, _set(tree, key, value))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("block", ["train/mnist-vae", "published/mnist-logits"])
+def test_load_refuses_a_block_without_the_options_that_its_family_needs(tmp_path, tree, block):
+    kind, name = block.split("/")
+    del tree[kind][name]["model"]
+    with pytest.raises(InkbenchError, match=rf"{kind}\.{name}\.model\.code: .*required"):
+        _load(tmp_path, tree)
+
+
+def test_load_leaves_out_a_model_block_that_is_not_there(tmp_path, tree):
+    """What DVC and MLflow record of a variant does not grow by defaults."""
+    variant = _load(tmp_path, tree).variant("notmnist-conv-ae")
+    assert variant.model == {}
+    assert "model" not in variant.model_dump(exclude_unset=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "family", "options", "allowed"),
+    [
+        ("notmnist-cnn", "conv_autoencoder", {}, "reconstruction"),
+        ("notmnist-cnn", "dense_autoencoder", {"hidden": [8], "code": 4}, "reconstruction"),
+        ("notmnist-conv-ae", "cnn", {}, "classification"),
+        ("documents-conv-ae", "conv_autoencoder", {}, "reconstruction"),
+        ("documents-scans", "unet", {"width": 24}, "restoration"),
+        ("documents-unet", "scan_unet", {"first": 8, "width": 8}, "cleaning"),
+    ],
+)
+def test_load_refuses_a_family_that_does_not_fit_the_task(
+    tmp_path, tree, name, family, options, allowed
+):
+    tree["train"][name] |= {"family": family, "model": options}
+    with pytest.raises(InkbenchError, match=rf"does not fit family '{family}'; allowed: {allowed}"):
+        _load(tmp_path, tree)
+
+
+def test_load_refuses_a_dataset_whose_module_has_another_name(tmp_path, tree, monkeypatch):
+    """Its data would overwrite that of the other dataset."""
+    specs = {name: datasets.spec(name) for name in datasets.names()}
+    specs["mnist"] = dataclasses.replace(specs["mnist"], name="notmnist")
+    monkeypatch.setattr(datasets, "spec", specs.get)
+    with pytest.raises(
+        InkbenchError, match=r"data\.mnist: SPEC\.name: 'notmnist' .*allowed: mnist"
+    ):
+        _load(tmp_path, tree)
 
 
 def test_load_names_a_missing_or_malformed_file(tmp_path):

@@ -5,9 +5,11 @@ import gzip
 import numpy as np
 import pytest
 
+from helpers import stage
 from inkbench import grade, layout, submission
 from inkbench.datasets.common import store
 from inkbench.datasets.common.store import Page
+from inkbench.errors import InkbenchError
 from inkbench.models.common import storage
 
 RNG = np.random.default_rng(0)
@@ -89,3 +91,26 @@ def test_rehearse_writes_files_that_grade_accepts(tmp_path, monkeypatch):
     assert "36 rows of 2 synthetic pages" in message
     score = grade.grade(tmp_path / "submission.csv.gz", tmp_path / "answers.csv.gz")
     assert score == pytest.approx(np.sqrt(0.2**2 * 12 / 36))
+
+
+@pytest.mark.parametrize("variant", ["documents-scans", "notmnist-cnn", "no-such"])
+def test_stage_refuses_a_variant_that_does_not_restore_grey_pages(
+    variant, root, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "params.yaml").write_bytes((root / "params.yaml").read_bytes())
+    monkeypatch.setattr(submission, "make", lambda *_: pytest.fail("started"))
+    assert stage("submission", variant) == 2
+    error = capsys.readouterr().err
+    assert variant in error and error.count("\n") == 1
+
+
+def test_rehearse_refuses_a_damaged_dataset_before_it_writes(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folder = layout.processed("documents")
+    folder.mkdir(parents=True)
+    store.save_pages(folder, "test", PAGES)
+    (folder / "dataset.json").write_text("{}")
+    with pytest.raises(InkbenchError, match=r"dataset\.json"):
+        submission.rehearse("documents-unet", store.PAGE_DISJOINT, tmp_path / "out")
+    assert not (tmp_path / "out").exists()

@@ -160,22 +160,12 @@ def classify(options: argparse.Namespace) -> None:
 
 def submission(options: argparse.Namespace) -> None:
     """Write a Kaggle submission, or one for the test pages of a variant's split."""
-    from inkbench import disk, layout, params, submission
+    from inkbench import disk, submission
     from inkbench.training import runtime
 
     out = options.out.resolve()
     _go_to_root()
-    settings = params.load()
-    if not (options.variant or settings.submission):
-        raise InkbenchError(
-            f"{layout.PARAMS}: submission: lists no variant; add one or use --variant"
-        )
-    name = options.variant or settings.submission[0]
-    variant = settings.variant(name)
-    if variant.task != "restoration":
-        raise InkbenchError(
-            f"--variant {name}: its task is {variant.task}; choose a restoration variant"
-        )
+    name, variant = submission.restorer(options.variant)
     runtime.set_up("float32", seed=0)  # as stages/submission.py, for the same bytes
     with disk.writing(out):
         out.mkdir(parents=True, exist_ok=True)

@@ -23,6 +23,7 @@ from inkbench import datasets, layout, models, published
 from inkbench.errors import InkbenchError
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]  # as NumPy and Keras allow
 HeldOut = Annotated[float, Field(gt=0, lt=0.5)]
 Task = Literal["reconstruction", "classification", "restoration", "cleaning"]
 
@@ -36,7 +37,7 @@ class Data(_Block):
 
     source: Literal["auto", "official", "synthetic"]  # auto: synthetic only if all else fails
     subset: str
-    seed: Annotated[int, Field(ge=0)]
+    seed: Seed
     valid: HeldOut  # fraction of groups held out for choices
     test: HeldOut | Literal["official"]  # or the publisher's own test set
     limit: Annotated[int, Field(ge=40)] | None = None  # at most so many images (tests, try-outs)
@@ -78,11 +79,12 @@ class _Network(_Block):
 
     dataset: str
     family: str  # a module of inkbench.models
-    model: dict[str, Any] = {}  # options of the family's build function
+    # Options of the family's build function.
+    model: dict[str, Any] = Field(default={}, validate_default=True)
     epochs: Annotated[int, Field(ge=1, le=10_000)]
     batch_size: Annotated[int, Field(ge=1, le=65_536)]
     learning_rate: Annotated[float, Field(gt=0, le=1)]
-    seed: Annotated[int, Field(ge=0)]
+    seed: Seed
     train_limit: Annotated[int, Field(ge=1)] | None = None  # most images or pages to train on
 
     @field_validator("family")
@@ -134,22 +136,23 @@ class Variant(_Network):
             raise ValueError("restoration and cleaning need patches; other tasks have none")
         if (self.task == "cleaning") != (self.drawn is not None):
             raise ValueError("cleaning needs drawn scans; other tasks have none")
-        if self.pretrain_epochs and not hasattr(models.module(self.family), "autoencoder"):
+        family = models.module(self.family)
+        if self.pretrain_epochs and not hasattr(family, "autoencoder"):
             raise ValueError(f"pretrain_epochs: family {self.family!r} has no autoencoder")
         if (self.task == "classification") != (self.loss == "cross_entropy"):
             raise ValueError(f"loss {self.loss!r} does not fit task {self.task!r}")
-        required = getattr(models.module(self.family), "LOSS", self.loss)
+        required = getattr(family, "LOSS", self.loss)
         if self.loss != required:
             raise ValueError(
                 f"loss {self.loss!r} does not fit family {self.family!r}; use {required!r}"
             )
+        fitting = {f"family {self.family!r}": getattr(family, "TASKS", (self.task,))}
         if self.dataset in datasets.names():  # others are refused where all blocks are known
-            tasks = datasets.spec(self.dataset).tasks
+            fitting[f"dataset {self.dataset!r}"] = datasets.spec(self.dataset).tasks
+        for what, tasks in fitting.items():
             if self.task not in tasks:
-                raise ValueError(
-                    f"task {self.task!r} does not fit dataset {self.dataset!r}; "
-                    f"allowed: {', '.join(tasks)}"
-                )
+                allowed = ", ".join(tasks)
+                raise ValueError(f"task {self.task!r} does not fit {what}; allowed: {allowed}")
         return self
 
 
@@ -195,12 +198,14 @@ class Params(_Block):
         for name in self.submission:
             _refuse_unless(name in restorers, "submission", name, restorers or ["[]"])
         claims = published.claims()
-        for name in self.published:
+        for name, block in self.published.items():
             _refuse_unless(name in claims, f"published.{name}", name, claims)
+            dataset, family = block.dataset, block.family
             due = name.partition("-")[0]  # a claim's name begins with its dataset
-            dataset = self.published[name].dataset
             _refuse_unless(dataset == due, f"published.{name}.dataset", dataset, [due])
             _refuse_unless(dataset in self.data, f"published.{name}.dataset", dataset, self.data)
+            due = published.FAMILIES[name]
+            _refuse_unless(family == due, f"published.{name}.family", family, [due])
         return self
 
     def dataset(self, name: str) -> Data:
@@ -222,6 +227,7 @@ class Params(_Block):
 def _check_data(name: str, data: Data) -> None:
     """Compare a block under ``data:`` with the dataset's ``SPEC``."""
     spec = datasets.spec(name)
+    _refuse_unless(spec.name == name, f"data.{name}: SPEC.name", spec.name, [name])
     _refuse_unless(data.subset in spec.editions, f"data.{name}.subset", data.subset, spec.editions)
     _refuse_unless(
         (data.test == "official") == spec.official_test,

@@ -34,7 +34,7 @@ def restore(model: "keras.Model", page: np.ndarray, tile: int = TILE) -> np.ndar
         Largest side of a tile in pixels, a multiple of 16.
     """
     if cleans_scans(model):
-        return divided(page, paper(model, page))
+        return divided(page, paper(model, page, tile))
     return _tiled(
         model, lambda channels: _mirrored_mean(model, channels), with_background(page), tile
     )[..., 0]

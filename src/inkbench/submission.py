@@ -13,15 +13,39 @@ from typing import Any
 
 import numpy as np
 
-from inkbench import disk, layout, records
+from inkbench import disk, layout, params, records
 from inkbench.data_source import REAL
 from inkbench.datasets.common import store
 from inkbench.datasets.common.store import Page
+from inkbench.errors import InkbenchError
+from inkbench.params import Variant
 
 _FILE = "submission.csv.gz"
 _ANSWERS = "answers.csv.gz"
 _STEPS = 10_000  # four decimals: the rounding error, 0.00003 RMSE, is negligible
 _VALUES = [f"{step / _STEPS:.4f}".rstrip("0").rstrip(".") for step in range(_STEPS + 1)]
+
+
+def restorer(name: str | None = None) -> tuple[str, Variant]:
+    """Name and block of a variant of ``params.yaml``, by default of the first under `submission:`.
+
+    Raises
+    ------
+    InkbenchError
+        If there is none, or it does not restore grey pages.
+    """
+    settings = params.load()
+    if not (name or settings.submission):
+        raise InkbenchError(
+            f"{layout.PARAMS}: submission: lists no variant; add one or use --variant"
+        )
+    name = name or settings.submission[0]
+    variant = settings.variant(name)
+    if variant.task != "restoration":
+        raise InkbenchError(
+            f"variant {name}: its task is {variant.task}; choose a restoration variant"
+        )
+    return name, variant
 
 
 def make(variant: str, folder: Path) -> dict[str, Any]:
@@ -56,11 +80,11 @@ def rehearse(variant: str, split: str, folder: Path) -> str:
 
     Returns a one-line summary; raises the errors of `make`.
     """
+    source = store.load_card("documents")["data_source"]
     pages = store.load_pages("documents", "test", split)
     clean = [replace(page, noisy=page.clean) for page in pages if page.clean is not None]
     write(folder / _ANSWERS, clean, lambda page: page / 255, "answers.csv")
     rows = _restore(variant, pages, folder)
-    source = store.load_card("documents")["data_source"]
     return f"{folder}: {_FILE} and {_ANSWERS}, {rows:,} rows of {len(pages)} {source} pages"
 
 

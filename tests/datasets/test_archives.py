@@ -120,8 +120,28 @@ def zip_with_link() -> bytes:
     ids=["symlink", "hard link", "device", "fifo", "symlink in a zip"],
 )
 def test_members_refuses_links_and_devices(content):
-    with pytest.raises(ArchiveError, match=r"'A/link.png' is a link or a device"):
+    with pytest.raises(ArchiveError, match=r"'A/link.png' is a link, a device"):
         read(content)
+
+
+def sparse_tar(kind: str, holes: int) -> bytes:
+    """A tar with a member of ``holes`` bytes that are not stored, in GNU's or PAX's way."""
+    info = header("A/sparse.png", kind=tarfile.GNUTYPE_SPARSE if kind == "gnu" else tarfile.REGTYPE)
+    if kind == "pax":
+        sizes = {"GNU.sparse.size": str(holes), "GNU.sparse.map": f"{holes},0"}
+        info.pax_headers = {"GNU.sparse.numblocks": "1", **sizes}
+        return info.tobuf(tarfile.PAX_FORMAT) + bytes(1024)
+    block = bytearray(info.tobuf(tarfile.GNU_FORMAT))
+    block[386:410] = b"%011o\0%011o\0" % (holes, 0)
+    block[483:495] = b"%011o\0" % holes
+    block[148:156] = b"%06o\0 " % (256 + sum(block[:148]) + sum(block[156:]))  # checksum
+    return bytes(block) + bytes(1024)
+
+
+@pytest.mark.parametrize("kind", ["gnu", "pax"])
+def test_members_refuses_a_member_with_holes(kind):
+    with pytest.raises(ArchiveError, match=r"'A/sparse.png' is .* sparse"):
+        read(sparse_tar(kind, 10_000))
 
 
 @pytest.mark.parametrize("kind", [tarfile.REGTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.XHDTYPE])

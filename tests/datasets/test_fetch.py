@@ -279,13 +279,25 @@ def test_archive_without_checksum_is_accepted_by_hand_if_sound(offer, letters):
     assert fetched("documents")["source"] == "official"
 
 
-def test_archive_without_checksum_is_replaced_if_changed(server, offer, letters):
+@pytest.mark.parametrize("label", ["official", "synthetic"])
+def test_archive_without_checksum_is_kept_if_changed_and_accepted_on_request(
+    label, server, offer, letters
+):
     server.answers["/x"] = letters
     offer(made.archive("noisyoffice.zip", b"", f"{server.url}/x", pin="nothing"))
-    fetched("documents")
-    put(layout.raw("documents"), {"noisyoffice.zip": made.tar_gz(made.letter_files(1))})
-    fetched("documents")
-    assert (layout.raw("documents") / "noisyoffice.zip").read_bytes() == letters
+    described = fetched("documents")
+    layout.provenance("documents").write_text(json.dumps({**described, "source": label}))
+    corrected = made.tar_gz(made.letter_files(1))
+    put(layout.raw("documents"), {"noisyoffice.zip": corrected})
+    with pytest.raises(
+        InkbenchError, match=r"noisyoffice\.zip.*delete .*provenance\.json"
+    ) as raised:
+        fetched("documents", source="auto")
+    assert "\n" not in str(raised.value)
+    assert (layout.raw("documents") / "noisyoffice.zip").read_bytes() == corrected
+    layout.provenance("documents").unlink()
+    assert fetched("documents")["source"] == "official"
+    assert (layout.raw("documents") / "noisyoffice.zip").read_bytes() == corrected
 
 
 def test_fetch_generates_synthetic_data_without_a_source(server, offer, generated, capfd):

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -15,7 +16,7 @@ import made_archives as made
 import pytest
 from loopback import Server
 
-from helpers import contents
+from helpers import ROOT, contents
 from inkbench import layout
 from inkbench.datasets.fetching import fetch, transfer
 from inkbench.errors import InkbenchError
@@ -288,4 +289,6 @@ def test_fetch_says_where_to_accept_kaggles_rules(kaggle):
 
 def test_fetch_says_how_to_install_kaggles_client(kaggle, monkeypatch):
     monkeypatch.setenv("PATH", "")
-    assert "pip install kaggle" in error_line("documents")
+    extra = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    assert "kaggle" in extra["optional-dependencies"]
+    assert 'pip install --editable ".[kaggle]"' in error_line("documents")

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from inkbench import models, restore
 from inkbench.datasets.common.store import Page
 from inkbench.evaluation import restoration
 from inkbench.evaluation.restoration import Restored
@@ -24,6 +25,18 @@ def _restored(page: Page, error: float) -> Restored:
 
 SMALL, LARGE = _page("1", "fold", (10, 10)), _page("2", "coffee", (30, 10))
 PAGES = [_restored(SMALL, 0.1), _restored(LARGE, 0.2)]  # 100 and 300 pixels
+
+
+def test_restore_bounds_the_tiles_of_a_cleaner(monkeypatch):
+    """Their size limits the memory."""
+    model = models.build("scan_unet", (None, None, 6), 0, {"first": 2, "width": 2, "levels": 2})
+    tiles = []
+    tiled = restore._tiled
+    monkeypatch.setattr(restore, "_tiled", lambda *a: tiles.append(a[-1]) or tiled(*a))
+    page = np.full((70, 90), 200, np.uint8)
+    whole, cut = restore.restore(model, page), restore.restore(model, page, tile=64)
+    assert tiles == [restore.TILE, 64]
+    assert np.abs(whole - cut).max() < 1 / 255
 
 
 def test_pooled_rmse_matches_manual_calculation():

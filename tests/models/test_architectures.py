@@ -1,5 +1,7 @@
 """Architectures equal those of the two original tutorials, layer by layer."""
 
+import itertools
+
 import keras
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ import pytest
 from helpers import ROOT
 from inkbench import models, params
 from inkbench.errors import InkbenchError
+from inkbench.restore import restore
 
 VARIANTS = params.load(ROOT / "params.yaml").train
 LETTERS = ((28, 28), 10)
@@ -60,6 +63,24 @@ def test_strided_autoencoder_drops_units_in_training_only():
     first, second = (np.asarray(model(images, training=False)) for _ in range(2))
     assert first == pytest.approx(second)
     assert not np.allclose(np.asarray(model(images, training=True)), first)
+
+
+def test_stacked_logreg_mirrors_layers_of_equal_width():
+    classifier = models.build("stacked_logreg", *LETTERS, {"hidden": [8, 6, 8], "code": 4})
+    autoencoder = models.module("stacked_logreg").autoencoder(classifier)
+    kernels = [layer.kernel.shape for layer in autoencoder.layers if hasattr(layer, "kernel")]
+    widths = [784, 8, 6, 8, 4, 8, 6, 8, 784]
+    assert kernels == list(itertools.pairwise(widths))
+
+
+@pytest.mark.parametrize(
+    ("family", "channels", "options"),
+    [("unet", 2, {"width": 2}), ("scan_unet", 6, {"first": 2, "width": 2})],
+)
+@pytest.mark.parametrize("levels", [1, 5])
+def test_unets_restore_pages_with_the_fewest_and_most_levels(family, channels, options, levels):
+    model = models.build(family, (None, None, channels), 0, options | {"levels": levels})
+    assert restore(model, np.full((20, 40), 200, np.uint8)).shape == (20, 40)
 
 
 @pytest.mark.parametrize(("padding", "seen"), [("valid", 22), ("same", 28)])

@@ -20,7 +20,7 @@ from helpers import contents
 from inkbench import models, params
 from inkbench.errors import InkbenchError
 from inkbench.models.common import storage
-from inkbench.training import loop, losses
+from inkbench.training import loop, losses, runtime
 from inkbench.training.checkpoints import fingerprint
 
 pytestmark = pytest.mark.slow
@@ -160,12 +160,22 @@ def test_train_names_missing_data(work):
     assert "data/processed/notmnist/train.npz" in _refused("notmnist-cnn")
 
 
-def test_fingerprint_depends_on_settings_machine_libraries_data_and_code(work, monkeypatch):
+def test_train_refuses_a_damaged_dataset_card_before_it_starts(work, monkeypatch):
+    (work / "data/processed/notmnist/dataset.json").write_text('{"classes": ["A"]}')
+    monkeypatch.setattr(runtime, "set_up", lambda *_: pytest.fail("started"))
+    message = _refused("notmnist-cnn")
+    assert "data/processed/notmnist/dataset.json" in message and "'data_source'" in message
+
+
+def test_fingerprint_depends_on_settings_machine_cpu_libraries_data_and_code(work, monkeypatch):
     variant = params.load().variant("notmnist-cnn")
     machine = {"threads": 2}
     base = fingerprint(variant, machine)
     assert fingerprint(variant, machine) == base
     assert fingerprint(variant, {"threads": 3}) != base
+    with monkeypatch.context() as patch:
+        patch.setattr(runtime, "cpu_flags", lambda: {"fma"})
+        assert fingerprint(variant, machine) != base
     other = variant.model_copy(update={"learning_rate": 0.5})
     assert fingerprint(other, machine) != base
     with monkeypatch.context() as patch:

@@ -1,4 +1,4 @@
-"""Results depend neither on the number of cores nor on a user's Keras settings."""
+"""Results depend neither on the number of cores nor on a user's settings."""
 
 import os
 import subprocess
@@ -49,7 +49,7 @@ def _train_and_evaluate(
     }
 
 
-def test_outputs_ignore_cores_and_a_user_s_keras_and_openmp_settings(tmp_path):
+def test_outputs_ignore_cores_and_a_user_s_keras_openmp_and_tensorflow_settings(tmp_path):
     expected = _train_and_evaluate(tmp_path / "default")  # on all cores, with default settings
     (tmp_path / "home").mkdir()
     (tmp_path / "home/keras.json").write_text(HOSTILE_KERAS_JSON)
@@ -60,6 +60,7 @@ def test_outputs_ignore_cores_and_a_user_s_keras_and_openmp_settings(tmp_path):
         KERAS_BACKEND="jax",
         KERAS_MAX_STEPS_PER_EPOCH="1",
         OMP_NUM_THREADS="5",
+        TF_XLA_FLAGS="--tf_xla_auto_jit=2 --tf_xla_cpu_global_jit",
     )
     assert outputs == expected
 
@@ -71,7 +72,7 @@ def test_outputs_ignore_cores_and_a_user_s_keras_and_openmp_settings(tmp_path):
 def test_set_up_chooses_the_precision_that_the_cpu_is_fast_in(flag, expected, monkeypatch):
     import keras
 
-    monkeypatch.setattr(runtime, "_cpu_flags", lambda: {flag})
+    monkeypatch.setattr(runtime, "cpu_flags", lambda: {flag})
     try:
         machine = runtime.set_up("auto", 0)
     finally:

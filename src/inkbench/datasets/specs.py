@@ -34,7 +34,7 @@ class Spec:
     title: str  # in figures and in the report
     about: str  # for the report: what the images show
     limits: str  # for the report: what they cannot tell
-    tasks: tuple[str, ...]  # of "classification", "reconstruction", "restoration"
+    tasks: tuple[str, ...]  # of "classification", "reconstruction", "restoration", "cleaning"
     image_shape: tuple[int, ...]  # height and width in pixels; empty where images differ
     classes: tuple[str, ...]  # names in the order of the labels; empty without labels
     editions: Mapping[str, tuple[Edition, ...]]  # subset → archives that hold it, best set first

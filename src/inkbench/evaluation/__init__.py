@@ -57,7 +57,7 @@ task ``classification``
         ``images`` uint8 [n, h, w], ``labels`` uint8 [n], ``predicted`` uint8 [n],
         ``probability`` float32 [n] of the predicted class, ``classes``.
 
-task ``restoration``
+tasks ``restoration`` and ``cleaning``
     ``pages.npz``, selected test pages
         For i = 0 … k - 1, ``noisy_<i>``, ``restored_<i>``, ``clean_<i>`` uint8 [h_i, w_i]; in the
         same order, ``names``, ``noise`` and ``role`` str [k] and ``rmse`` float32 [k]. The role

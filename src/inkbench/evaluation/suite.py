@@ -75,7 +75,7 @@ def evaluate(
         If the data is missing, damaged, empty, of one class or from another source than the
         training's, or if the model's outputs are invalid.
     """
-    data_source = _dataset_card(variant.dataset, "data_source")
+    data_source = store.load_card(variant.dataset)["data_source"]
     if data_source != card["data_source"]:
         raise InkbenchError(
             f"{model.path}: trained on {card['data_source']} data, but {variant.dataset} is now "
@@ -96,16 +96,6 @@ def evaluate(
     return results
 
 
-def _dataset_card(dataset: str, key: str) -> Any:
-    card = store.load_card(dataset)
-    if key not in card:
-        raise InkbenchError(
-            f"{layout.dataset_card(dataset)} has no {key!r}; "
-            f"run `{records.rerun_command('preprocess', dataset)}`"
-        )
-    return card[key]
-
-
 def _images(variant: Variant, part: str, classes: list[str]) -> Images:
     images = store.load_images(variant.dataset, part)
     checks.labelled_images(images, classes, layout.processed(variant.dataset) / f"{part}.npz")
@@ -113,7 +103,7 @@ def _images(variant: Variant, part: str, classes: list[str]) -> Images:
 
 
 def _reconstruction(variant: Variant, model: Predictor) -> Results:
-    classes = _dataset_card(variant.dataset, "classes")
+    classes = store.load_card(variant.dataset)["classes"]
     train, valid, test = (_images(variant, part, classes) for part in store.PARTS)
     parts = reconstruction.Parts(train, valid, test, classes)
     results = reconstruction.evaluate(variant, model, parts)
@@ -122,7 +112,7 @@ def _reconstruction(variant: Variant, model: Predictor) -> Results:
 
 
 def _classification(variant: Variant, model: Predictor, steps: Mapping[str, Predictor]) -> Results:
-    classes = _dataset_card(variant.dataset, "classes")
+    classes = store.load_card(variant.dataset)["classes"]
     test = _images(variant, "test", classes)
     probabilities = _probabilities(model, test, len(classes))
     labels, predicted = test.labels, probabilities.argmax(axis=1)

@@ -2,6 +2,7 @@
 
 A variant in ``params.yaml`` names its ``family``, which is a module here, and the ``model`` options
 that are passed to its ``build``. Keras is imported only when a model is built.
+A family may have ``TASKS``, the only tasks that it fits, and ``LOSS``, its only loss.
 """
 
 import importlib
@@ -30,9 +31,9 @@ def options_of(family: str) -> type[BaseModel]:
 
     Its first two parameters, ``image_shape`` and ``classes``, come from the data.
     """
-    signature = inspect.signature(module(family).build)
+    signature, empty = inspect.signature(module(family).build), inspect.Parameter.empty
     fields: dict[str, Any] = {
-        name: (parameter.annotation, parameter.default)
+        name: (parameter.annotation, ... if parameter.default is empty else parameter.default)
         for name, parameter in list(signature.parameters.items())[2:]
     }
     return create_model(f"{family} options", __config__=ConfigDict(extra="forbid"), **fields)
@@ -49,8 +50,9 @@ def build(
     """Build an untrained model.
 
     The input is a uint8 batch ``[n, *image_shape]``. An autoencoder returns ink in [0, 1]
-    ``[n, h, w]``, a classifier probabilities ``[n, classes]``, a page model the clean page in
-    [0, 1] ``[n, h, w, 1]``. The output of the layer ``code``, if there is one, is the code.
+    ``[n, h, w]``, a classifier probabilities ``[n, classes]``, a restorer the clean page in [0, 1]
+    ``[n, h, w, 1]``, a cleaner of scans the clean page in colour ``[n, h, w, 3]``. The output of
+    the layer ``code``, if there is one, is the code.
 
     Raises
     ------
@@ -62,8 +64,8 @@ def build(
     family
         One of `families`.
     image_shape
-        Shape of one uint8 input image: ``(28, 28)``, or ``(None, None, 2)`` for whole pages
-        (grey page, background estimate).
+        Shape of one uint8 input image: ``(28, 28)``; ``(None, None, 2)`` for whole pages (grey
+        page, background estimate); ``(None, None, 6)`` for scans (page, envelope; in colour).
     classes
         Number of classes of the dataset (10, or 0 where there are none).
     options

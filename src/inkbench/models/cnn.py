@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     import keras
 
+TASKS = ("classification",)
+
 
 def build(
     image_shape: tuple[int, int],

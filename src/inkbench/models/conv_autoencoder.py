@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import keras
 
+TASKS = ("reconstruction",)
+
 
 def build(image_shape: tuple[int, int], classes: int) -> "keras.Model":
     """Build the table of 314,625 parameters, layer for layer.

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import keras
 
+TASKS = ("restoration",)
+
 
 def build(
     image_shape: tuple[int | None, int | None, int], classes: int, width: int = 24

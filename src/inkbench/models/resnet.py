@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import keras
 
+TASKS = ("classification",)
+
 
 def build(
     image_shape: tuple[int, int], classes: int, width: int, dropout: float = 0

@@ -1,11 +1,14 @@
 """U-Net that cleans scans of all kinds: it predicts a page's paper, and divides by it."""
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
 
 if TYPE_CHECKING:
     import keras
 
+TASKS = ("cleaning",)
 REACH = 1.5  # largest change of the envelope, in logarithms
 DARKEST = 0.06  # paper, relative to white
 STRONGEST = 1.6  # largest gain of contrast
@@ -16,14 +19,14 @@ def build(
     classes: int,
     first: int,
     width: int,
-    levels: int = 5,
+    levels: Annotated[int, Field(ge=1, le=5)] = 5,
 ) -> "keras.Model":
     """Build a U-Net that predicts a page's paper, pixel by pixel and colour by colour.
 
     The cleaned page is the page divided by its paper, with a gain of contrast for faded ink. So the
     network cannot draw: white stays white, print keeps its shape and hue, a picture whose "paper"
-    is white stays as it is, and what is predicted on a reduced page can be enlarged to clean the
-    page at full size.
+    is white and whose gain is 1 stays as it is, and what is predicted on a reduced page can be
+    enlarged to clean the page at full size.
 
     Parameters
     ----------
@@ -33,7 +36,8 @@ def build(
     width
         Filters of the second level; further levels have twice as many.
     levels
-        Number of resolutions, each half of the one above.
+        Number of resolutions, each half of the one above: h and w are multiples of
+        ``2 ** (levels - 1)``, 16 at most.
     """
     import keras
     from keras import layers, ops

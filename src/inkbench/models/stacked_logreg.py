@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import keras
 
+TASKS = ("classification",)
+
 
 def build(
     image_shape: tuple[int, int],
@@ -34,8 +36,9 @@ def build(
 
     images = keras.Input(image_shape, dtype="uint8", name="image")
     x = layers.Flatten()(Ink()(images))
-    for units in hidden:
-        x = layers.Dense(units, activation="relu", name=f"hidden_{units}")(x)
+    for at, units in enumerate(hidden):
+        name = f"hidden_{units}_{at}" if units in hidden[:at] else f"hidden_{units}"
+        x = layers.Dense(units, activation="relu", name=name)(x)
         x = layers.Dropout(dropout)(x) if dropout else x
     x = layers.Dense(code, activation="relu", name="code")(x)
     head = layers.Dense(classes, activation="softmax", dtype="float32", name="logistic_regression")

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import keras
 
+TASKS = ("reconstruction",)
+
 
 def build(
     image_shape: tuple[int, int],

@@ -1,13 +1,20 @@
 """U-Net that restores scanned pages."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
 
 if TYPE_CHECKING:
     import keras
 
+TASKS = ("restoration",)
+
 
 def build(
-    image_shape: tuple[int | None, int | None, int], classes: int, width: int, levels: int = 3
+    image_shape: tuple[int | None, int | None, int],
+    classes: int,
+    width: int,
+    levels: Annotated[int, Field(ge=1, le=5)] = 3,
 ) -> "keras.Model":
     """Build a U-Net (Ronneberger et al., 2015) that predicts the clean page directly.
 
@@ -24,12 +31,12 @@ def build(
         Filters of the first level; each further level has twice as many.
     levels
         Number of resolutions, each half of the one above: h and w are multiples of
-        ``2 ** (levels - 1)``.
+        ``2 ** (levels - 1)``, 16 at most.
     """
     import keras
-    from keras import layers, ops
+    from keras import layers
 
-    from inkbench.models.common.layers import ClipToUnit, PageChannels
+    from inkbench.models.common.layers import ClipToUnit, PageChannels, straight_clip
 
     def double_conv(x, filters: int):
         for _ in range(2):
@@ -51,5 +58,4 @@ def build(
         x = layers.Add()([layers.UpSampling2D()(x), skips[level]])
         x = double_conv(x, width * 2**level)
     x = layers.Conv2D(1, 1, bias_initializer="ones", dtype="float32")(x)  # starts as white paper
-    x = x + ops.stop_gradient(ops.clip(x, 0, 1) - x)
-    return keras.Model(pages, ClipToUnit(dtype="float32")(x))
+    return keras.Model(pages, ClipToUnit(dtype="float32")(straight_clip(x, 0, 1)))

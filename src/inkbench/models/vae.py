@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import keras
 
+TASKS = ("reconstruction",)
 LOSS = "bernoulli_nats"
 
 
@@ -14,9 +15,10 @@ def build(
     """Build a convolutional VAE (Kingma & Welling, *Auto-Encoding Variational Bayes*, 2014).
 
     `GaussianCode` adds the KL divergence of the code to the loss. With ``bernoulli_nats``, the only
-    loss that is allowed, the sum is the negative ELBO in nats per image. The layers ``code`` and
-    ``z_log_var`` give mean and log-variance of the posterior, ``[n, code]``; the nested model
-    ``decoder`` maps codes to images. Height and width are multiples of 4.
+    loss that is allowed, the sum is the negative ELBO in nats per image in training, where the code
+    is sampled. Validation decodes the mean code: its sum is not the negative ELBO. The layers
+    ``code`` and ``z_log_var`` give mean and log-variance of the posterior, ``[n, code]``; the
+    nested model ``decoder`` maps codes to images. Height and width are multiples of 4.
 
     Parameters
     ----------

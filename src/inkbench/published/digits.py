@@ -86,8 +86,8 @@ def train(
         False as published: the model is called without ``training=True``, which disables dropout,
         and ``model.losses``, the penalties, are not added to the loss.
     record
-        Called nine times, from before the first batch to after the last, with the number of
-        images shown so far.
+        Called from before the first batch to after the last, nine times if there are so many
+        batches, with the number of images shown so far.
     """
     import keras
     import tensorflow as tf
@@ -110,14 +110,14 @@ def train(
     size = settings.batch_size
     rng = np.random.default_rng(settings.seed)
     order = np.concatenate([rng.permutation(len(data.train)) for _ in range(settings.epochs)])
-    batches = len(order) // size
+    batches = -(-len(order) // size)
     recorded = set(np.linspace(0, batches, _CURVE_POINTS).astype(int))
     record(0)
     for number in tqdm(range(batches), name, unit="batch", disable=None):
         images = data.train[order[number * size : (number + 1) * size]]
         step(tf.constant(images), tf.constant(fidelity.to_float(images, binarise=True)))
         if number + 1 in recorded:
-            record((number + 1) * size)
+            record(min((number + 1) * size, len(order)))
 
 
 def measure(model: "keras.Model", images: np.ndarray) -> tuple[float, float, np.ndarray]:

@@ -13,6 +13,7 @@ from inkbench.errors import InkbenchError
 from inkbench.records import rerun_command
 
 _SIDE = 28
+_LEAST = 40  # images; every part of a claim's split then has some
 
 
 @dataclass(frozen=True)
@@ -39,11 +40,16 @@ def archive() -> Path:
 
 
 def read(limit: int | None) -> Letters:
-    """Read every readable image of the archive, or ``limit`` of them at random."""
-    found = notmnist.read(archive())
+    """Read every readable image of the archive, or ``limit`` of them at random.
+
+    `InkbenchError` if the archive is damaged, or these are too few.
+    """
+    path = archive()
+    found = notmnist.read(path)
     rows = np.arange(len(found.labels))
     if limit and limit < len(rows):
         rows = np.sort(np.random.default_rng(0).choice(rows, limit, replace=False))
+    _refuse_if_few(path, len(rows), "images")
     keys = splits.duplicate_groups(found.images)
     return Letters(found.images[rows], found.labels[rows], keys[rows])
 
@@ -53,7 +59,7 @@ def tiles(limit: int) -> np.ndarray:
 
     The script decompresses the file, skips the 16 bytes of an IDX header and cuts the rest, tar
     headers and compressed PNG data, into at most ``limit`` images: uint8 ``[n, 28, 28]``.
-    `InkbenchError` if the archive is damaged or too small.
+    `InkbenchError` if the archive is damaged, or these are too few.
     """
     path, size = archive(), _SIDE * _SIDE
     try:
@@ -61,12 +67,16 @@ def tiles(limit: int) -> np.ndarray:
             is_gzip = file.peek(2)[:2] == b"\x1f\x8b"  # the zip from Zenodo is read as it is
             stream = gzip.GzipFile(fileobj=file) if is_gzip else file
             content = stream.read(16 + limit * size)[16:]
-    except (OSError, EOFError) as error:
+    except archives.DAMAGE as error:
         raise archives.ArchiveError(path, f"damaged or not gzip ({error})") from None
     count = len(content) // size
-    if count < 40:
-        raise InkbenchError(
-            f"{path}: only {count} tiles of 28×28 bytes; at least 40 are needed for training; "
-            f"run `{rerun_command('download', path.parent.name)}`"
-        )
+    _refuse_if_few(path, count, "tiles of 28×28 bytes")
     return np.frombuffer(content, np.uint8, count * size).reshape(count, _SIDE, _SIDE)
+
+
+def _refuse_if_few(path: Path, count: int, what: str) -> None:
+    if count < _LEAST:
+        raise InkbenchError(
+            f"{path}: only {count} {what}, at least {_LEAST} are needed; raise train_limit in "
+            f"{layout.PARAMS}, or run `{rerun_command('download', path.parent.name)}`"
+        )

@@ -41,7 +41,7 @@ def reproduce(settings: Published) -> Results:
 
     ``accuracy_of_80`` is the published quantity. Given ``validation_accuracy``, 95 % of the samples
     of 80 images score between ``draws_low`` and ``draws_high``. ``test_accuracy`` and
-    ``corrected_accuracy`` use all images that were not trained on. ``draws.csv`` has the
+    ``corrected_accuracy`` use the test images without a copy in training. ``draws.csv`` has the
     probability of each number of correct images; ``letters.csv`` the accuracy of each letter.
     """
     data = letters.read(settings.train_limit)

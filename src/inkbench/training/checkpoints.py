@@ -1,7 +1,7 @@
 """Checkpoints: where a killed training resumes.
 
 They are kept outside DVC's outputs and carry a fingerprint of everything that a training depends
-on. After a change of a parameter, the dataset, any code or a library, training starts over.
+on. After a change of a setting, the data, any code, a library or the machine, it starts over.
 """
 
 import hashlib
@@ -16,6 +16,7 @@ import numpy as np
 
 from inkbench import disk, layout
 from inkbench.params import Variant
+from inkbench.training import runtime
 
 if TYPE_CHECKING:
     import keras
@@ -38,7 +39,7 @@ class TrainingState:
     arrays
         Snapshots of outputs, by name.
     weights
-        Name of a completed objective → the model's weights at its end.
+        Name of a completed objective → the model's weights at its end, if they are written.
     """
 
     objective: int = 0
@@ -55,10 +56,12 @@ class DamagedCheckpoint(Exception):
 def fingerprint(variant: Variant, machine: dict[str, Any]) -> str:
     """Digest everything that a training's result depends on.
 
-    That is its settings, the machine, the code, the libraries that compute, and the data.
+    That is its settings, the machine and its type of CPU, the code, the libraries that compute, and
+    the data.
     """
     libraries = {name: importlib.metadata.version(name) for name in _LIBRARIES}
-    settings = variant.model_dump(mode="json"), machine, libraries
+    flags = sorted(runtime.cpu_flags())
+    settings = variant.model_dump(mode="json"), machine, flags, libraries
     digest = hashlib.sha256(json.dumps(settings).encode())
     code = Path(__file__).parents[1].rglob("*.py")
     for file in [*sorted(code), *sorted(layout.processed(variant.dataset).iterdir())]:

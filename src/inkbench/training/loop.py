@@ -49,7 +49,7 @@ def train(name: str, variant: Variant, on_epoch: Callable[[Row, int], None]) -> 
     """Train a variant and write ``models/<name>``.
 
     A killed training resumes after its last complete epoch and ends with the same bytes. It starts
-    over if its settings, data or code have changed.
+    over if its settings, data, code, libraries or machine have changed.
 
     Parameters
     ----------
@@ -91,7 +91,8 @@ def train(name: str, variant: Variant, on_epoch: Callable[[Row, int], None]) -> 
             if state.epoch:
                 checkpoint.load(trainer, state)
             _fit(name, variant, objective, trainer, data, checkpoint, state, on_epoch)
-            state.weights[objective.name] = model.get_weights()
+            if objective.name != "pretrained":  # those are not written
+                state.weights[objective.name] = model.get_weights()
             state.objective, state.epoch = index + 1, 0
     except DamagedCheckpoint as damaged:
         warnings.warn(f"{damaged}: damaged checkpoint; training starts over", stacklevel=2)

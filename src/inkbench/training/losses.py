@@ -13,10 +13,10 @@ def loss(name: str) -> keras.losses.Loss:
     Parameters
     ----------
     name
-        ``bce`` and ``mse`` (means over pixels), ``huber`` (half the squared error up to 0.1, linear
-        above: a few large errors do not outweigh all others), ``charbonnier`` (the same, linear
-        from 0.01 on), ``bernoulli_nats`` (BCE summed over the pixels of an image, the
-        reconstruction term of an ELBO) or ``cross_entropy`` (integer labels).
+        ``bce`` and ``mse`` (means over pixels), ``huber`` (half the squared error e² up to 0.1,
+        linear above: a few large errors do not outweigh all others), ``charbonnier`` (e²/0.02 near
+        0, with slope 1 well above 0.01), ``bernoulli_nats`` (BCE summed over the pixels of an
+        image, the reconstruction term of an ELBO) or ``cross_entropy`` (integer labels).
     """
     return {
         "bce": keras.losses.BinaryCrossentropy,

@@ -24,11 +24,15 @@ def optimiser(name: str, rate: Any) -> keras.optimizers.Optimizer:
 
 
 class ConvolutionalMuon(keras.optimizers.Muon):
-    """Muon (Jordan et al., 2024) for convolutions: a kernel is a matrix of patches × filters.
+    """Muon (Jordan et al., 2024) for convolutions: a kernel's last axis becomes columns.
 
     Muon orthogonalises the gradient's matrix, so that an update has the same size in all directions
     that it spans. Keras' own Muon leaves all variables that are not matrices to Adam, including
-    convolution kernels; this one leaves only biases and single filters to it.
+    convolution kernels; this one leaves only vectors and kernels whose last axis is 1 to it.
+
+    A convolution's kernel is ``[h, w, in, out]``, a matrix of patches × filters, and a single
+    filter goes to Adam. A transposed one's is ``[h, w, out, in]``: the last layer of
+    `strided_autoencoder`, of one filter, is a matrix of 9 × 32, and goes to Muon.
     """
 
     def _should_use_adamw(self, variable) -> bool:

@@ -19,6 +19,12 @@ THREADS = 2
 
 # Keras imports these if they are installed, for features that we do not use: half of its start-up.
 _OPTIONAL = ("matplotlib", "pandas", "scipy", "sklearn")
+# What would change how much is trained, or how numbers are rounded. ONEDNN_MAX_CPU_ISA is left: it
+# imitates another type of CPU, on which results may depend.
+_OVERRIDES = (
+    *("KERAS_MAX_EPOCHS", "KERAS_MAX_STEPS_PER_EPOCH", "TF_ENABLE_ONEDNN_OPTS", "TF_XLA_FLAGS"),
+    *("NVIDIA_TF32_OVERRIDE", "ONEDNN_DEFAULT_FPMATH_MODE"),
+)
 # AVX512-BF16 alone did not pay here: float32 was as fast or faster on every network but the U-Net.
 _BFLOAT16_FLAGS = {"amx_bf16"}
 
@@ -50,7 +56,7 @@ def set_up(
 
     device = "gpu" if tf.config.list_physical_devices("GPU") else "cpu"
     if precision == "auto":
-        fast = device == "gpu" or _BFLOAT16_FLAGS & _cpu_flags()
+        fast = device == "gpu" or _BFLOAT16_FLAGS & cpu_flags()
         precision = "bfloat16" if fast else "float32"
     tf.config.experimental.enable_op_determinism()
     keras.utils.set_random_seed(seed)
@@ -75,10 +81,10 @@ def start_tensorflow(kernel_threads: int = 0, parallel_kernels: int = 0) -> None
     if "tensorflow" in sys.modules:
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    # These override ~/.keras/keras.json, or are read from nowhere else.
+    # This overrides ~/.keras/keras.json.
     os.environ["KERAS_BACKEND"] = "tensorflow"
-    for limit in ("KERAS_MAX_EPOCHS", "KERAS_MAX_STEPS_PER_EPOCH"):
-        os.environ.pop(limit, None)
+    for variable in _OVERRIDES:
+        os.environ.pop(variable, None)
     with _swallowed_stderr(), _hidden(*_OPTIONAL), _no_garbage():
         import keras
         import tensorflow as tf
@@ -101,7 +107,8 @@ def _pin_numpy_threads() -> None:
     threadpool_limits(THREADS)
 
 
-def _cpu_flags() -> set[str]:
+def cpu_flags() -> set[str]:
+    """Instruction sets of the CPU, as Linux names them; none on another system."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:

@@ -10,6 +10,7 @@ from inkbench.datasets.common import store
 from inkbench.errors import InkbenchError
 
 pytestmark = pytest.mark.usefixtures("workplace")
+CARD = {"classes": ["A"], "data_source": "synthetic"}
 IMAGES = store.Images(
     np.arange(2 * 784, dtype=np.uint8).reshape(2, 28, 28),
     np.array([1, 2], np.uint8),
@@ -20,7 +21,7 @@ IMAGES = store.Images(
 def saved(dataset: str = "mnist") -> Path:
     with disk.new_version(layout.processed(dataset)) as folder:
         store.save_images(folder, "train", IMAGES)
-        store.save_card(folder, {"dataset": dataset})
+        store.save_card(folder, CARD)
     return layout.processed(dataset)
 
 
@@ -57,7 +58,7 @@ def test_load_pages_returns_pages_without_target():
 
 def test_load_card_returns_what_was_saved():
     saved()
-    assert store.load_card("mnist") == {"dataset": "mnist"}
+    assert store.load_card("mnist") == CARD
 
 
 def test_load_names_the_command_if_a_file_is_missing():
@@ -81,7 +82,10 @@ def test_load_images_refuses_other_arrays():
         store.load_images("mnist", "train")
 
 
-def test_load_card_refuses_damaged_file():
-    (saved() / "dataset.json").write_text("{")
-    with pytest.raises(InkbenchError, match=r"dataset.json: .*preprocess@mnist"):
+@pytest.mark.parametrize(
+    "text", ["{", "[]", '{"classes": ["A"]}', '{"classes": 1, "data_source": "real"}']
+)
+def test_load_card_refuses_damaged_file(text):
+    (saved() / "dataset.json").write_text(text)
+    with pytest.raises(InkbenchError, match=r"dataset\.json .*preprocess@mnist"):
         store.load_card("mnist")

@@ -3,7 +3,6 @@
 The same arrays give the same bytes, so that DVC sees a new version only if the data changed.
 """
 
-import json
 import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -115,13 +114,11 @@ def load_pages(dataset: str, part: str, split: str = PAGE_DISJOINT) -> list[Page
 
 def load_card(dataset: str) -> dict[str, Any]:
     """Read ``dataset.json``; `InkbenchError` if it is missing or damaged."""
-    path = layout.dataset_card(dataset)
-    try:
-        card: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InkbenchError(f"{path} not found; run: {_remedy(dataset)}") from None
-    except (OSError, ValueError) as error:
-        raise InkbenchError(f"{path}: {error}; run: {_remedy(dataset)}") from None
+    path, remedy = layout.dataset_card(dataset), _remedy(dataset)
+    card = records.record(path, remedy)
+    for key, kind in (("classes", list), ("data_source", str)):
+        if not isinstance(card.get(key), kind):
+            raise records.corrupt(path, ValueError(f"no {key!r}"), remedy)
     return card
 
 

@@ -133,16 +133,28 @@ class _Search:
         return f"{name}: no source gave the real data: {'; '.join(self._failures)}; {remedies}"
 
     def _in_place(self, archive: Archive) -> File | None:
-        """Description of an archive that is in ``data/raw/D`` already, if it is the real one."""
+        """Description of an archive that is in ``data/raw/D`` already, if it is the real one.
+
+        Raises
+        ------
+        InkbenchError
+            If it changed since it was fetched, and no checksum says whether it is the real one.
+        """
         path = self.folder / archive.name
         if not path.is_file():
             return None
         listed = [file for file in self.recorded["files"] if file["name"] == archive.name]
         is_real = data_source.of(self.recorded) == data_source.REAL
-        if listed and is_real and listed[0].get("sha256") == provenance.checksum(path):
+        is_unchanged = listed and listed[0].get("sha256") == provenance.checksum(path)
+        if is_unchanged and is_real:
             return listed[0]
         if listed and not archive.is_pinned:
-            return None  # synthetic, or changed since it was fetched
+            if is_unchanged:
+                return None  # synthetic
+            raise InkbenchError(
+                f"{path} changed since it was fetched, and has no known checksum; delete it to "
+                f"fetch it again, or delete {layout.provenance(self.spec.name)} to accept it"
+            )
         try:
             return _verified(archive, path, archive.urls[0])
         except Unavailable as error:

@@ -142,7 +142,8 @@ def _download_from_kaggle(competition: str, target: Path) -> None:
     try:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     except FileNotFoundError:
-        raise Unavailable("Kaggle's client is not installed (pip install kaggle)") from None
+        install = 'pip install --editable ".[kaggle]"'
+        raise Unavailable(f"Kaggle's client is not installed ({install})") from None
     if done.returncode:
         lines = [line for line in (done.stdout + done.stderr).split("\n") if line.strip()]
         reason = next((line for line in lines if not line.startswith("Warning")), "no message")

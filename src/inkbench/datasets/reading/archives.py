@@ -69,8 +69,8 @@ def members(path: Path) -> Iterator[tuple[str, bytes]]:
     Raises
     ------
     ArchiveError
-        If the archive is damaged, or a member is a link or a device, leads outside (``../``,
-        absolute) or is larger than allowed.
+        If the archive is damaged, or a member is a link, a device or sparse, leads outside
+        (``../``, absolute) or is larger than allowed.
     """
     total = 0
     try:
@@ -146,7 +146,7 @@ def _tar_members(file: BinaryIO, path: Path) -> Iterator[tuple[str, bytes]]:
             archive.members = []  # or it keeps half a million
             if info.isdir():
                 continue
-            _check(path, info.name, info.size, info.isreg())
+            _check(path, info.name, info.size, info.isreg() and not info.issparse())
             content = archive.extractfile(info)
             assert content is not None  # it is a regular file
             yield info.name, content.read()
@@ -183,7 +183,7 @@ class _Guard:
 
 def _check(path: Path, name: str, size: int, is_regular: bool) -> None:
     if not is_regular:
-        raise _refused(path, name, "is a link or a device")
+        raise _refused(path, name, "is a link, a device or sparse")
     if name.startswith(("/", "\\")) or ":" in name[:2]:
         raise _refused(path, name, "has an absolute path")
     if ".." in name and ".." in name.replace("\\", "/").split("/"):
