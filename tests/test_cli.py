@@ -104,6 +104,16 @@ def test_rollback_creates_no_store(repository, capsys):
     assert [path.name for path in repository.iterdir()] == ["dvc.yaml"]
 
 
+def test_repro_names_a_wrong_family_before_anything_starts(root, repository, capsys):
+    text = (root / "params.yaml").read_text()
+    (repository / "params.yaml").write_text(text.replace("family: vae", "family: vea", 1))
+    (repository / "src/inkbench").mkdir(parents=True)
+    (repository / "src/inkbench/params.py").touch()
+    error = run(capsys, "repro")
+    assert "mnist-vae" in error and "'vea'" in error and error.count("\n") == 1
+    assert not (repository / ".tracking").exists()
+
+
 def test_submission_needs_a_variant(root, repository, capsys):
     text = (root / "params.yaml").read_text()
     (repository / "params.yaml").write_text(text.partition("\nsubmission:")[0])

@@ -80,6 +80,10 @@ def repro(options: argparse.Namespace) -> None:
     from inkbench.cluster.head import Options
 
     _go_to_root()
+    if Path("src/inkbench/params.py").is_file():  # DVC would name a missing file instead
+        from inkbench import params
+
+        params.load()
     address = options.address or os.environ.get("RAY_ADDRESS", "")
     how = Options(options.jobs, address, options.retries, options.allow_mixed)
     if not command.repro(options.targets, how, options.dry_run):
