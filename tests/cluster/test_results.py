@@ -83,3 +83,10 @@ def test_record_adds_an_entry_and_its_objects(content, tmp_path):
     results.record(repo, entry, {"abc": content})
     assert (tmp_path / "files/abc").read_bytes() == content
     assert [*results.recorded(repo, results.run_key(entry))] == [entry]
+
+
+def test_locked_reads_numbers_as_dvc_does(tmp_path, monkeypatch):
+    params = "params: {params.yaml: {train.v: {l1: 1e-05}}}"
+    (tmp_path / "dvc.lock").write_text(f"schema: '2.0'\nstages:\n  train@v: {{cmd: x, {params}}}\n")
+    monkeypatch.chdir(tmp_path)
+    assert results.locked()["train@v"]["params"] == {"params.yaml": {"train.v": {"l1": 1e-05}}}

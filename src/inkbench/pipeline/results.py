@@ -68,13 +68,10 @@ def uncached(repo: Any, name: str, entry: Entry) -> dict[str, bytes]:
 
 def locked() -> dict[str, Entry]:
     """Entries of dvc.lock, by the stage's address."""
-    import yaml
+    from dvc.utils.serialize import load_yaml  # PyYAML would read 1e-05 as text
 
     lock = Path("dvc.lock")
-    if not lock.is_file():
-        return {}
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast
-    entries: dict[str, Entry] = yaml.load(lock.read_text(encoding="utf-8"), loader)["stages"]
+    entries: dict[str, Entry] = load_yaml(str(lock))["stages"] if lock.is_file() else {}
     return entries
 
 
