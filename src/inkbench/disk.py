@@ -48,10 +48,10 @@ def new_version(folder: Path) -> Iterator[Path]:
     scratch, old = (folder.with_name(f".{folder.name}.{suffix}") for suffix in ("new", "old"))
     try:
         empty_folder(scratch)
-        if old.exists() and not folder.exists():  # killed between the two renames
-            os.replace(old, folder)
-        shutil.rmtree(old, ignore_errors=True)
         with writing(folder):
+            if old.exists() and not folder.exists():  # killed between the two renames
+                os.replace(old, folder)
+            shutil.rmtree(old, ignore_errors=True)
             yield scratch
             if folder.exists():
                 os.replace(folder, old)

@@ -1,6 +1,7 @@
 """`inkbench denoise` from input files to output files."""
 
 import colorsys
+import functools
 import io
 import json
 import os
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tqdm
 from drawn_pages import BackgroundDivision, letter_page
 from PIL import Image, PngImagePlugin
 
@@ -274,7 +276,9 @@ def test_report_of_a_name_that_is_not_utf8(here, page):
     assert r"x\xff.png" in error
 
 
-def test_progress_is_shown_on_a_terminal(here, page):
+def test_progress_is_shown_on_a_terminal(here, page, monkeypatch):
+    always = functools.partial(tqdm.tqdm, mininterval=0)  # also if cleaning takes no time
+    monkeypatch.setattr("tqdm.tqdm", always)
     for name in "abc":
         page.save(here / f"{name}.png")
     terminal, end = pty.openpty()

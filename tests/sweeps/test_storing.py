@@ -110,20 +110,37 @@ def test_store_reads_nothing_else_if_there_is_no_experiment(repository, monkeypa
         storing.store("s", TRAINING, "inputs", state.of_folder(repository).inputs)
 
 
-def test_experiment_is_interrupted_only_when_the_changes_are_back(monkeypatch):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_experiment_is_interrupted_only_when_the_changes_are_back(number, monkeypatch):
     back = []
 
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
     def run(arguments: list[str]) -> None:
-        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), number)
         back.append("changes")
         TempDirExecutor.reproduce()
 
     monkeypatch.setattr(TempDirExecutor, "reproduce", None)
     monkeypatch.setattr(Index, "_plot_sources", None)
     monkeypatch.setattr(cli, "main", run)
-    with pytest.raises(KeyboardInterrupt):
-        experiment.main()
+    handler = signal.signal(number, interrupt)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            experiment.main()
+    finally:
+        signal.signal(number, handler)
     assert back
+
+
+def test_a_sweep_ends_when_the_code_changed(monkeypatch):
+    def store(*_: object) -> None:
+        raise storing.Changed("edited")
+
+    monkeypatch.setattr(storing, "store", store)
+    with pytest.raises(storing.Changed):
+        running._store("s", SimpleNamespace(inputs="i", failed=set()), TRAINING, "", "code")
 
 
 def test_run_of_dvc_tells_its_error():

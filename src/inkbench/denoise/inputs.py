@@ -100,20 +100,20 @@ def _without_conflicts(
 ) -> dict[PurePath, PurePath]:
     """Leave out the inputs whose outputs would overwrite an input or another output."""
     originals = {key: path for path in wanted for key in (_identity(path), _place(path, compare))}
-    planned: dict[Hashable, PurePath] = {}  # place of an output → input
+    planned: dict[str, PurePath] = {}  # name of an output → input
     others = (path for path in wanted if path.suffix.lower() not in WRITABLE)
     unread = {path for path in others if isinstance(path, Path) and not is_read(path)}
     for source in sorted(wanted, key=unread.__contains__):
         target = wanted[source]
         outputs = [target, comparison(target, 1)] if compare else [target]
-        places = {_place(path, compare): path for path in outputs}
-        keys = [*places, *map(_identity, outputs)]
+        places = {_as_one(_folded(path, str(path)), compare): path for path in outputs}
+        keys = [*(_place(path, compare) for path in outputs), *map(_identity, outputs)]
         if overwritten := [originals[key] for key in keys if key in originals]:
             reason = f"would overwrite the input {shown(overwritten[0])}; choose another -o"
         elif shared := [at for at in places if at in planned]:
             same = f"{shown(places[shared[0]])}, as {shown(planned[shared[0]])}"
             reason = f"has the same output, {same}; clean it into another folder"
-            if source in unread:
+            if source in unread and kind(Path(source)) != "unreadable":
                 reason = refusal(kind(Path(source)))
         else:
             planned |= dict.fromkeys(places, source)
@@ -133,16 +133,18 @@ def _identity(path: PurePath) -> Hashable:
 
 
 def _place(path: PurePath, compare: bool) -> Hashable:
-    """What tells outputs apart: all before/after images of a result count as one."""
-    name = _folded(path, path.name)
-    if compare:
-        name = re.sub(r"-compare-\d+\.png$", "-compare.png", name)
-    return _identity(path.parent), name
+    """Folder and name of a file."""
+    return _identity(path.parent), _as_one(_folded(path, path.name), compare)
+
+
+def _as_one(name: str, compare: bool) -> str:
+    """A name in which all before/after images of a result count as one."""
+    return re.sub(r"-compare-\d+\.png$", "-compare.png", name) if compare else name
 
 
 def _folded(path: PurePath, text: str) -> str:
     """A name as file systems take it that ignore case and the form of accents."""
-    return unicodedata.normalize("NFC", text).casefold() if isinstance(path, Path) else text
+    return unicodedata.normalize("NFC", text).lower() if isinstance(path, Path) else text
 
 
 def comparison(target: P, number: int) -> P:

@@ -193,7 +193,7 @@ def _deep(image: Image.Image) -> np.ndarray:
     if image.mode == "I" and tags.get(_SAMPLE_FORMAT, (1,))[0] == 1:
         values = values.view(np.uint32)  # Pillow has signed ones only
     tops = [np.max(tags[tag]) for tag in _MAX_SAMPLE if tag in tags]
-    if tags.get(_SAMPLE_FORMAT, (1,))[0] == 2:
+    if tags.get(_SAMPLE_FORMAT, (1,))[0] == 2 or values.max() == _SIGNED_WHITE:
         tops.append(_SIGNED_WHITE)
     scaled = _scaled(values, *tops)
     return 255 - scaled if tags.get(_PHOTOMETRIC) == 0 else scaled

@@ -25,7 +25,10 @@ _KEPT = (0x010D, 0x010E, 0x010F, 0x0110, 0x011D, 0x0132, 0x013B, 0x8298)
 _EXIF_IFD, _KEPT_EXIF = 0x8769, (0x9003, 0x9004, 0x9010, 0x9011)
 _DATE, _DATE_TAKEN = 0x0132, 0x9003
 # Keywords that the PNG specification defines (section 11.3.3.2); others may hold a location.
-_KEYWORDS = {"Title", "Author", "Description", "Copyright", "Creation Time", "Software", "Comment"}
+_KEYWORDS = {
+    *("Title", "Author", "Description", "Copyright", "Creation Time", "Software", "Disclaimer"),
+    *("Warning", "Source", "Comment"),
+}
 
 
 Add = Callable[[np.ndarray, Scan], None]  # a page and the metadata of its scan
@@ -201,7 +204,7 @@ def _kept(exif: Image.Exif) -> Image.Exif:
 def _chunks(text: dict[str, str]) -> PngImagePlugin.PngInfo:
     chunks = PngImagePlugin.PngInfo()
     for key, value in text.items():
-        if key in _KEYWORDS and len(value) <= _MAX_TEXT:
+        if key.title() in _KEYWORDS and len(value) <= _MAX_TEXT:
             chunks.add_itxt(key, value)
     return chunks
 

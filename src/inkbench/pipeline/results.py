@@ -150,17 +150,20 @@ def succeeds(dvc: "subprocess.Popen[Any]") -> bool:
         raise
     except SystemExit:  # SIGTERM
         dvc.send_signal(signal.SIGINT)  # which it ignores while a stage runs
+        told: set[int] = set()
         while dvc.poll() is None:
-            _terminate_stages(dvc.pid)
+            _terminate_stages(dvc.pid, told)
             time.sleep(0.1)
         raise
 
 
-def _terminate_stages(dvc: int) -> None:
-    """Send SIGTERM to the stages that a process of DVC runs, but not to git or the uploader."""
+def _terminate_stages(dvc: int, told: set[int]) -> None:
+    """Send SIGTERM, once, to the stages that DVC runs, but not to git or the uploader."""
     from psutil import Error, Process
 
     for each in Process(dvc).children(recursive=True):
         with contextlib.suppress(Error, ProcessLookupError):
-            if "DVC_STAGE" in each.environ() and os.getpgid(each.pid) == os.getpgrp():
+            is_stage = "DVC_STAGE" in each.environ() and os.getpgid(each.pid) == os.getpgrp()
+            if is_stage and each.pid not in told:
+                told.add(each.pid)
                 each.terminate()

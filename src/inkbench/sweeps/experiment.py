@@ -4,7 +4,7 @@ If an output under ``plots:`` is in dvc.lock but not in DVC's cache, DVC would f
 stage, as in a clone that has never built its report: it collects these files for the experiment,
 although it adds the outputs of stages anyway.
 
-DVC stashes the user's changes. Ctrl-C waits until they are back.
+DVC stashes the user's changes. Ctrl-C and SIGTERM wait until they are back.
 """
 
 import signal
@@ -19,13 +19,17 @@ def main() -> int:
     from dvc.repo.index import Index
 
     received: list[int] = []
-    before = signal.signal(signal.SIGINT, lambda number, _: received.append(number))
+    before = {
+        number: signal.signal(number, lambda number, _: received.append(number))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
     reproduce = TempDirExecutor.reproduce
 
     def interruptible(**options: Any) -> Any:
-        signal.signal(signal.SIGINT, before)
-        if received:
-            raise KeyboardInterrupt
+        for each, handler in before.items():
+            signal.signal(each, handler)
+        for number in received:
+            signal.raise_signal(number)
         return reproduce(**options)
 
     TempDirExecutor.reproduce = staticmethod(interruptible)

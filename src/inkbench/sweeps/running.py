@@ -128,6 +128,8 @@ def _store(sweep: str, search: Search, training: Training, error: str, code: str
         if error:
             raise InkbenchError(error)
         trial = storing.store(sweep, training, search.inputs, code)
+    except storing.Changed:
+        raise  # of no further training could the result be stored
     except InkbenchError as failure:
         print(f"inkbench: {title}: failed: {failure}", flush=True)
         search.failed.add(training)
@@ -260,20 +262,16 @@ def promote(name: str) -> str:
 def _warn_of_stale(name: str, trials: Iterable[Trial]) -> None:
     """Warn of variants that were trained with other inputs than are here."""
     found = {trial.variant: trial for trial in trials}  # the inputs of a variant are the same
-    stale, known = set(found), params.load()
-    with (
-        contextlib.suppress(InkbenchError, OSError),  # its data are missing, for example
-        contextlib.closing(executions.Pipeline(Path.cwd())) as pipeline,
-    ):
-        stale = {
-            variant
-            for variant, trial in found.items()
-            if _inputs(pipeline, dict(trial.settings), variant, known.variant(variant))
-            != trial.inputs
-        }
-    for variant in sorted(stale):
-        print(
-            f"inkbench: warning: {name}: {variant} was trained with other code, data or settings "
-            "than are here; repeat the sweep's command",
-            file=sys.stderr,
-        )
+    known, warning = params.load(), f"inkbench: warning: {name}:"
+    try:
+        with contextlib.closing(executions.Pipeline(Path.cwd())) as pipeline:
+            here = {
+                variant: _inputs(pipeline, dict(trial.settings), variant, known.variant(variant))
+                for variant, trial in found.items()
+            }
+    except (InkbenchError, OSError) as error:  # its data are missing, for example
+        print(f"{warning} cannot tell whether it is of today's code ({error})", file=sys.stderr)
+        return
+    for variant in sorted(v for v, trial in found.items() if here[v] != trial.inputs):
+        what = f"{variant} was trained with other code, data or settings than are here"
+        print(f"{warning} {what}; repeat the sweep's command", file=sys.stderr)

@@ -17,6 +17,10 @@ from inkbench.sweeps.search import Training
 from inkbench.tracking import executions
 
 
+class Changed(InkbenchError):
+    """Code or parameters are no longer those that the sweep trains with."""
+
+
 def check_git(root: Path) -> None:
     """Refuse a clone in which every experiment would fail, after its training.
 
@@ -54,12 +58,12 @@ def store(sweep: str, training: Training, inputs: str, code: str) -> Trial:
     Raises
     ------
     InkbenchError
-        If these have changed, or DVC fails.
+        `Changed` if these have changed, others if DVC fails.
     """
     root, name = Path.cwd(), f"{sweep}-{digest(inputs, training.variant, training.shown)}"
     now = state.of_folder(root)
     if now.inputs != code:
-        raise InkbenchError("the code or parameters changed during the sweep; repeat the command")
+        raise Changed("the code or parameters changed during the sweep; repeat the command")
     if _commit_of(name, now.commit):  # from a killed command
         run("dvc", "exp", "remove", name)
     settings = [f"++train.{training.variant}.{k}={v}" for k, v in training.shown.items()]

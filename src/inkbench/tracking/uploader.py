@@ -23,7 +23,7 @@ from inkbench.tracking.store import Store, public
 from inkbench.tracking.sync import Upload, complete_state
 
 _IDLE = 10.0  # seconds to wait for another stage
-_PAUSE = 20.0  # between two readings of dvc.lock, in times of what one takes
+_PAUSE = 20.0  # seconds at most between two readings of dvc.lock; 20 times what one took
 _DVC = 60_000  # milliseconds to wait for DVC to record a stage
 
 
@@ -113,7 +113,7 @@ class _Uploader:
             _warn(error)
         finally:
             ended = time.monotonic()
-            self._complete_after = ended + _PAUSE * (ended - started)
+            self._complete_after = ended + min(_PAUSE, 20 * (ended - started))
         del self._ended[folder]
 
 
