@@ -48,6 +48,8 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["mnist-vae", "--prune"], ["--prune", "--set"]),
         (["mnist-vae", "--prune", "--set", "epochs=3,6"], ["--prune", "epochs"]),
         (["mnist-sparse-l1", "--prune", "--set", "model.l1=0.1,0.2"], ["model.l1", "compare"]),
+        (["mnist-vae", "--prune", "--set", "model.code=5,9"], ["'vae'", "ELBO"]),
+        (["documents-unet", "--prune", "--set", "train_limit=20,40"], ["train_limit", "compare"]),
         (["mnist-vae", "--name", "a/b"], ["a/b"]),
         ([*NAMES, "--set", "learning_rate=0.1"], ["lr.trials.csv", "epochs", "another name"]),
     ],

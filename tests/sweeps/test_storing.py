@@ -24,7 +24,7 @@ from inkbench.sweeps.plan import Plan
 from inkbench.sweeps.search import Training
 from inkbench.tracking import executions
 
-NAME = "mnist-vae"
+NAME = "mnist-conv-ae"
 PLAN = Plan("s", [NAME], {"learning_rate": [0.001]}, 1, "grid", 0, False)
 CONFIG = (("learning_rate", "0.001"),)
 TRAINING = Training(NAME, CONFIG, 2, 42, True)

@@ -4,7 +4,7 @@ import argparse
 import itertools
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -73,7 +73,7 @@ def read(options: argparse.Namespace) -> Plan:
     if options.prune and ("epochs" in axes or not axes):
         raise InkbenchError("--prune: needs --set with other keys than epochs, which it chooses")
     if options.prune or options.search == "tpe":
-        refuse_incomparable(axes)
+        refuse_incomparable(axes, [known.variant(variant) for variant in options.variants])
     earlier = seeds.axes_of(name)
     if earlier is not None and earlier != sorted(axes):
         raise InkbenchError(
@@ -154,10 +154,19 @@ def check(text: str) -> params.Params:
             raise InkbenchError(str(error).replace(str(path), "--set")) from None
 
 
-def refuse_incomparable(axes: Mapping[str, Any]) -> None:
-    """Raise `InkbenchError` if an axis changes what the validation loss measures."""
+def refuse_incomparable(axes: Mapping[str, Any], blocks: Iterable[params.Variant]) -> None:
+    """Raise `InkbenchError` if the validation losses of these variants do not compare."""
+    has_pages = False
+    for block in blocks:
+        has_pages |= block.patches is not None
+        if block.family == "vae":
+            raise InkbenchError(
+                "family 'vae': its validation loss is at the mean code, not the negative ELBO; "
+                "choose by hand (--set without --prune or --search tpe)"
+            )
     for axis in axes:
-        if _INCOMPARABLE.fullmatch(axis):
+        crops = has_pages and axis == "train_limit"  # their validation crops depend on it
+        if crops or _INCOMPARABLE.fullmatch(axis):
             raise InkbenchError(
                 f"{axis}: it changes what the validation loss measures, so its values cannot be "
                 "compared by it; choose one by hand (--set without --prune or --search tpe)"

@@ -233,7 +233,9 @@ def promote(name: str) -> str:
         known = ", ".join(seeds.names()) or "none"
         raise InkbenchError(f"{seeds.trials_file(name)} not found; known sweeps: {known}")
     trials = seeds.read(name)
-    plans.refuse_incomparable(dict(trials[0].settings))
+    known_variants = params.load().train
+    blocks = {t.variant: known_variants[t.variant] for t in trials if t.variant in known_variants}
+    plans.refuse_incomparable(dict(trials[0].settings), blocks.values())
     if not trials[0].settings:
         raise InkbenchError(f"{seeds.trials_file(name)}: varies only seeds; nothing to promote")
     before = after = layout.PARAMS.read_text(encoding="utf-8")
