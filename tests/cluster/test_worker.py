@@ -83,3 +83,23 @@ def test_a_chain_has_lost_its_input_once_that_chain_failed():
     assert head._has_lost_input(training)
     data.status = "runs"
     assert not head._has_lost_input(training)
+
+
+def test_a_chain_waits_for_what_it_reads_though_a_node_is_free(monkeypatch):
+    submitted: list[str] = []
+
+    def submit(task: Task, node_id: str) -> None:
+        submitted.append(task.chain.name)
+        task.status = "runs"
+
+    with Progress() as progress:
+        head = Head(Options(), progress)
+        monkeypatch.setattr(head, "_find_nodes", lambda: None)
+        monkeypatch.setattr(head, "_submit", submit)
+        head._nodes["n"] = Node("n", 2)
+        tree = Tree()
+        head.tasks.append(Task(tree, Chain("d", ["preprocess@d"])))
+        head.tasks.append(Task(tree, Chain("v", ["train@v"], {"preprocess@d"})))
+        assert list(head.results()) == [] and submitted == ["d"]
+        tree.plan.known["preprocess@d"] = {}
+        assert list(head.results()) == [] and submitted == ["d", "v"]

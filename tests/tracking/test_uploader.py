@@ -18,7 +18,7 @@ from project import Project, Seen, mlflow_uri
 from inkbench.errors import InkbenchError
 from inkbench.tracking import uploader
 from inkbench.tracking.journal import Journal, now
-from inkbench.tracking.store import HASH
+from inkbench.tracking.store import HASH, digest
 
 pytestmark = pytest.mark.slow
 
@@ -72,6 +72,20 @@ def test_uploader_keeps_the_journal_if_the_server_is_silent(project):
         train(project, MLFLOW_TRACKING_URI=uri, MLFLOW_HTTP_REQUEST_TIMEOUT="2")
         assert_warned_once(project)
     assert_complete(project, mlflow_uri(project.folder))
+
+
+def test_waiting_leaves_out_what_failed_and_what_others_upload(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("DVC_ROOT", "MLFLOW_TRACKING_URI"):
+        monkeypatch.delenv(name, raising=False)
+    here = {"store": digest(), "host": socket.gethostname()}
+    ours, failed, elsewhere, other = (Journal.create() for _ in range(4))
+    ours.append("start", **here)
+    failed.append("start", **here)
+    failed.fail("no store")
+    elsewhere.append("start", **here | {"host": "elsewhere"})
+    other.append("start", **here | {"store": "other"})
+    assert [journal.folder for journal in uploader._waiting()] == [ours.folder]
 
 
 @pytest.mark.parametrize("useless", [down, broken])
