@@ -25,6 +25,12 @@ def test_validation_and_test_have_papers_and_photographs_of_their_own():
     assert not set(content._PHOTOGRAPHS["valid"]) & set(content._PHOTOGRAPHS["test"])
 
 
+@pytest.mark.parametrize("number", range(3))
+def test_validation_and_test_draw_other_forms(number):
+    valid, test = (scans.draw(part, number, size=96) for part in ("valid", "test"))
+    assert not np.array_equal(valid.clean, test.clean)
+
+
 @pytest.mark.parametrize("kind", content.KINDS["train"])
 def test_every_kind_leaves_ink_on_white(kind):
     rng = np.random.default_rng(1)
