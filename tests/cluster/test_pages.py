@@ -56,6 +56,18 @@ def test_run_says_at_once_that_ray_cannot_start(isolated, tmp_path):
     assert not (tmp_path / "log").exists()
 
 
+def test_run_listens_on_loopback_only(tmp_path):
+    with toy(tmp_path, "long") as process:
+        while not (tmp_path / "log").exists():
+            assert process.poll() is None
+            time.sleep(0.1)
+        own = psutil.Process(process.pid)
+        sockets = [s for p in [own, *own.children(recursive=True)] for s in p.net_connections()]
+        process.terminate()
+    listening = {s.laddr.ip for s in sockets if s.status == psutil.CONN_LISTEN}
+    assert listening and listening <= {"127.0.0.1", "::ffff:127.0.0.1", "::1"}
+
+
 def test_run_replaces_killed_processes_and_gives_up_on_a_deadly_item(tmp_path):
     with toy(tmp_path, "a", "once", "b", "deadly", "c") as process:
         output, errors = process.communicate(timeout=120)

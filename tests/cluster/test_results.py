@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import psutil
 import pytest
+from dvc_data.hashfile.hash_info import HashInfo
 
 from inkbench.pipeline import results
 
@@ -74,14 +75,36 @@ def test_succeeds_lets_dvc_end_and_ends_its_stage(dvc, number, is_ctrl_c, left, 
             os.killpg(own.pid, signal.SIGKILL)
 
 
-@pytest.mark.parametrize("content", [b"", b"{}"])
-def test_record_adds_an_entry_and_its_objects(content, tmp_path):
+def test_transfer_waits_for_the_remote_before_it_lists_a_folder(monkeypatch):
+    """DVC would ask whether to go on without the list."""
+    cached, pauses = set(), []
+    root = HashInfo("md5", "a.dir")
+
+    class Stage:
+        outs = (SimpleNamespace(hash_info=root),)
+
+        def get_used_objs(self):
+            assert root in cached
+            return {None: {root, "file"}}
+
+    def pull(objects):
+        if not pauses:
+            raise ConnectionError("no route")
+        cached.update(objects)
+        return SimpleNamespace(failed=set())
+
+    local = SimpleNamespace(exists=lambda value: root in cached)
+    repo = SimpleNamespace(cloud=SimpleNamespace(pull=pull), cache=SimpleNamespace(local=local))
+    monkeypatch.setattr(results, "as_stage", lambda *_: Stage())
+    monkeypatch.setattr(results.time, "sleep", pauses.append)
+    results.transfer("pull", repo, [{}])
+    assert cached == {root, "file"} and len(pauses) == 1
+
+
+def test_record_adds_an_entry(tmp_path):
     entry = {"cmd": "run", "deps": [], "outs": [{"path": "m.json", "md5": "abc", "hash": "md5"}]}
-    local = SimpleNamespace(oid_to_path=lambda md5: str(tmp_path / "files" / md5))
-    cache = SimpleNamespace(cache_dir=str(tmp_path / "runs"))
-    repo = SimpleNamespace(cache=SimpleNamespace(local=local), stage_cache=cache)
-    results.record(repo, entry, {"abc": content})
-    assert (tmp_path / "files/abc").read_bytes() == content
+    repo = SimpleNamespace(stage_cache=SimpleNamespace(cache_dir=str(tmp_path / "runs")))
+    results.record(repo, entry)
     assert [*results.recorded(repo, results.run_key(entry))] == [entry]
 
 

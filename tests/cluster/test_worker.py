@@ -12,6 +12,7 @@ import ray
 
 from inkbench.cluster import worker
 from inkbench.cluster.head import Head, Options
+from inkbench.errors import InkbenchError
 from inkbench.pipeline.plan import Chain
 from inkbench.pipeline.tasks import Node, Progress, Task, Tree
 
@@ -50,6 +51,45 @@ def test_head_reports_an_exception_of_our_own_code_at_once(tmp_path, monkeypatch
         assert Head(Options(retries=3), progress)._take_in(task, None)
     assert task.status == "failed" and "TypeError on one: no filter" in task.error
     assert "lost its worker" not in capsys.readouterr().out
+
+
+def test_head_gives_a_lost_chain_back_to_its_node(tmp_path, monkeypatch):
+    """What it has done, and its checkpoint, are there."""
+
+    def submit(head: Head, task: Task, node_id: str) -> None:
+        chosen.append(node_id)
+        task.status = "done"
+
+    chosen: list[str] = []
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(Head, "_find_nodes", lambda _: None)
+    monkeypatch.setattr(Head, "_submit", submit)
+    with Progress() as progress:
+        head = Head(Options(), progress)
+        head._nodes = {"one": Node("one", 1), "two": Node("two", 4)}
+        head.tasks += [Task(Tree(), Chain("a"), node=head._nodes["one"]), Task(Tree(), Chain("b"))]
+        assert list(head.results()) == []
+    assert chosen == ["one", "two"]
+
+
+def test_head_gives_nothing_to_a_node_that_does_not_answer(tmp_path, monkeypatch, capsys):
+    def compare(*_: object) -> None:
+        raise ray.exceptions.GetTimeoutError
+
+    nodes = [
+        {"NodeID": name, "Alive": True, "NodeManagerHostname": name}
+        | {"Resources": {"memory": 9e9, "CPU": 2}}
+        for name in ("one", "two")
+    ]
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(ray, "nodes", lambda: nodes)
+    monkeypatch.setattr(Head, "_compare", compare)
+    with Progress() as progress:
+        head = Head(Options(), progress)
+        head._remote = {"remote": "r"}
+        with pytest.raises(InkbenchError, match="no worker is left"):
+            head._find_nodes()
+    assert capsys.readouterr().out.count("does not answer") == 2
 
 
 def test_scratch_deletes_what_killed_workers_left_and_nothing_in_use(tmp_path):

@@ -1,6 +1,7 @@
 """`inkbench repro`: chains on Ray, then `dvc repro`, which finds their results in its run-cache."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from inkbench import disk, state
@@ -18,12 +19,8 @@ def repro(targets: Sequence[str], options: Options, dry_run: bool = False) -> bo
     if dry_run:
         print(predict(plan(Path.cwd(), targets), options.jobs))
         return True
-    with (
-        disk.writing(Path.cwd()),
-        journal.locked(journal.outbox() / "repro.lock") as is_alone,
-    ):
-        if not is_alone:
-            raise InkbenchError(f"{Path.cwd()}: another `inkbench repro` is running here")
+    held = False
+    with alone():
         try:
             steps = plan(Path.cwd(), targets)
             if steps.first:
@@ -33,13 +30,26 @@ def repro(targets: Sequence[str], options: Options, dry_run: bool = False) -> bo
             tree = Tree(targets=tuple(targets))
             if steps.chains and not _run(tree, options):
                 return False
-            results.update_lock(steps.known | tree.plan.known)
+            with disk.writing(Path("dvc.lock")):
+                results.update_lock(steps.known | tree.plan.known)
             if steps.last:  # a sync at its end needs the journals of all others
-                journal.release()
+                held = journal.release()
             return results.dvc_repro(*targets)
         finally:
-            if journal.release() and runs.is_possible():
+            if (journal.release() or held) and runs.is_possible():
                 runs.start_uploader()
+
+
+@contextlib.contextmanager
+def alone() -> Iterator[None]:
+    """Hold the lock of a clone, in which one `inkbench repro` or sweep can run at a time."""
+    with contextlib.ExitStack() as stack:
+        with disk.writing(Path.cwd()):
+            lock = journal.locked(journal.outbox() / "repro.lock")
+            is_alone = stack.enter_context(lock)
+        if not is_alone:
+            raise InkbenchError(f"{Path.cwd()}: another `inkbench repro` or sweep is running here")
+        yield
 
 
 def _run(tree: Tree, options: Options) -> bool:

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -14,7 +15,6 @@ from inkbench.errors import InkbenchError, quiet_stderr
 from inkbench.pipeline import machine
 
 _OWN: dict[str, Any] = {
-    "_node_ip_address": "127.0.0.1",
     "include_dashboard": False,
     "num_gpus": 0,
     "object_store_memory": 80 * 2**20,  # bytes, Ray's minimum
@@ -26,6 +26,13 @@ _ENVIRONMENT = {
 }
 
 
+_OWN_ENVIRONMENT = {
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # as on macOS, Ray then listens on loopback only
+    "RAY_AUTH_MODE": "token",
+    "RAY_AUTH_TOKEN": secrets.token_hex(32),  # Ray would keep one in the home folder
+}
+
+
 class NotStarted(InkbenchError):
     """Ray cannot start on this machine, for example without shared memory."""
 
@@ -33,7 +40,8 @@ class NotStarted(InkbenchError):
 @contextlib.contextmanager
 def connected(jobs: int | None, address: str | None) -> Iterator[Any]:
     """Connect to a cluster, or run one of our own (see `pages.run`); gives the module ``ray``."""
-    os.environ.update({k: v for k, v in _ENVIRONMENT.items() if k not in os.environ})
+    environment = _ENVIRONMENT if address else _ENVIRONMENT | _OWN_ENVIRONMENT
+    os.environ.update({k: v for k, v in environment.items() if k not in os.environ})
     import ray
 
     handler = signal.getsignal(signal.SIGTERM)  # Ray replaces it

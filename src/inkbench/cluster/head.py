@@ -46,7 +46,6 @@ class Head:
     def __init__(self, options: Options, progress: Progress) -> None:
         self.tasks = progress.tasks = list[Task]()
         self._options, self._progress = options, progress
-        self._open = contextlib.ExitStack()
         self._nodes: dict[str, Node] = {}
         self._running: dict[Any, Task] = {}
         self._remote: dict[str, Any] = {}
@@ -55,7 +54,13 @@ class Head:
         self._state = state.of_folder(Path.cwd())
 
     def __enter__(self) -> "Head":
-        self._repo = self._open.enter_context(results.open_repo())
+        with contextlib.ExitStack() as opened:  # is closed if something fails here
+            self._start(opened)
+            self._open = opened.pop_all()
+        return self
+
+    def _start(self, opened: contextlib.ExitStack) -> None:
+        self._repo = opened.enter_context(results.open_repo())
         address, here = self._options.address, str(Path.cwd())
         if address:
             self._remote = results.default_remote(self._repo)
@@ -67,11 +72,10 @@ class Head:
             self._places = {"node": f"{here}/.dvc/tmp/cluster"}
             self._places |= {"checkpoints": f"{here}/{layout.CHECKPOINTS}"}
             self._places |= {"cache": str(self._repo.cache.local_cache_dir)}
-        ray = self._open.enter_context(connected(self._options.jobs or None, address))
+        ray = opened.enter_context(connected(self._options.jobs or None, address))
         for module in (machine, worker):  # nodes need not have this package
             ray.cloudpickle.register_pickle_by_value(module)
         self._archive = ray.put(state.snapshot(Path.cwd()))
-        return self
 
     def __exit__(self, *_: object) -> None:
         self._open.close()
@@ -100,8 +104,11 @@ class Head:
                 if self._has_lost_input(task):
                     ended.append(self._set(task, "failed", error="a chain that it needs failed"))
                 elif task.chain.inputs <= task.tree.plan.known.keys():
-                    node_id = max(self._nodes, key=self._free)
-                    if self._free(node_id) > 0:
+                    free = {node_id: self._free(node_id) for node_id in self._nodes}
+                    # What a lost chain has done is on its node.
+                    own = [n for n in free if free[n] > 0 and self._nodes[n] is task.node]
+                    node_id = own[0] if own else max(free, key=lambda n: free[n])
+                    if free[node_id] > 0:
                         self._submit(task, node_id)
             count = len(self.tasks)
             yield from ended  # only now, so that no node is idle while the caller looks at them
@@ -178,7 +185,7 @@ class Head:
         for name, entry in result.get("entries", {}).items():
             if self._remote:
                 self._transfer("pull", [entry])
-                results.record(self._repo, entry, result["objects"])
+                results.record(self._repo, entry)
             task.tree.plan.known[name] = entry
         for name, text in result.get("journals", {}).items():
             journal.hold(name, text)
@@ -201,10 +208,15 @@ class Head:
                 memory = min(memory, psutil.virtual_memory().available)
             if self._remote or not self._options.jobs:
                 node.slots = min(cores, max(1, int(memory / _MEMORY)))
-            with contextlib.suppress(ray.exceptions.RayError):  # it has died already
+            try:
                 if self._remote and cores:
                     self._compare(node, node_id)
-                self._nodes[node_id] = node
+            except ray.exceptions.GetTimeoutError:
+                node.slots = 0
+                self._progress.say(f"{node.name} does not answer; it gets no chains")
+            except ray.exceptions.RayError:  # it has died already
+                continue
+            self._nodes[node_id] = node
         if not any(node.slots for node in self._nodes.values()):
             raise InkbenchError("no worker is left; docs/cluster.md says what must be the same")
 

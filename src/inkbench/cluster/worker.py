@@ -12,6 +12,7 @@ import os
 import pickle
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tarfile
@@ -27,7 +28,7 @@ def run_chain(archive: bytes, job: dict[str, Any]) -> dict[str, Any]:
     chosen = job.get("node") or os.environ.get("INKBENCH_SCRATCH")
     node = Path(chosen or Path.home() / ".cache/inkbench")
     try:
-        with _scratch(node / "scratch") as folder:
+        with _scratch(node / "scratch" / socket.gethostname()) as folder:
             return _run_chain(archive, job, node, folder)
     except OSError as error:  # its disk is full, for example
         return {"error": f"{node}: {error}"}

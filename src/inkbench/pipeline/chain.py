@@ -1,8 +1,8 @@
 """The process that runs the stages of a chain, in a copy of the tree on a worker.
 
 It reads the job as JSON from the first line of stdin, and dies as soon as stdin is closed. Its
-result is the file ``../result``: entries of dvc.lock, objects that no remote has, journals, and the
-error of the stage that failed, if one did.
+result is the file ``../result``: entries of dvc.lock, journals, and the error of the stage that
+failed, if one did.
 """
 
 import json
@@ -25,7 +25,7 @@ def main() -> None:
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     machine.share_gpu()
 
-    result: dict[str, Any] = {"entries": {}, "objects": {}, "error": ""}
+    result: dict[str, Any] = {"entries": {}, "error": ""}
     remote = json.loads(os.environ.get("INKBENCH_REMOTE", "{}"))
     lock = Path(".checkpoints") / f"{job['chain']}.lock"
     try:  # A killed process of this chain may still be dying: two would spoil the checkpoint.
@@ -40,7 +40,6 @@ def main() -> None:
                 entry = results.locked()[name]
                 if remote:
                     results.transfer("push", repo, [entry])
-                    result["objects"] |= results.uncached(repo, name, entry)
                 result["entries"][name] = entry
     except Exception as error:
         causes: list[BaseException] = [error]

@@ -28,8 +28,9 @@ def open_repo(cache: str = "", **remote: Any) -> Any:
 
 def default_remote(repo: Any) -> dict[str, Any]:
     """The default remote and its keys, as `open_repo` takes them; `InkbenchError` without one."""
-    if name := repo.config["core"].get("remote"):
-        return {"remote": name, "remote_config": dict(repo.config["remote"][name])}
+    name = repo.config["core"].get("remote")
+    if keys := repo.config["remote"].get(name):
+        return {"remote": name, "remote_config": dict(keys)}
     raise InkbenchError(
         "the machines of a cluster exchange data by DVC's default remote, and there is none; "
         "run `dvc remote add --default NAME URL` (docs/sharing.md)"
@@ -43,27 +44,25 @@ def as_stage(repo: Any, entry: Entry) -> Any:
 
 def transfer(direction: str, repo: Any, entries: Iterable[Entry]) -> None:
     """``push`` or ``pull`` outputs; the remote may be out of reach for two minutes."""
-    used = [as_stage(repo, entry).get_used_objs() for entry in entries]
-    objects = {obj for stage in used for objs in stage.values() for obj in objs}
-    for pause in _PAUSES if objects else ():
+    stages = [as_stage(repo, entry) for entry in entries]
+    roots = {out.hash_info for stage in stages for out in stage.outs}
+    for pause in _PAUSES if roots else ():
         try:
-            failed = getattr(repo.cloud, direction)(objects).failed
+            if direction == "pull":  # lists of files in folders: DVC asks if one is missing
+                repo.cloud.pull(roots)
+            failed = {r for r in roots if r.isdir and not repo.cache.local.exists(r.value)}
+            if not failed:
+                used = [stage.get_used_objs() for stage in stages]
+                objects = {obj for stage in used for objs in stage.values() for obj in objs}
+                failed = getattr(repo.cloud, direction)(objects).failed
             if not failed:
                 return
             reason = f"{len(failed)} files failed"
         except Exception as error:  # each kind of remote has its own
             reason = " ".join(str(error).split())
         time.sleep(pause)
-    if objects:
+    if roots:
         raise InkbenchError(f"DVC remote: {direction} failed: {reason}")
-
-
-def uncached(repo: Any, name: str, entry: Entry) -> dict[str, bytes]:
-    """Outputs that no remote has, because git keeps them (``cache: false``), by md5."""
-    (stage,) = (stage for stage in repo.index.stages if stage.addressing == name)
-    paths = {out.def_path for out in stage.outs if not out.use_cache}
-    files = {out["md5"]: Path(out["path"]) for out in entry["outs"] if out["path"] in paths}
-    return {md5: file.read_bytes() for md5, file in files.items() if file.is_file()}
 
 
 def locked() -> dict[str, Entry]:
@@ -90,17 +89,15 @@ def recorded(repo: Any, key: str) -> Iterator[Entry]:
         yield load_yaml(str(file))
 
 
-def record(repo: Any, entry: Entry, objects: dict[str, bytes]) -> None:
-    """Add an entry to the run-cache, and before it objects to the cache."""
+def record(repo: Any, entry: Entry) -> None:
+    """Add an entry to the run-cache."""
     from dvc.utils.serialize import dumps_yaml
 
     key = run_key(entry)
-    files = {Path(repo.cache.local.oid_to_path(md5)): data for md5, data in objects.items()}
-    name = Path(repo.stage_cache.cache_dir) / key[:2] / key / digest(entry)
-    for path, content in [*files.items(), (name, dumps_yaml(entry).encode())]:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with disk.new_file(path) as scratch:
-            scratch.write_bytes(content)
+    path = Path(repo.stage_cache.cache_dir) / key[:2] / key / digest(entry)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with disk.new_file(path) as scratch:
+        scratch.write_text(dumps_yaml(entry), encoding="utf-8")
 
 
 def update_lock(entries: Mapping[str, Entry]) -> None:

@@ -5,7 +5,7 @@ import functools
 import hashlib
 import json
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -33,6 +33,12 @@ class Execution:
         return hashlib.sha256(canonical).hexdigest()[:32]
 
 
+def recorded_at(folder: Path) -> int:
+    """When the dvc.lock of a working tree was written, in milliseconds; 0 if there is none."""
+    lock = folder / "dvc.lock"
+    return lock.stat().st_mtime_ns // 1_000_000 if lock.is_file() else 0
+
+
 class Pipeline:
     """The pipeline in a working tree or at a git commit; `InkbenchError` if DVC cannot read it.
 
@@ -53,6 +59,7 @@ class Pipeline:
             reason = " ".join(f"{error} {error.__cause__ or ''}".split())
             raise InkbenchError(f"{folder}: DVC cannot read the pipeline: {reason}") from None
         self._variant, self._commit = variant, commit
+        self.recorded_at = 0 if commit else recorded_at(folder)
         own = {f"{kind}@{variant}" for kind in ("train", "evaluate", "plot")}
         self._stages = {s.name: s for s in stages if not variant or s.name in own}
         self._open = contextlib.ExitStack()
@@ -79,6 +86,7 @@ class Pipeline:
         """Those of `recorded` that are up to date; their outputs may be missing."""
         from dvc.exceptions import DvcException
 
+        root = Path(self._repo.root_dir)
         writers = {path: other for other in self.recorded.values() for path in other.outs}
         if self._variant:  # of an experiment: DVC has just checked all that it depends on
             return {
@@ -106,18 +114,14 @@ class Pipeline:
             if inside and not all(is_current(other.name) for other in inside.values()):
                 return False
             is_folder = any(Path(out) != path and Path(out).is_relative_to(path) for out in inside)
-            if inside and not (is_folder and self._has_all(inside)):
+            is_here = not self._commit and all((root / out).exists() for out in inside)
+            if inside and not (is_folder and is_here):  # of a commit, or not pulled
                 return True
             with contextlib.suppress(DvcException, OSError):  # the file or the parameter is missing
                 return bool(recorded) and dep.get_hash() == recorded
             return False
 
         return {name: execution for name, execution in self.recorded.items() if is_current(name)}
-
-    def _has_all(self, outputs: Iterable[Path]) -> bool:
-        """Whether the working tree is read, and has these outputs."""
-        root = Path(self._repo.root_dir)
-        return not self._commit and all((root / out).exists() for out in outputs)
 
     def inputs(self, variant: str) -> dict[str, str]:
         """Present hashes of the code and data that a training and its evaluation read, by path."""

@@ -50,8 +50,7 @@ def _find_or_create_sweep(store: Store, state: State, at: int | None) -> str:
         runs = store.tagged(_KEY, key)
         if not runs:
             tags = {_KEY: key, "stage": "sweep", "sweep": state.sweep}
-            title = f"sweep {state.sweep}"
-            runs = [store.client.create_run(store.experiment_id, at, tags, title)]
+            runs = [store.client.create_run(store.experiment_id, at, tags, f"sweep {state.sweep}")]
             store.client.set_terminated(runs[0].info.run_id)
         return runs[0].info.run_id
 

@@ -42,13 +42,12 @@ def promote_best(store: Store, pipeline: Pipeline, echo: Callable[[str], None]) 
             continue
         best = max(candidates, key=lambda tags: rank(tags, rule))
         models, leader = store.models(best["model.md5"]), champion(store, name)
-        previous = "the first"
+        tags, previous = {}, "the first"
         if leader:
             tags = leader.tags
             previous = f"version {leader.version} ({tags.get('variant')}) had {tags.get('value')}"
-            if tags.get("metric") == rule["metric"] and rank(best, rule) <= rank(tags, rule):
-                continue
-        if not models:
+        is_better = tags.get("metric") != rule["metric"] or rank(best, rule) > rank(tags, rule)
+        if not models or not is_better:
             continue
         why = f"{rule['best']} {best['metric']} = {best['value']} on {best['data_source']} data; "
         registered = {version.tags.get("model.md5"): n for n, version in versions.items()}
@@ -98,14 +97,9 @@ def _versions(store: Store, name: str) -> dict[str, ModelVersion]:
 
 def champion(store: Store, name: str) -> ModelVersion | None:
     """The version of a registered model with the alias ``champion``; None if there is none."""
-    from mlflow.exceptions import MlflowException
-
-    try:
-        return store.client.get_model_version_by_alias(name, CHAMPION)
-    except MlflowException as error:
-        if error.error_code in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
-            return None
-        raise
+    models = store.client.search_registered_models(f"name = '{name}'")
+    number = models[0].aliases.get(CHAMPION) if models else None
+    return number and store.client.get_model_version(name, number)
 
 
 def roll_back(store: Store, name: str, number: str | None = None) -> str:

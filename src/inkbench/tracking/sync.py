@@ -39,7 +39,8 @@ def sync(revision: str | None = None, *, dry_run: bool = False, echo: Echo = pri
         targets = [e for e in experiments if e[0].commit == here.commit and not here.experiment]
         targets = [state.of_revision(folder, revision)] if revision else [*targets, (here, "")]
         for target, commit in targets:
-            with contextlib.closing(Pipeline(folder, commit, target.variant)) as pipeline:
+            own = contextlib.closing(Pipeline(folder, commit, target.variant))
+            with own as pipeline, stores.locked("complete"):
                 complete_state(store, target, pipeline, True, dry_run=dry_run, echo=echo)
     except (MlflowException, OSError) as error:
         raise InkbenchError(
@@ -158,7 +159,8 @@ def complete_state(
         own = next((run for run in finished if run.data.tags.get(HASH) == execution.hash), None)
         runs = [run for run in finished if run.data.tags.get("dvc.stage") == execution.name]
         if own is None and runs and HASH not in runs[-1].data.tags:
-            if is_current or _has_parameters(runs[-1], execution):  # edited since
+            is_new = pipeline.recorded_at >= (runs[-1].info.end_time or 0)  # then edited since
+            if is_current or (is_new and _has_parameters(runs[-1], execution)):
                 live.append((runs[-1], execution))
         elif not is_current:
             continue

@@ -17,7 +17,7 @@ from pathlib import Path
 from inkbench.errors import InkbenchError
 from inkbench.state import State
 from inkbench.tracking import store as stores
-from inkbench.tracking.executions import Pipeline
+from inkbench.tracking.executions import Pipeline, recorded_at
 from inkbench.tracking.journal import Journal, locked, now
 from inkbench.tracking.store import Store, public
 from inkbench.tracking.sync import Upload, complete_state
@@ -44,11 +44,8 @@ def main() -> None:
 def _waiting() -> list[Journal]:
     """Journals that this process can upload."""
     here = (stores.digest(), socket.gethostname())
-    return [
-        journal
-        for journal in Journal.waiting()
-        if (journal.start["store"], journal.start["host"]) == here and not journal.has_failed
-    ]
+    fresh = (journal for journal in Journal.waiting() if not journal.has_failed)
+    return [j for j in fresh if (j.start.get("store"), j.start.get("host")) == here]
 
 
 class _Uploader:
@@ -65,6 +62,7 @@ class _Uploader:
             for journal in _waiting():
                 self._proceed(journal)
                 idle_since = time.monotonic()
+            self._uploads = {f: upload for f, upload in self._uploads.items() if f.is_dir()}
             for folder, upload in list(self._ended.items()):
                 self._complete(folder, upload)
             time.sleep(0.5)
@@ -82,7 +80,9 @@ class _Uploader:
             folder = Path(journal.start["cwd"])
             before = self._ended.get(folder)
             if before and before.journal.start["state"] != journal.start["state"]:
-                self._complete(folder, before, at_once=True)  # while dvc.lock has its results
+                if recorded_at(folder) < before.ended_at + _DVC:  # it may have its results
+                    self._complete(folder, before, at_once=True)
+                self._ended.pop(folder, None)
             upload = self._uploads.setdefault(journal.folder, Upload(self._store, journal))
             if upload.proceed():
                 del self._uploads[journal.folder]
@@ -95,9 +95,9 @@ class _Uploader:
 
     def _complete(self, folder: Path, upload: Upload, at_once: bool = False) -> None:
         """Log what DVC has recorded about the stages that ran in a folder, once it has done so."""
-        lock, start = folder / "dvc.lock", upload.journal.start
+        start = upload.journal.start
         is_last_try = at_once or not start["dvc_stage"] or now() > upload.ended_at + _DVC
-        is_new = lock.is_file() and lock.stat().st_mtime_ns > upload.ended_at * 1_000_000
+        is_new = recorded_at(folder) >= upload.ended_at
         is_time = upload.wants_sync or time.monotonic() > self._complete_after
         if folder.is_dir() and not is_last_try and not (is_new and is_time):
             return
@@ -105,7 +105,7 @@ class _Uploader:
         try:
             if self._store and folder.is_dir():  # DVC deletes an experiment's copy
                 target, whole = State(**start["state"]), upload.wants_sync
-                with contextlib.closing(Pipeline(folder)) as pipeline:
+                with contextlib.closing(Pipeline(folder)) as pipeline, stores.locked("complete"):
                     complete_state(self._store, target, pipeline, whole, dry_run=False, echo=print)
         except Exception as error:
             if isinstance(error, InkbenchError) and not is_last_try:
