@@ -49,6 +49,11 @@ def test_factor_without_letters_follows_the_resolution(shape):
     assert factor(blank, dpi=290) == pytest.approx(0.5)
 
 
+def test_factor_without_letters_ignores_the_resolution_that_a_camera_writes():
+    photo = np.full((3000, 4000), 230, np.uint8)
+    assert factor(photo, dpi=72) == factor(photo) < 0.5
+
+
 def test_factor_of_noise_stays_within_limits():
     noise = np.random.default_rng(0).integers(0, 256, (300, 300), np.uint8)
     assert scale.SMALLEST <= factor(noise) <= scale.LARGEST
@@ -74,13 +79,16 @@ def test_clean_limits_the_network_input(monkeypatch, page):
     assert cleaned.scale.factor == pytest.approx(0.5) and cleaned.pixels.shape == (420, 540)
 
 
-def test_grain_and_halftone_do_not_change_the_factor():
-    page = np.asarray(letter_page(1200, 1000, size=36))
+@pytest.mark.parametrize(("size", "rows_of_dots"), [(36, 300), (20, 500)])
+def test_grain_and_halftone_do_not_change_the_factor(size, rows_of_dots):
+    page = np.asarray(letter_page(1200, 1000, size=size))
     rng = np.random.default_rng(0)
     grain = (page + rng.normal(0, 12, page.shape)).clip(0, 255).astype(np.uint8)
-    rows, columns = np.mgrid[:300, :1000]
+    rows, columns = np.mgrid[:rows_of_dots, :1000]
     halftone = page.copy()
-    halftone[400:700] = np.where(np.sin(rows * 1.2) * np.sin(columns * 1.2) > 0.2, 60, 220)
+    halftone[400 : 400 + rows_of_dots] = np.where(
+        np.sin(rows * 1.2) * np.sin(columns * 1.2) > 0.2, 60, 220
+    )
     for spoilt in (grain, halftone):
         assert factor(spoilt) == pytest.approx(factor(page), rel=0.2)
 

@@ -21,6 +21,8 @@ _PALEST_INK = 0.8  # relative to the paper around it
 _DPI = 145  # resolution at which common print has the target height
 _LONG_SIDE = 1700  # pixels: an A4 page at that resolution
 _SMALLEST_LETTER = 4  # pixels
+_LEGIBLE = 6  # pixels; smaller components are dots where others are letters
+_LOWEST_DPI = 100  # less is a camera's default, not a scanner's resolution
 _PARTS = 8  # parts of the page along its longer side that vote
 _SHORTEST = 1100  # pixels: a page whose longer side is shorter is not shrunk
 
@@ -49,7 +51,8 @@ def measure(page: np.ndarray, dpi: float | None = None) -> Scale:
     """
     letters, confidence = letter_height(page)
     if letters is None:
-        guess = _DPI / dpi if dpi else _LONG_SIDE / max(page.shape)
+        is_known = dpi and (dpi >= _LOWEST_DPI or max(page.shape) <= _LONG_SIDE)
+        guess = _DPI / dpi if dpi and is_known else _LONG_SIDE / max(page.shape)
         return Scale(max(SMALLEST, guess) if guess < 0.75 else 1.0, 0.0)
     if KNOWN[0] <= letters <= KNOWN[1] or (letters < KNOWN[0] and confidence < SURE):
         return Scale(1.0, confidence)
@@ -61,8 +64,9 @@ def letter_height(page: np.ndarray) -> tuple[float | None, float]:
     """Letter height in pixels, None for fewer than 20 letters, and the confidence in it.
 
     Letters are connected components of ink, without those that are too small, flat, thin, sparse or
-    large. Each part of the page has one vote, its median height, weighted by height. So grain, a
-    halftone or a headline outvotes the text only if most of the page is of it.
+    large. Each part of the page has one vote, its median height, weighted by height. So grain or a
+    headline outvotes the text only if most of the page is of it, and the dots of a halftone only if
+    three quarters are.
     """
     from scipy import ndimage
     from skimage.filters import threshold_otsu
@@ -97,17 +101,18 @@ def letter_height(page: np.ndarray) -> tuple[float | None, float]:
     part = max(page.shape) / _PARTS
     parts = (rows[letters, 0] // part) * _PARTS + columns[letters, 0] // part
     heights = height[letters].astype(float)
+    groups = [heights[parts == part] for part in np.unique(parts)]
+    # The median of the ink, not of the components: small ones are many.
     votes = [
-        _weighted_median(heights[parts == p]) for p in np.unique(parts) if (parts == p).sum() > 5
+        np.quantile(group, 0.5, weights=group, method="inverted_cdf")
+        for group in groups
+        if len(group) > 5
     ]
     if not votes:
         return None, 0.0
+    legible = [vote for vote in votes if vote >= _LEGIBLE]
     measured = float(np.median(votes))
+    if len(legible) >= len(votes) / 4 and measured < 0.6 * np.median(legible):  # of a halftone
+        measured = float(np.median(legible))
     agreeing = np.abs(np.log2(np.array(votes) / measured)) < 0.4
     return measured * shrink, float(agreeing.mean())
-
-
-def _weighted_median(heights: np.ndarray) -> float:
-    """Median height of the ink, not of the components: small ones are many."""
-    heights = np.sort(heights)
-    return float(heights[np.searchsorted(np.cumsum(heights), heights.sum() / 2)])
