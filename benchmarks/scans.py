@@ -18,6 +18,9 @@ apt-get install tesseract-ocr).
 """
 
 import argparse
+import contextlib
+import functools
+import io
 import os
 import shutil
 import subprocess
@@ -32,13 +35,14 @@ from PIL import Image
 from scipy import ndimage
 from skimage.filters import threshold_otsu, threshold_sauvola
 from skimage.metrics import structural_similarity
+from skimage.morphology import remove_small_objects
 from tqdm import tqdm
 
 from inkbench import chosen, records
 from inkbench.datasets.common.background import without_background
-from inkbench.denoise import inputs, reading
+from inkbench.denoise import guard, inputs, reading
 from inkbench.denoise.page import clean
-from inkbench.errors import InkbenchError, one_line_errors, print_error
+from inkbench.errors import InkbenchError, one_line_errors, print_error, shown
 
 SHOWN = 900  # pixels: largest side of a page in the pictures
 SPECK = 8  # pixels: smaller components of Sauvola's mask are not ink
@@ -67,16 +71,25 @@ def main() -> None:
             "inkbench": lambda scan: clean(model, scan.pixels, dpi=scan.dpi and scan.dpi[0]).pixels,
         }
         options.out.mkdir(parents=True, exist_ok=True)
-        if not shutil.which("tesseract"):
-            print("no tesseract (apt-get install tesseract-ocr): no error rates", file=sys.stderr)
+        if not _reads_english():
+            remedy = "apt-get install tesseract-ocr"
+            print(f"no Tesseract with English ({remedy}): no error rates", file=sys.stderr)
         rows: list[Row] = []
-        for page, picture in tqdm(pictures.items(), "measuring", unit="page", disable=None):
-            name = str(page.relative_to(options.folder))
-            rows += _measured(page, name, methods, picture)
-        records.write_csv(
-            options.out / "scans.csv", list(rows[0]), [list(r.values()) for r in rows]
-        )
+        failed = 0
+        try:
+            for page, picture in tqdm(pictures.items(), "measuring", unit="page", disable=None):
+                name = str(page.relative_to(options.folder))
+                try:
+                    rows += _measured(page, name, methods, picture)
+                except Exception as error:  # the other pages must go on
+                    failed += 1
+                    print_error(f"{name}: {str(error).removeprefix(f'{shown(page)}: ')}")
+        finally:
+            if rows:
+                lines = [list(row.values()) for row in rows]
+                records.write_csv(options.out / "scans.csv", list(rows[0]), lines)
         _report(rows, list(methods))
+        sys.exit(1 if failed else 0)
 
 
 def _planned(folder: Path, out: Path, only: str) -> dict[Path, Path]:
@@ -85,7 +98,11 @@ def _planned(folder: Path, out: Path, only: str) -> dict[Path, Path]:
         raise InkbenchError(f"{folder}: not a folder")
     if out.resolve() == folder.resolve():
         raise InkbenchError(f"{out}: holds the pages themselves; choose another -o")
-    files, errors = inputs.sources([str(folder)], out)
+    with contextlib.redirect_stderr(io.StringIO()) as messages:
+        files, errors = inputs.sources([str(folder)], out)
+    for line in messages.getvalue().splitlines():
+        if ".txt: " not in line:  # of a truth
+            print(line, file=sys.stderr)
     for error in errors:
         print_error(error)
     pages = [page for page in files if not page.name.endswith(".bin.png") and only in page.name]
@@ -103,10 +120,12 @@ def _measured(page: Path, name: str, methods: dict[str, Method], picture: Path) 
     """One row for each method; draws the picture of the page."""
     scan = next(reading.read(page))
     before = _grey(scan.pixels)
-    ink = _ink(before)
+    ink = remove_small_objects(_sauvola(before), max_size=SPECK - 1, connectivity=2)
     pictures = _pictures(before)
     truth = _truth(page.with_suffix(".bin.png"))
-    rows, shown = [], []
+    if truth is not None and truth.shape != before.shape:
+        raise InkbenchError(f"{page.with_suffix('.bin.png').name} has another size than the page")
+    rows, drawn = [], []
     for label, method in methods.items():
         started = time.perf_counter()
         result = method(scan)
@@ -115,7 +134,7 @@ def _measured(page: Path, name: str, methods: dict[str, Method], picture: Path) 
         row: Row = {"page": name, "method": label}
         row["cer"] = _error_rate(result, page.with_suffix(".txt"))
         row["f_measure"] = "" if truth is None else _f_measure(after, truth)
-        lost = _lost(before, after)
+        lost = guard.weakened(before / np.float32(255), after / np.float32(255))
         row["ink_lost"] = round(float(lost[ink].mean()), 4) if ink.any() else ""
         row["true_ink_lost"] = "" if truth is None else round(float(lost[truth].mean()), 4)
         paper = ~ndimage.binary_dilation(ink, iterations=3) & ~pictures
@@ -126,10 +145,10 @@ def _measured(page: Path, name: str, methods: dict[str, Method], picture: Path) 
         row["pictures"] = _similarity(before, after, pictures)
         row["seconds"] = round(seconds, 2)
         rows.append(row)
-        shown.append(_shown(result))
-    height = max(image.shape[0] for image in shown)
+        drawn.append(_reduced(result))
+    height = max(image.shape[0] for image in drawn)
     columns = [
-        np.pad(i, ((0, height - len(i)), (0, 12), (0, 0)), constant_values=120) for i in shown
+        np.pad(i, ((0, height - len(i)), (0, 12), (0, 0)), constant_values=120) for i in drawn
     ]
     picture.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(np.concatenate(columns, 1)).save(picture)
@@ -176,25 +195,6 @@ def _sauvola(page: np.ndarray) -> np.ndarray:
     return page < threshold_sauvola(page, max(25, min(page.shape) // 40 * 2 + 1), k=0.2)
 
 
-def _ink(page: np.ndarray) -> np.ndarray:
-    """Sauvola's mask without specks."""
-    labels, _ = ndimage.label(_sauvola(page), np.ones((3, 3)))
-    areas = np.bincount(labels.ravel())
-    areas[0] = 0
-    return areas[labels] >= SPECK
-
-
-def _contrast(page: np.ndarray) -> np.ndarray:
-    """Darkness relative to the brightest pixels around."""
-    around = ndimage.maximum_filter(page, 31).astype(np.float32)
-    return 1 - page / np.maximum(around, 1)
-
-
-def _lost(before: np.ndarray, after: np.ndarray) -> np.ndarray:
-    """Pixels that have less than half of their contrast, also beside them."""
-    return ndimage.maximum_filter(_contrast(after), 3) < _contrast(before) / 2
-
-
 def _pictures(page: np.ndarray) -> np.ndarray:
     """Large areas with neither paper nor flat black: photographs and paintings."""
     step = 8
@@ -216,10 +216,19 @@ def _similarity(before: np.ndarray, after: np.ndarray, mask: np.ndarray) -> floa
     return round(float(similar[mask].mean()), 3)
 
 
+@functools.cache
+def _reads_english() -> bool:
+    """Whether Tesseract and its English data are installed."""
+    if not shutil.which("tesseract"):
+        return False
+    done = subprocess.run(["tesseract", "--list-langs"], capture_output=True, text=True)
+    return "eng" in (done.stdout + done.stderr).split()
+
+
 def _error_rate(pixels: np.ndarray, truth: Path) -> float | str:
     """Tesseract's character error rate; empty without a truth or the program."""
     expected = " ".join(truth.read_text(encoding="utf-8").split()) if truth.exists() else ""
-    if not expected or not shutil.which("tesseract"):
+    if not expected or not _reads_english():
         return ""
     done = subprocess.run(
         ["tesseract", "stdin", "stdout", "-l", "eng"],
@@ -244,7 +253,7 @@ def _f_measure(page: np.ndarray, expected: np.ndarray) -> float:
     return round(float(200 * both / (expected.sum() + found.sum())), 2)
 
 
-def _shown(pixels: np.ndarray) -> np.ndarray:
+def _reduced(pixels: np.ndarray) -> np.ndarray:
     image = Image.fromarray(pixels).convert("RGB")
     image.thumbnail((SHOWN, SHOWN), Image.Resampling.LANCZOS)
     return np.asarray(image)

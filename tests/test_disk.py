@@ -67,6 +67,26 @@ def test_remove_leftovers_removes_scratch_files_of_these_files_only(folder):
     assert removed.endswith(".new.txt") and len(before) == 4
 
 
+def test_remove_leftovers_keeps_the_files_of_running_processes(folder):
+    path = folder / "kept.txt"
+    with disk.new_file(path) as scratch:
+        scratch.touch()
+        assert not disk.remove_leftovers([path], running={os.getpid()}) and scratch.exists()
+        assert disk.remove_leftovers([path], running={1}) and not scratch.exists()
+        scratch.touch()
+
+
+def test_remove_leftovers_passes_over_folders_that_may_not_be_changed(folder, monkeypatch):
+    def denied(*_: object, **__: object) -> None:  # root may change every folder
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    with disk.new_file(folder / "kept.txt") as scratch:
+        scratch.touch()
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "unlink", denied)
+            assert not disk.remove_leftovers([folder / "kept.txt"])
+
+
 def test_an_error_keeps_the_old_version(folder):
     with pytest.raises(ZeroDivisionError), disk.new_version(folder) as scratch:
         (scratch / "partial.txt").write_text("partial")

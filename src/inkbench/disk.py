@@ -6,7 +6,7 @@ import hashlib
 import os
 import shutil
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
 
 from inkbench.errors import InkbenchError, shown
@@ -79,18 +79,35 @@ def new_file(path: Path) -> Iterator[Path]:
             yield scratch
             os.replace(scratch, path)
     finally:
-        scratch.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # of a folder that may not be changed
+            scratch.unlink()
 
 
-def remove_leftovers(paths: Iterable[Path]) -> None:
-    """Remove the scratch files that killed writers of these files left behind."""
+def remove_leftovers(paths: Iterable[Path], running: Container[int] = ()) -> bool:
+    """Remove the scratch files that killed writers of these files left behind.
+
+    Parameters
+    ----------
+    running
+        Ids of processes whose files are kept.
+
+    Returns
+    -------
+    bool
+        Whether a file was removed.
+    """
+    removed = False
     starts = defaultdict(set)
     for path in paths:
         starts[path.parent].add(_scratch_start(path))
     for folder, names in starts.items():
-        for file in folder.glob(".*.new*"):
-            if f".{file.name.split('.')[1]}" in names:
-                file.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # a folder that may not be searched
+            for file in folder.glob(".*.new*"):
+                _, digest, process, *_ = file.name.split(".")
+                if f".{digest}" in names and int(process) not in running:
+                    file.unlink(missing_ok=True)
+                    removed = True
+    return removed
 
 
 def _scratch_start(path: Path) -> str:

@@ -1,6 +1,7 @@
 """`inkbench denoise` from input files to output files."""
 
 import colorsys
+import errno
 import functools
 import io
 import json
@@ -18,7 +19,10 @@ from drawn_pages import BackgroundDivision, letter_page
 from PIL import Image, PngImagePlugin
 
 from helpers import contents, inkbench
+from inkbench.datasets.synthetic.texture import mottle
+from inkbench.denoise import page as page_module
 from inkbench.denoise.page import clean
+from inkbench.denoise.remote import modified
 
 pytestmark = pytest.mark.usefixtures("without_network")
 
@@ -198,6 +202,91 @@ def test_pdf_keeps_pages_and_paper_size(here, page):
     assert document[1].get_size() == pytest.approx((540 * 72 / 150, 420 * 72 / 150), abs=0.5)
 
 
+def test_comparison_does_not_appear_without_its_result(scan, monkeypatch):
+    replace = os.replace
+
+    def full(source: Path, target: Path) -> None:
+        if target.name == "scan.png":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", full)
+    assert inkbench("denoise", "scan.png", "-o", "out", "--compare") == 1
+    assert not list(Path("out").iterdir())
+
+
+def test_page_that_is_too_long_for_jpeg_is_refused_before_it_is_cleaned(here, capsys, monkeypatch):
+    Image.new("L", (65_501, 9), 200).save("a.png")
+    monkeypatch.setattr("inkbench.denoise.command.clean", None)
+    assert inkbench("denoise", "a.png", "-o", "a.jpg") == 1
+    (error,) = errors(capsys)
+    assert "a.jpg: longer" in error
+
+
+def test_modified_is_none_in_a_folder_that_may_not_be_searched(scan, monkeypatch):
+    def denied(path: Path) -> bool:  # root can search every folder
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(Path, "is_file", denied)
+    assert modified(scan) is None
+
+
+@pytest.mark.parametrize(("option", "value"), [("--jobs", "2"), ("--address", "auto")])
+def test_option_without_effect_on_a_single_file_is_named(option, value, scan, capsys):
+    assert inkbench("denoise", "scan.png", "-o", "out", option, value) == 0
+    assert f"{option} has no effect" in capsys.readouterr().err
+
+
+def test_summary_is_printed_even_if_the_report_cannot_be_written(scan, capsys, monkeypatch):
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("inkbench.records.write_json", full)
+    assert inkbench("denoise", "scan.png", "-o", "out", "--report", "r.json") == 2
+    assert "1 of 1 cleaned" in capsys.readouterr().out
+
+
+@pytest.fixture
+def cleaner(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages are cleaned as scans, whose predicted paper is grey."""
+    monkeypatch.setattr(page_module, "cleans_scans", lambda _: True)
+    sheet = np.array([0.8, 0.8, 0.8, 1], np.float32)
+    monkeypatch.setattr(
+        page_module, "paper", lambda _, small: np.broadcast_to(sheet, (*small.shape[:2], 4))
+    )
+
+
+@pytest.mark.usefixtures("cleaner")
+def test_network_input_is_not_named_if_all_pages_are_left(here, capsys):
+    page = np.where(np.asarray(letter_page()) < 100, 0, 255).astype(np.uint8)
+    Image.fromarray(page).save("white.png")
+    letter_page().save("grey.png")
+    assert inkbench("denoise", "white.png", "grey.png", "-o", "out") == 0
+    white, grey = capsys.readouterr().out.splitlines()[:2]
+    assert "left as scanned" in white and "network" not in white and "network" in grey
+
+
+@pytest.mark.usefixtures("cleaner")
+@pytest.mark.parametrize("kind", ["text", "white text", "photograph"])
+def test_invert_dark_inverts_print_and_says_so_but_no_photograph(kind, here, capsys):
+    page = 255 - np.asarray(letter_page())
+    if kind == "white text":  # on black
+        page = np.where(page > 155, 255, 0).astype(np.uint8)
+    if kind == "photograph":
+        page = 70 + 50 * mottle(page.shape, 40, np.random.default_rng(0))
+        page[:60] = 0
+        page = page.clip(0, 255).astype(np.uint8)
+    Image.fromarray(page).save("a.png")
+    arguments = ["a.png", "-o", "out", "--invert-dark", "--report", "r.json"]
+    assert inkbench("denoise", *arguments) == 0
+    inverted = kind != "photograph"
+    assert ("inverted" in capsys.readouterr().out) == inverted
+    (cleaned,) = json.loads(Path("r.json").read_text())["cleaned"]
+    assert cleaned["pages"][0]["inverted"] == inverted
+    after = np.asarray(Image.open("out/a.png"))
+    assert np.median(after) > 200 if inverted else np.array_equal(after, page)
+
+
 def test_compare_places_input_beside_output(scan):
     assert inkbench("denoise", "scan.png", "-o", "out", "--compare") == 0
     image = np.asarray(Image.open("out/scan-compare.png"))
@@ -252,6 +341,7 @@ def test_every_command_of_the_documentation_works(here, root, page):
     [
         ("scan.png", "scan.png"),
         ("scan.json", "is an input"),
+        ("folder.json", "is a folder"),
         ("scan.png/r.json", "cannot be written"),
         ("s3://b/r.json", "local file"),
     ],
@@ -259,6 +349,7 @@ def test_every_command_of_the_documentation_works(here, root, page):
 def test_report_replaces_no_page_and_is_refused_before_any_work(report, fact, here, page, capsys):
     for name in ("scan.png", "scan.json"):
         page.save(here / name, "PNG")
+    Path("folder.json").mkdir()
     before = contents(here)
     arguments = ["scan.png", "scan.json", "-o", "out", "--report", report]
     assert inkbench("denoise", *arguments) == 2

@@ -29,6 +29,15 @@ def test_is_white_holds_for_paper_that_is_white_already():
     assert not is_white(text())
 
 
+def test_is_white_asks_for_print_on_the_white_paper():
+    lid = np.full((800, 900), 255, np.uint8)  # of a scanner
+    lid[100:520, 100:640] = text()  # a receipt
+    assert not is_white(lid)
+    lid[600:700, 100:600] = np.where(text()[:100, :500] < 100, 0, 255)
+    assert is_white(lid)
+    assert is_white(np.full((800, 900), 255, np.uint8))
+
+
 def test_checked_leaves_a_right_paper_alone():
     paper = flat(np.tile(np.linspace(235, 190, 540) / 255, (420, 1)))
     result, doubtful, findings = checked(text(), paper)
@@ -116,6 +125,26 @@ def test_checked_does_not_keep_a_page_on_a_coloured_table():
     result, _, findings = checked(page, paper)
     assert findings.pictures == 1
     assert (result[:40, 40:500] == 1).all() and (result[80:340, 170:370, :3] < 0.99).all()
+
+
+@pytest.mark.parametrize("margin", [60, 150])
+def test_checked_does_not_keep_a_page_on_a_dark_table(margin):
+    page = np.full((700, 600), 35, np.uint8)
+    inner = (slice(margin, -margin), slice(margin, -margin))
+    page[inner] = letter_page(700 - 2 * margin, 600 - 2 * margin)
+    paper = flat(35 / 255, page.shape)
+    paper[inner][..., :3] = 0.8
+    result, _, findings = checked(page, paper)
+    assert findings == Findings(pictures=1)
+    assert (result[: margin - 20, 40:-40, :3] == 1).all()
+    assert (result[inner][50:-50, 50:-50, :3] < 0.99).all()
+
+
+def test_checked_keeps_a_bright_sky_between_dark_trees():
+    page = content.picture("train", 600, 500, np.random.default_rng(0)) // 3
+    y, x = np.mgrid[:600, :500]
+    page[np.hypot(y - 250, x - 250) < 180] += 170
+    assert checked(page, flat(0.8, (600, 500)))[2].untouched
 
 
 def test_checked_takes_one_colour_for_that_of_the_paper():

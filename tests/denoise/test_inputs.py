@@ -133,6 +133,38 @@ def test_link_cycles_end(here):
     assert error("cycle.png").startswith("cycle.png: ")
 
 
+def test_pattern_goes_on_after_a_file_that_cannot_be_read(here):
+    touch("scans/a.png", "scans/c.png", "scans/d/notes.txt")
+    Path("scans/b.png").symlink_to("missing.png")
+    targets, errors = find(["scans/*"], Path("out"))
+    assert list(targets) == [Path("scans/a.png"), Path("scans/c.png")]
+    assert [str(error).split(":")[0] for error in errors] == ["scans/b.png", "scans/d"]
+
+
+@pytest.mark.parametrize("pattern", ["scans/*", "scans/**/*.png"])
+def test_pattern_skips_links_to_folders_that_it_does_not_name(pattern, here, capsys):
+    touch("scans/a.png")
+    Path("scans/loop").symlink_to(".", target_is_directory=True)
+    assert list(plan(pattern)) == ["scans/a.png"]
+    assert capsys.readouterr().err.count("scans/loop: a link to a folder") == 1
+    assert list(plan("scans/loop/*.png")) == ["scans/loop/a.png"]
+
+
+def test_file_that_is_named_twice_is_cleaned_once(here):
+    touch("scans/a.png")
+    assert list(plan("scans/a.png", str(here / "scans"))) == ["scans/a.png"]
+
+
+def test_text_that_begins_like_a_picture_is_skipped(here, capsys):
+    touch("scans/a.png")
+    Path("scans/car.txt").write_text("BMW invoice, " * 9)
+    Path("scans/todo").write_text("P1 notes: " * 9)
+    assert list(plan("scans")) == ["scans/a.png"]
+    assert len(capsys.readouterr().err.splitlines()) == 2
+    Path("scans/car.txt").rename("scans/car.bmp")
+    assert list(plan("scans")) == ["scans/a.png", "scans/car.bmp"]
+
+
 def test_shown_escapes_unprintable_bytes(here):
     assert shown(b"a\n\xff\x1b.png".decode("utf-8", "surrogateescape")) == "a\\n\\xff\\x1b.png"
 

@@ -348,6 +348,24 @@ def test_tiff_thumbnails_are_skipped(tmp_path):
     assert [scan.pixels[0, 0] for scan in read(path)] == [10, 30]
 
 
+def test_tiff_transparency_mask_is_no_page(tmp_path):
+    path = tmp_path / "a.tif"
+    with TiffImagePlugin.AppendingTiffWriter(path) as tiff:
+        for subfile in (0, 4):
+            Image.fromarray(GREYS).save(tiff, "TIFF", tiffinfo={254: subfile})
+            tiff.newFrame()
+    assert len(list(read(path))) == 1
+
+
+@pytest.mark.parametrize("name", ["a.NEF", "a.tif"])
+def test_raw_file_of_a_camera_is_an_error(name, tmp_path):
+    kind = 0 if name == "a.NEF" else 1  # a thumbnail, with the photograph in a subfile
+    with tifffile.TiffWriter(tmp_path / name) as tiff:
+        tiff.write(GREYS, subifds=1, subfiletype=kind)
+        tiff.write(GREYS)
+    assert "raw" in error(tmp_path / name) and "JPEG" in error(tmp_path / name)
+
+
 def test_tiff_page_cycle_ends(tmp_path):
     path = save(tmp_path / "a.tif", Image.fromarray(GREYS))
     content = bytearray(path.read_bytes())

@@ -2,20 +2,23 @@
 
 import contextlib
 import cProfile
+import io
 import os
 import pstats
+import resource
 import tracemalloc
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pypdfium2
 import pytest
-from PIL import Image
+from PIL import Image, JpegImagePlugin
 
 from inkbench import disk
 from inkbench.denoise.inputs import comparison
 from inkbench.denoise.reading import Scan, read
-from inkbench.denoise.writing import without_leftovers, writing
+from inkbench.denoise.writing import check_size, without_leftovers, writing
 from inkbench.errors import InkbenchError
 
 PAGE = np.tile(np.arange(100, dtype=np.uint8), (150, 1))
@@ -98,10 +101,10 @@ def test_many_pictures_need_no_open_files(here):
     assert len(list(here.iterdir())) == 50
 
 
-def leave(path: Path) -> Path:
+def leave(path: Path, process: int = 0) -> Path:
     """What another process leaves behind if it is killed while it writes a file."""
     with disk.new_file(path) as scratch:
-        left = scratch.with_name(scratch.name.replace(f".{os.getpid()}.", ".1."))
+        left = scratch.with_name(scratch.name.replace(f".{os.getpid()}.", f".{process}."))
         left.touch()
         scratch.touch()
     path.unlink()
@@ -115,6 +118,66 @@ def test_leftovers_of_all_comparisons_are_removed(here):
         assert list(here.iterdir()) == [other]
         leave(paths[0])
     assert len(left) == 4 and list(here.iterdir()) == [other]
+
+
+def test_without_leftovers_keeps_what_another_run_is_writing(here):
+    written = leave(here / "a.tif", process=1)
+    with without_leftovers([here / "a.tif"]):
+        pass
+    assert list(here.iterdir()) == [written]
+
+
+@pytest.fixture
+def small_disk() -> Iterator[None]:
+    """Files of more than 2,000 bytes cannot be written."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, limits[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+@pytest.mark.usefixtures("small_disk")
+@pytest.mark.parametrize("name", ["a.pdf", "a.tif", "a.png", "a.jpg"])
+def test_writing_leaves_no_truncated_file_on_a_full_disk(name, here):
+    noise = np.random.default_rng(0).integers(0, 256, (99, 99), np.uint8)
+    with pytest.raises(InkbenchError, match=f"{name}: no room"):
+        write(Path(name), Scan(noise))
+    assert not list(here.iterdir())
+
+
+@pytest.mark.parametrize("suffix", ["pdf", "tif", "png", "jpg"])
+def test_writing_refuses_a_folder_that_cannot_be_written_before_any_page(suffix):
+    path = Path(f"/proc/a.{suffix}")  # root may write everywhere else
+    with pytest.raises(InkbenchError, match=str(path)), writing(path, force=False):
+        pytest.fail("a page would be cleaned in vain")
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "tif"])
+def test_writing_keeps_accents_in_metadata(suffix, here):
+    exif = Image.Exif()
+    exif[0x013B] = "Müller".encode()
+    Image.fromarray(PAGE).save(f"a.{suffix}", exif=exif)
+    write(Path(f"b.{suffix}"), *read(Path(f"a.{suffix}")))
+    assert "Müller\0".encode() in Path(f"b.{suffix}").read_bytes()
+
+
+@pytest.mark.parametrize("grey", [True, False])
+def test_pdf_pages_without_colour_are_grey_and_others_keep_sharp_colours(grey, here):
+    page = np.stack([PAGE, PAGE if grey else 255 - PAGE, PAGE], -1)
+    write(Path("a.pdf"), Scan(page))
+    content = Path("a.pdf").read_bytes()
+    with Image.open(io.BytesIO(content[content.index(b"\xff\xd8") :])) as image:
+        assert image.mode == ("L" if grey else "RGB")
+        assert grey or JpegImagePlugin.get_sampling(image) == 0
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "PDF"])
+def test_check_size_refuses_pages_that_are_too_long_for_jpeg(suffix):
+    page = np.zeros((65_501, 1), np.uint8)
+    check_size(Path("a.png"), page)
+    check_size(Path(f"a.{suffix}"), page[1:])
+    with pytest.raises(InkbenchError, match=r"longer .*\.png or \.tif"):
+        check_size(Path(f"a.{suffix}"), page)
 
 
 @pytest.mark.parametrize("suffix", ["pdf", "tif"])

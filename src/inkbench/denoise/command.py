@@ -52,16 +52,19 @@ class Outcome:
     def __str__(self) -> str:
         count = len(self.pages)
         scales = ", ".join(sorted({f"{page.scale.factor:.0%}" for page in self.pages}))
-        facts = [_count(count, "page"), f"network input at {scales}"]
+        facts = [_count(count, "page")]
         findings = [page.findings for page in self.pages if page.findings]
+        if sum(bool(found.untouched) for found in findings) < count:
+            facts.append(f"network input at {scales}")
         if pictures := sum(found.pictures for found in findings):
-            facts.append(f"{_count(pictures, 'picture')} kept")
+            facts.append(f"{_count(pictures, 'area')} of pictures or colour kept")
         if regions := sum(found.regions for found in findings):
             facts.append(f"{_count(regions, 'region')} with only the background divided out")
-        for reason in dict.fromkeys(found.untouched for found in findings if found.untouched):
-            number = sum(found.untouched == reason for found in findings)
-            pages = "" if count == 1 else f"{number} of them "
-            facts.append(f"{pages}left as scanned: {reason}")
+        remarks = ["inverted" for found in findings if found.inverted]
+        remarks += [f"left as scanned: {found.untouched}" for found in findings if found.untouched]
+        for remark in dict.fromkeys(remarks):
+            pages = "" if count == 1 else f"{remarks.count(remark)} of them "
+            facts.append(f"{pages}{remark}")
         if self.is_copy:
             facts[1:] = ["left as it is: cleaning changes no page"]
         elif self.is_pdf:
@@ -127,7 +130,8 @@ def run(options: Namespace) -> bool:
         remote.check_bucket(out)
         several = options.address or (options.jobs or 1) > 1
         if several and len(files) == 1:
-            print("inkbench: --jobs has no effect on a single file", file=sys.stderr)
+            option = "--address" if options.address else "--jobs"
+            print(f"inkbench: {option} has no effect on a single file", file=sys.stderr)
         clean_all = _in_several_processes if several and len(files) > 1 else _in_one_process
         with (
             writing.without_leftovers(targets.values()),
@@ -138,6 +142,7 @@ def run(options: Namespace) -> bool:
                     done.append(result)
                 else:
                     errors.append(result)
+    print(f"{len(done)} of {total} cleaned" + (f", {len(before)} before" if before else ""))
     if options.report:
         report: dict[str, Any] = {
             "cleaned": [outcome.record() for outcome in done],
@@ -147,7 +152,6 @@ def run(options: Namespace) -> bool:
             report["cleaned before"] = [shown(source) for source in before]
         with disk.writing(options.report):
             records.write_json(options.report, report)
-    print(f"{len(done)} of {total} cleaned" + (f", {len(before)} before" if before else ""))
     return len(done) + len(before) == total
 
 
@@ -155,9 +159,11 @@ def _check_report(report: Path, sources: Iterable[PurePath]) -> None:
     """Raise an error before any work if a report would replace a page or cannot be written."""
     if remote.is_remote(str(report).replace(":/", "://", 1)) or report.suffix.lower() != ".json":
         raise InkbenchError(f"--report {shown(report)}: expected a local file that ends in .json")
-    if os.path.realpath(report) in {os.path.realpath(source) for source in sources}:
-        raise InkbenchError(f"--report {shown(report)}: is an input; choose another name")
     with disk.writing(report):
+        is_input = os.path.realpath(report) in {os.path.realpath(source) for source in sources}
+        if is_input or report.is_dir():
+            kind = "an input" if is_input else "a folder"
+            raise InkbenchError(f"--report {shown(report)}: is {kind}; choose another name")
         report.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=report.parent):
             pass
@@ -255,16 +261,18 @@ def _attempt(model: Any, options: Namespace, file: File) -> Result:
 
 def _clean_file(model: Any, options: Namespace, source: PurePath, target: PurePath) -> Outcome:
     """Clean all pages of a file; after an error, no output is left."""
-    with contextlib.ExitStack() as outputs:  # cleaned file and comparisons: all or nothing
+    with contextlib.ExitStack() as outputs:
         here = outputs.enter_context(remote.fetched(source))
         written = remote.modified(here)
         there = outputs.enter_context(remote.delivered(target, options.force))
         is_pdf = formats.kind(here) == "PDF" and there.suffix.lower() == ".pdf"
         outcome = Outcome(source, target, [], is_pdf)
+        comparisons = outputs.enter_context(contextlib.ExitStack())  # appear after the result
         add = outputs.enter_context(
             writing.writing(there, options.force, lambda: here if outcome.is_copy else None)
         )
         for number, scan in enumerate(reading.read(here, options.dpi), 1):
+            writing.check_size(there, scan.pixels)
             cleaned = clean(
                 model,
                 scan.pixels,
@@ -280,7 +288,7 @@ def _clean_file(model: Any, options: Namespace, source: PurePath, target: PurePa
             outcome.pages.append(Page(cleaned.scale, cleaned.findings, *facts))
             if options.compare:
                 path = inputs.comparison(there, number)
-                add_comparison = outputs.enter_context(writing.writing(path, options.force))
+                add_comparison = comparisons.enter_context(writing.writing(path, options.force))
                 add_comparison(writing.side_by_side(scan.pixels, cleaned.pixels), Scan(scan.pixels))
         if remote.modified(here) != written:
             raise InkbenchError(f"{shown(source)}: changed while it was read; clean it again")

@@ -42,8 +42,12 @@ def kind(path: Path) -> str | None:
         if _PDF.search(start):
             return "PDF"
         return _PHONES.get(start[8:12]) if start[4:8] == b"ftyp" else None
-    except Exception:  # decoders raise undocumented errors for damaged files
-        return "unreadable"
+    except Exception as error:  # decoders raise undocumented errors for damaged files
+        if isinstance(error, OSError) and error.errno:  # of the system
+            return "unreadable"
+        is_bomb = isinstance(error, Image.DecompressionBombError)
+        # A text may begin like a picture, with "P1" or "BM".
+        return "unreadable" if is_bomb or path.suffix.lower() in PICTURES else None
 
 
 def is_read(path: Path) -> bool:

@@ -2,6 +2,7 @@
 
 import contextlib
 import glob
+import itertools
 import os
 import re
 import sys
@@ -39,8 +40,6 @@ def sources(
                 files.setdefault(source, place)
         except InkbenchError as error:
             errors.append(error)
-        except OSError as error:
-            errors.append(InkbenchError(f"{shown(text)}: {error.strerror or error}"))
     return files, errors
 
 
@@ -111,7 +110,10 @@ def _without_conflicts(
         if overwritten := [originals[key] for key in keys if key in originals]:
             reason = f"would overwrite the input {shown(overwritten[0])}; choose another -o"
         elif shared := [at for at in places if at in planned]:
-            same = f"{shown(places[shared[0]])}, as {shown(planned[shared[0]])}"
+            other = planned[shared[0]]
+            if _identity(source) == _identity(other) and wanted[source] == wanted[other]:
+                continue  # named twice
+            same = f"{shown(places[shared[0]])}, as {shown(other)}"
             reason = f"has the same output, {same}; clean it into another folder"
             if source in unread and kind(Path(source)) != "unreadable":
                 reason = refusal(kind(Path(source)))
@@ -159,6 +161,7 @@ def _files(text: str, out: Path | None, errors: list[InkbenchError]) -> Iterator
         found = sorted(glob.glob(text, recursive=True))
         aside = out and not _is_below(text, out)
         matches = [path for path in found if not (out and aside and _is_below(path, out))]
+        matches = list(_without_links(text, matches))
         if "**" in text:  # glob passes over folders that it cannot read
             start = os.path.dirname(text[: text.index("**") + 1]) or "."
             for _, folders, _ in os.walk(start, onerror=lambda error: _unreadable(error, errors)):
@@ -166,11 +169,32 @@ def _files(text: str, out: Path | None, errors: list[InkbenchError]) -> Iterator
         if not matches:
             raise InkbenchError(f"{shown(text)}: matches no file")
     for path in map(Path, matches):
-        if path.is_dir():
-            yield from _in_folder(path, out, errors)
+        try:
+            if path.is_dir():
+                yield from _in_folder(path, out, errors)
+            else:
+                path.stat()  # raises for a missing file or a link cycle
+                yield path, Path(_target_name(path))
+        except InkbenchError as error:
+            errors.append(error)
+        except OSError as error:
+            errors.append(InkbenchError(f"{shown(path)}: {error.strerror or error}"))
+
+
+def _without_links(pattern: str, matches: list[str]) -> Iterator[str]:
+    """Skip the matches of a pattern that are links to folders, or below one that it matches."""
+    fixed = [*itertools.takewhile(lambda part: not glob.has_magic(part), Path(pattern).parts)]
+    skipped = set()
+    for match in matches:
+        path = Path(match)
+        below = [path, *path.parents][: len(path.parts) - len(fixed)]
+        links = [place for place in below if os.path.islink(place) and os.path.isdir(place)]
+        if links:
+            skipped.add(links[-1])
         else:
-            path.stat()  # raises for a missing file or a link cycle
-            yield path, Path(_target_name(path))
+            yield match
+    for link in sorted(skipped):
+        _skip(link, "a link to a folder")
 
 
 def _is_folder(path: str | Path, folder: Path | None) -> bool:

@@ -58,7 +58,7 @@ def clean(
     grey
         Whether a colour page becomes grey.
     invert_dark
-        Whether a page that is mostly dark is inverted first.
+        Whether a page that is mostly dark is inverted first, unless that shows no paper.
     """
     if not grey and _has_equal_channels(pixels):
         one = clean(model, pixels[..., 0], dpi=dpi, factor=factor, invert_dark=invert_dark)
@@ -66,7 +66,8 @@ def clean(
     luminance = pixels if pixels.ndim == 2 else np.asarray(Image.fromarray(pixels).convert("L"))
     if grey:
         pixels = luminance
-    if invert_dark and np.median(luminance) < _DARK:
+    scanned, inverted = pixels, invert_dark and bool(np.median(luminance) < _DARK)
+    if inverted:
         pixels, luminance = 255 - pixels, 255 - luminance
     measured = scale.Scale(factor, 1.0) if factor else scale.measure(luminance, dpi)
     largest = [(pixels / luminance.size) ** 0.5 for pixels in (_MAX_INPUT, _MAX_ENLARGED)]
@@ -74,9 +75,13 @@ def clean(
     size = [max(1, round(side * measured.factor)) for side in reversed(luminance.shape)]
     if cleans_scans(model):
         if guard.is_white(pixels):
-            return Cleaned(pixels, measured, guard.Findings(untouched="its paper is white already"))
+            reason = "its paper is white already"
+            return Cleaned(pixels, measured, guard.Findings(untouched=reason, inverted=inverted))
         small = np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS))
         sheet, doubtful, findings = guard.checked(small, paper(model, small))
+        if findings.untouched:
+            return Cleaned(scanned, measured, findings)
+        findings = replace(findings, inverted=inverted)
         return Cleaned(_divided(pixels, small, sheet, doubtful), measured, findings)
     small = np.asarray(Image.fromarray(luminance).resize(size, Image.Resampling.LANCZOS))
     restored = restore(model, small)
@@ -123,8 +128,8 @@ def _blank(page: np.ndarray, paper: np.ndarray) -> np.ndarray:
     """
     from scipy.ndimage import minimum_filter
 
-    flat = np.concatenate([paper[..., :3], np.ones_like(paper[..., :1])], axis=-1)  # without gain
-    cleaned = divided(page, flat)
+    sheet = paper[..., :3] if page.ndim == 3 else paper[..., :3].mean(-1)
+    cleaned = np.minimum(page / np.float32(255) / sheet, 1)  # without gain
     darkest = minimum_filter(cleaned.min(-1) if page.ndim == 3 else cleaned, 3)
     blank = ((darkest - _PAPER[0]) / (_PAPER[1] - _PAPER[0])).clip(0, 1)
     return blank * (paper[..., :3].min(-1) < 0.99)  # not in pictures

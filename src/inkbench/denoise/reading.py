@@ -19,11 +19,12 @@ from PIL import ExifTags, Image, ImageFile, ImageOps, ImageSequence, TiffImagePl
 
 from inkbench.denoise import pdf
 from inkbench.denoise.formats import FORMATS, kind, refusal
-from inkbench.errors import InkbenchError, shown
+from inkbench.errors import InkbenchError, quiet_stderr, shown
 
 MAX_PIXELS = 80_000_000  # an A3 page at 600 dpi has 70 million
 
-_REDUCED = 1  # NewSubfileType (TIFF 6.0, section 8): a thumbnail of another page
+_RAW = (".cr2", ".dng", ".nef")  # of cameras
+_THUMBNAIL, _MASK = 1, 4  # NewSubfileType (TIFF 6.0, section 8): of another page
 _DPI = (10, 4800)  # plausible resolutions
 _OBLONG = (1.1, 4)  # pixels whose sides have such a ratio, as those of a fax, become square
 _WHITES = (1, 255, 1023, 4095, 16383, 65535)  # brightest values of 1, 8, 10, … 16 bits
@@ -31,8 +32,9 @@ _SIGNED_WHITE = 32767
 _WIDE = (2**31 - 1, 2**32 - 1)  # of 32 bits, if at least half of the range is used
 _DARK = 64  # high bytes of 16 bits that are all below it need their low bytes, too
 
-# Tags (TIFF 6.0, section 8).
+# Tags (TIFF 6.0, section 8, and Supplement 1).
 _BITS, _PHOTOMETRIC, _PLANAR, _MAX_SAMPLE, _SAMPLE_FORMAT = 258, 262, 284, (281, 341), 339
+_SUBFILE_TYPE, _SUBFILES = 254, 330
 # Deep greys that Pillow can decode, but does not list: WhiteIsZero, big-endian and 64 bits.
 for _order, _end in ((b"II", ""), (b"MM", "B")):
     for _kind, _bits, _mode, _raw in (
@@ -105,6 +107,9 @@ def _frames(path: Path) -> Iterator[Image.Image]:
         except Image.DecompressionBombError:
             raise InkbenchError("too many pixels; save it at a lower resolution") from None
         if isinstance(image, TiffImagePlugin.TiffImageFile):
+            is_thumbnail = image.tag_v2.get(_SUBFILE_TYPE, 0) & _THUMBNAIL
+            if path.suffix.lower() in _RAW or (is_thumbnail and _SUBFILES in image.tag_v2):
+                raise InkbenchError("a camera's raw file; export it as JPEG")
             yield from _tiff_pages(image)
         elif image.format != "MPO" and (count := getattr(image, "n_frames", 1)) > 1:
             raise InkbenchError(f"animated, with {count} frames; save one frame as an image")
@@ -115,7 +120,7 @@ def _frames(path: Path) -> Iterator[Image.Image]:
 def _tiff_pages(image: TiffImagePlugin.TiffImageFile) -> Iterator[Image.Image]:
     for number, _ in enumerate(ImageSequence.Iterator(image)):
         _mend_tiles(image)
-        if not image.tag_v2.get(254, 0) & _REDUCED or number == 0:
+        if not image.tag_v2.get(_SUBFILE_TYPE, 0) & (_THUMBNAIL | _MASK) or number == 0:
             yield image
         image.info.clear()  # or a page without resolution keeps that of the page before
 
@@ -251,15 +256,14 @@ def _change(image: ImageFile.ImageFile, change: Callable[[str], str]) -> None:
 @contextlib.contextmanager
 def silenced_decoders() -> Iterator[None]:
     """Hide the messages of image libraries about damaged files; our own errors replace them."""
-    stderr, saved = sys.stderr, os.dup(2)
+    stderr = sys.stderr
     stderr.flush()
     with (
         warnings.catch_warnings(),
-        open(os.devnull, "wb") as devnull,
-        open(saved, "w", buffering=1, errors="backslashreplace") as messages,
+        open(os.dup(2), "w", buffering=1, errors="backslashreplace") as messages,
+        quiet_stderr(),  # libtiff writes to the file descriptor
     ):
         warnings.filterwarnings("ignore", module="PIL")
-        os.dup2(devnull.fileno(), 2)  # libtiff writes to the file descriptor
         try:
             if stderr is sys.__stderr__:
                 sys.stderr = messages
@@ -267,4 +271,3 @@ def silenced_decoders() -> Iterator[None]:
         finally:
             sys.stderr = stderr
             messages.flush()
-            os.dup2(saved, 2)

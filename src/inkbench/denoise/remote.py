@@ -69,7 +69,10 @@ def check_bucket(place: PurePath) -> None:
 def modified(path: PurePath) -> float | None:
     """When a file was written, in seconds since 1970; None if there is none."""
     if isinstance(path, Path):
-        return path.stat().st_mtime if path.is_file() else None
+        try:
+            return path.stat().st_mtime if path.is_file() else None
+        except OSError:  # in a folder that may not be searched
+            return None
     with reaching(path) as system:
         try:
             return system.info(str(path))["LastModified"].timestamp()

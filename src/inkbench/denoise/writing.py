@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePath
+from typing import Any
 
 import numpy as np
 from PIL import Image, PdfParser, PngImagePlugin, TiffImagePlugin
@@ -19,6 +20,7 @@ _QUALITY = 92  # of JPEG, also inside PDF: no visible ringing around letters
 _COMPARED = 1400  # pixels: largest side of a page in a before/after image
 _MAX_POINTS = 14_400  # of a page's side (PDF 1.7, annex C.2); a larger page has larger units
 _GAP = 12  # pixels between before and after
+_LONGEST = 65_500  # pixels: a side of a JPEG image, also inside PDF
 _MAX_TEXT = 4000  # characters; longer metadata is dropped
 # Kept tags: title, camera, date, author. Dropped: location, previews and pixel encoding.
 _KEPT = (0x010D, 0x010E, 0x010F, 0x0110, 0x011D, 0x0132, 0x013B, 0x8298)
@@ -63,27 +65,30 @@ def writing(
 @contextlib.contextmanager
 def without_leftovers(targets: Iterable[PurePath]) -> Iterator[None]:
     """Remove the scratch files of killed processes, before the block and after it."""
+    import psutil
+
     paths = [path for path in targets if isinstance(path, Path)]
-    _remove_leftovers(paths)
+    others = set(psutil.pids()) - {os.getpid()}  # they may be writing the same files
+    _remove_leftovers(paths, others)
     try:
         yield
     finally:
-        _remove_leftovers(paths)
+        _remove_leftovers(paths, others)
 
 
-def _remove_leftovers(paths: list[Path]) -> None:
+def _remove_leftovers(paths: list[Path], others: set[int]) -> None:
     """Remove the scratch files of results and of their comparisons, one page number at a time."""
-    folders = {path.parent for path in paths}
+    disk.remove_leftovers(paths, others)
+    number = 1
+    while disk.remove_leftovers((comparison(path, number) for path in paths), others):
+        number += 1  # comparisons are numbered without gaps
 
-    def left() -> set[Path]:
-        return {file for folder in folders for file in folder.glob(".*.new*")}
 
-    disk.remove_leftovers(paths)
-    before: set[Path] = set()
-    after, number = left(), 1
-    while after != before:  # comparisons are numbered without gaps
-        disk.remove_leftovers(comparison(path, number) for path in paths)
-        before, after, number = after, left(), number + 1
+def check_size(target: Path, page: np.ndarray) -> None:
+    """Raise an error if a file cannot hold a page, whatever its content."""
+    is_jpeg = target.suffix.lower() in (".jpg", ".jpeg", ".pdf")
+    if is_jpeg and max(page.shape) > _LONGEST:
+        raise InkbenchError(f"{shown(target)}: longer than JPEG allows; choose .png or .tif")
 
 
 def _refuse_existing(target: Path, force: bool) -> None:
@@ -131,15 +136,16 @@ def _pdf(file: Path, target: Path) -> Iterator[Add]:
     name = PdfParser.PdfName
 
     def add(page: np.ndarray, scan: Scan) -> None:
-        image, jpeg = Image.fromarray(page), io.BytesIO()
-        image.save(jpeg, "JPEG", quality=_QUALITY)
+        if page.ndim == 3 and (page == page[..., :1]).all():
+            page = page[..., 0]
+        image, jpeg = Image.fromarray(page), _jpeg(page)
         across, down = scan.dpi or (150, 150)
         size = [image.width * 72 / across, image.height * 72 / down]  # points
         unit = max(1, *(side / _MAX_POINTS for side in size))
         size = [side / unit for side in size]
         picture = document.write_obj(
             None,
-            stream=jpeg.getvalue(),
+            stream=jpeg,
             Type=name("XObject"),
             Subtype=name("Image"),
             Width=image.width,
@@ -174,26 +180,36 @@ def _pdf(file: Path, target: Path) -> Iterator[Add]:
 @contextlib.contextmanager
 def _picture(file: Path, target: Path) -> Iterator[Add]:
     def add(page: np.ndarray, scan: Scan) -> None:
-        image, exif = Image.fromarray(page), _kept(scan.exif) or b""
+        exif = _kept(scan.exif) or b""
         if file.exists():
             raise InkbenchError(
                 f"{shown(target)}: this format holds one page, but the input has several; "
                 "choose .tif or .pdf"
             )
         if target.suffix.lower() == ".png":
-            image.save(file, "PNG", pnginfo=_chunks(scan.text), dpi=scan.dpi, exif=exif)
+            options = {"pnginfo": _chunks(scan.text), "dpi": scan.dpi, "exif": exif}
+            Image.fromarray(page).save(file, "PNG", **options)
         else:
-            options = {"quality": _QUALITY, "subsampling": 0, "dpi": scan.dpi or (0, 0)}
-            image.save(file, "JPEG", exif=exif, **options)
+            file.write_bytes(_jpeg(page, exif=exif, dpi=scan.dpi or (0, 0)))
 
-    file.unlink(missing_ok=True)
+    file.touch()  # an error if the folder may not be written
+    file.unlink()
     yield add
+
+
+def _jpeg(page: np.ndarray, **options: Any) -> bytes:
+    """The content of a JPEG file. Pillow itself does not notice a full disk."""
+    stream = io.BytesIO()
+    Image.fromarray(page).save(stream, "JPEG", quality=_QUALITY, subsampling=0, **options)
+    return stream.getvalue()
 
 
 def _kept(exif: Image.Exif) -> Image.Exif:
     kept = Image.Exif()
     text = {tag: exif[tag] for tag in _KEPT if isinstance(exif.get(tag), str)}
-    kept.update({tag: value for tag, value in text.items() if len(value) <= _MAX_TEXT})
+    for tag, value in text.items():
+        if len(value) <= _MAX_TEXT:
+            kept[tag] = value.encode("latin-1", "replace")  # as Pillow reads it; it writes ASCII
     details = exif.get_ifd(_EXIF_IFD)
     times = {tag: details[tag] for tag in _KEPT_EXIF if isinstance(details.get(tag), str)}
     if times:
