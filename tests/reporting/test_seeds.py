@@ -92,6 +92,29 @@ def test_write_compares_configurations_over_common_seeds(folder):
     assert float(row["mean"]) == pytest.approx(np.mean(FIRST - SECOND), rel=1e-5)
 
 
+def test_write_compares_no_configurations_of_other_problems(folder):
+    cells = [(noise, seed) for noise in ("0.1", "0.5") for seed in (1, 2)]
+    seeds.write("s", [trial("a", seed, seed / 10, **{"noise.gaussian": n}) for n, seed in cells])
+    assert len((folder / "sweeps/s.pairs.csv").read_text().splitlines()) == 1
+
+
+def test_write_gives_the_same_bytes_for_what_it_has_read(folder):
+    whole = replace(trial("cnn", 42, 0.5), metrics={"test_accuracy": 0.5, "n_test": 3742})
+    seeds.write("s", [whole, replace(whole, seed=43)])
+    before = {path.name: path.read_bytes() for path in folder.glob("sweeps/*")}
+    seeds.write("s", seeds.read("s"))
+    assert before == {path.name: path.read_bytes() for path in folder.glob("sweeps/*")}
+    assert b",3742," in before["s.trials.csv"] + b","
+    assert seeds.spread([0.9595, 0.9595, 0.9595]).sd == 0
+
+
+def test_best_has_the_lowest_mean_over_common_seeds():
+    lucky = {1: trial("a", 1, 0.9), 2: trial("a", 2, 0.1)}
+    steady = {1: trial("a", 1, 0.7), 2: trial("a", 2, 0.6), 3: trial("a", 3, 0)}
+    assert seeds.best({"lucky": lucky, "steady": steady}) == "steady"
+    assert seeds.best({"one": {1: lucky[1]}, "two": {2: lucky[2]}}) is None
+
+
 def test_read_names_a_broken_table(folder):
     (folder / "sweeps/s.trials.csv").write_text("variant,seed\ncnn,42\n")
     with pytest.raises(InkbenchError, match=r"s\.trials\.csv has no .*'epochs'"):

@@ -131,6 +131,17 @@ def test_failed_sample_is_tried_again(how):
     assert first and set(first) <= set(play(search(*RANGES, **options)))
 
 
+@pytest.mark.parametrize("kind", ["random", "tpe"])
+def test_search_ends_where_there_are_as_many_trials_as_configurations(kind):
+    assert len(play(search("batch_size=32,64", search=kind, trials=2))) <= 2
+
+
+def test_prune_trains_no_configuration_on_that_failed():
+    own = search("learning_rate=0.001", prune=True)
+    own.failed.update(own.due())
+    assert own.due() == []
+
+
 def test_grid_without_prune_trains_what_prune_dropped():
     play(search(*GRID[:1], prune=True))
     assert play(search(*GRID[:1]))

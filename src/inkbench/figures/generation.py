@@ -46,7 +46,7 @@ def manifold(grid: np.ndarray, axis: np.ndarray) -> "Figure":
     ``[s]`` in standard deviations.
     """
     height, width = grid.shape[2:]
-    subtitle = "Decoded over the first two principal components of the code, in standard deviations"
+    subtitle = "Decoded over a plane of the code, its first two components, in standard deviations"
     figure = style.canvas(9.2, 9, "Latent manifold", subtitle)
     axes = figure.subplots()
     axes.imshow(images.mosaic(images.unit(grid), gap=0), cmap="gray_r", vmin=0, vmax=1)

@@ -115,7 +115,7 @@ class VariantOutputs:
 
     def close_up_page(self) -> pages.Result:
         """The example for a close-up: a typical page with a coffee stain if there is one."""
-        return min(self.example_pages(), key=lambda p: (p.noise != "coffee", p.role != "typical"))
+        return min(self.example_pages(), key=lambda p: (p.noise != "coffee", p.atypicality))
 
 
 def open_variant(name: str) -> VariantOutputs:

@@ -35,6 +35,11 @@ class Result:
     restored: np.ndarray
     clean: np.ndarray
 
+    @property
+    def atypicality(self) -> int:
+        """Orders pages of one kind of noise; as a page has one role, none may be "typical"."""
+        return ("typical", "median", "best", "worst").index(self.role)
+
 
 @style.styled
 def comparisons(results: Sequence[Result], title: str) -> "Figure":

@@ -16,7 +16,11 @@ _FEW = 6  # values that all have a tick
 
 @style.styled
 def slices(
-    variant: str, axes: Mapping[str, Sequence[str]], losses: np.ndarray, pruned: np.ndarray
+    variant: str,
+    axes: Mapping[str, Sequence[str]],
+    losses: np.ndarray,
+    pruned: np.ndarray,
+    best: np.ndarray | None,
 ) -> "Figure":
     """Plot the validation loss of every training against each setting.
 
@@ -30,8 +34,12 @@ def slices(
         Validation losses ``[trainings]``.
     pruned
         Which trainings were stopped early: bool ``[trainings]``.
+    best
+        Which are of the best settings: bool ``[trainings]``. None if the losses do not compare.
     """
-    subtitle = "each dot is one training; lower is better"
+    subtitle = "each dot is one training"
+    if best is not None:
+        subtitle += "; lower is better; rings: the settings with the lowest mean over seeds"
     width = max(7.5, 3.6 * len(axes))
     figure = style.canvas(width, 3.6, f"{variant}: validation loss", subtitle)
     panels = figure.subplots(1, len(axes), sharey=True, squeeze=False)[0]
@@ -45,8 +53,8 @@ def slices(
                 panel.scatter(
                     places[mask], losses[mask], s=48, color=colour, label=label, alpha=0.8
                 )
-        best = np.where(pruned, np.inf, losses).argmin()
-        panel.scatter(places[best], losses[best], s=110, facecolor="none", edgecolor=style.TEST)
+        if best is not None:
+            panel.scatter(places[best], losses[best], s=110, facecolor="none", edgecolor=style.TEST)
         panel.set_xlabel(name)
         panel.grid()
     panels[0].set_ylabel("validation loss")

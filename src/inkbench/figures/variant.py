@@ -205,8 +205,9 @@ def _pages(outputs: VariantOutputs) -> Iterator[NamedFigure]:
     ranked = {page.role: page for page in examples if page.role in ("best", "median", "worst")}
     selections = {"pages": ("Best, median and worst test page", list(ranked.values()))}
     for kind, title in pages.NOISE_KINDS.items():
-        typical = [page for page in examples if page.noise == kind and page.role == "typical"]
-        selections[f"pages-{kind}"] = (f"A typical page: {title}", typical[:1])
+        own = [page for page in examples if page.noise == kind]
+        typical = sorted(own, key=lambda page: page.atypicality)[:1]
+        selections[f"pages-{kind}"] = (f"A typical page: {title}", typical)
     for name, (title, selected) in selections.items():
         if selected:
             alt = f"{title}: noisy input, restored page, clean target and error map."

@@ -86,7 +86,9 @@ def of_sweep(name: str, blocks: Mapping[str, Mapping[str, Any]], folder: Path) -
         if varied and any(t.metrics for t in own):
             losses = np.array([t.val_loss for t in own])
             pruned = np.array([t.epochs < full.get(t.configuration, math.inf) for t in own])
-            figure = sweeps.slices(variant, varied, losses, pruned)
+            winner = _winner(own, blocks[variant])
+            best = np.array([t.configuration == winner for t in own]) & ~pruned if winner else None
+            figure = sweeps.slices(variant, varied, losses, pruned, best)
             alt = f"Validation loss of the training runs of {variant} against {', '.join(varied)}."
             is_synthetic = any(t.data_source != REAL for t in own)
             source = f"{name} · {variant}"
@@ -95,7 +97,8 @@ def of_sweep(name: str, blocks: Mapping[str, Mapping[str, Any]], folder: Path) -
     for configuration, group in seeds.configurations(trials).items():
         if len(group) > 1:
             entry = Entry(configuration[0], dict(blocks[configuration[0]]), {})
-            board = (entry.task, entry.dataset, *entry.conditions)
+            problem = [f"{axis}={text}" for axis, text in seeds.problem(configuration[1])]
+            board = (entry.task, entry.dataset, *entry.conditions, *problem)
             boards.setdefault(board, {})[seeds.label(*configuration)] = group
     for (task, data, *conditions), groups in boards.items():
         key = leaderboard.wording()["tasks"][task]["leads"]
@@ -121,6 +124,14 @@ def of_sweep(name: str, blocks: Mapping[str, Mapping[str, Any]], folder: Path) -
         source = " · ".join([name, datasets.title(data), *conditions])
         slug = "-".join([task, data, *conditions]).replace(" ", "-")
         yield _save(figure, folder, f"seeds-{name}-{slug}", source, is_synthetic, alt)
+
+
+def _winner(trials: list[Trial], block: Mapping[str, Any]) -> Any:
+    """The configuration that `inkbench promote` would choose; None if the losses do not compare."""
+    axes = [axis for axis, _ in trials[0].settings]
+    if seeds.incomparable(axes, block["family"], block.get("patches") is not None):
+        return None
+    return seeds.best(seeds.configurations(trials))
 
 
 def of_training(results: Sequence[Result], name: str, folder: Path) -> Iterator[Image]:

@@ -7,6 +7,7 @@ two configurations on the same test part. All intervals are Student's t, 95 %, o
 
 import itertools
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,10 @@ _AXIS = "train."  # prefix of the axes' columns, as MLflow's parameters are call
 _FACTS = ("epochs", "seed", "experiment", "inputs", "data_source", "val_loss")
 # The same for all seeds, or bounds of one training.
 _LEFT_OUT = ("_low", "_high", "n_test", "parameters", "code_size")
+# Axes whose values are other problems, with other test metrics.
+_PROBLEM = re.compile(r"dataset|task|split|binarise|noise|noise\..*")
+# Axes that change the validation loss itself or its images, too.
+_MEASURE = re.compile(rf"{_PROBLEM.pattern}|loss|patches|drawn|model\.l[12]|(patches|drawn)\..*")
 
 
 @dataclass(frozen=True)
@@ -65,7 +70,7 @@ def spread(values: Iterable[float], *, of_next: bool = False) -> Spread:
 
     array = np.array([*values], float)
     n = len(array)
-    sd = float(array.std(ddof=1)) if n > 1 else math.nan
+    sd = (np.ptp(array) and float(array.std(ddof=1))) if n > 1 else math.nan
     scale = math.sqrt(1 + 1 / n) if of_next else math.sqrt(1 / n)
     half = float(stdtrit(n - 1, 0.975)) * sd * scale if n > 1 else math.inf
     return Spread(n, float(array.mean()), sd, half)
@@ -134,7 +139,7 @@ def write(name: str, trials: Sequence[Trial]) -> None:
             t.variant,
             *dict(t.settings).values(),
             *(getattr(t, fact) for fact in _FACTS),
-            *(t.metrics.get(key, "") for key in metrics),
+            *(_plain(t.metrics[key]) if key in t.metrics else "" for key in metrics),
         ]
         for t in ordered
     ]
@@ -155,8 +160,8 @@ def write(name: str, trials: Sequence[Trial]) -> None:
 
     pairs = []
     for (one, first), (other, second) in itertools.combinations(groups.items(), 2):
-        is_same_data = _size(first) == _size(second)
-        for key in shown if is_same_data else ():
+        is_same = _size(first) == _size(second) and problem(one[1]) == problem(other[1])
+        for key in shown if is_same else ():
             paired = difference(by_seed(first, key), by_seed(second, key))
             if paired and paired.n > 1:
                 pairs.append([label(*one), label(*other), key, paired.n, *_cells(paired)])
@@ -174,6 +179,11 @@ def _size(group: Mapping[int, Trial]) -> float | None:
     return next(iter(group.values())).metrics.get("n_test")
 
 
+def _plain(value: float) -> float:
+    """A number that is written the same, whether it comes from a table or from a training."""
+    return int(value) if float(value).is_integer() else float(value)
+
+
 def _cells(one: Any) -> list[float | str]:
     """Cells of a `Spread`, empty where there is nothing."""
     if not one:
@@ -185,6 +195,33 @@ def _cells(one: Any) -> list[float | str]:
 
 def _rounded(value: Any) -> float:
     return float(f"{value:.6g}")
+
+
+def problem(settings: Settings) -> Settings:
+    """Those settings by which test metrics are of different problems."""
+    return tuple((axis, text) for axis, text in settings if _PROBLEM.fullmatch(axis))
+
+
+def incomparable(axes: Iterable[str], family: str, has_pages: bool) -> str:
+    """Why a variant's validation losses do not compare along the axes; empty if they do."""
+    if family == "vae":
+        return "family 'vae': its validation loss is at the mean code, not the negative ELBO"
+    for axis in axes:
+        crops = has_pages and axis == "train_limit"  # its validation crops depend on it
+        if crops or _MEASURE.fullmatch(axis):
+            return f"{axis}: it changes what the validation loss measures: values do not compare"
+    return ""
+
+
+def best(configurations: Mapping[Any, Mapping[int, Trial]]) -> Any:
+    """The key with the lowest mean validation loss over the seeds that all have; None if none."""
+    common = set.intersection(*(set(group) for group in configurations.values()))
+    if not common:
+        return None
+    return min(
+        configurations,
+        key=lambda key: sum(configurations[key][seed].val_loss for seed in common),
+    )
 
 
 def configurations(trials: Iterable[Trial]) -> dict[tuple[str, Settings], dict[int, Trial]]:

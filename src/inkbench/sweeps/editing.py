@@ -22,8 +22,8 @@ def parse(text: str) -> Any:
         If `show` cannot write it so that it is read as the same.
     """
     value = _parse(text)
-    try:
-        is_kept = yaml.load(f"[{show(value)}]", _LOADER) == [value]
+    try:  # DVC cannot set a mapping
+        is_kept = "{" not in show(value) and yaml.load(f"[{show(value)}]", _LOADER) == [value]
     except (yaml.YAMLError, ValueError):
         is_kept = False
     if not is_kept:

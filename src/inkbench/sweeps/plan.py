@@ -2,6 +2,7 @@
 
 import argparse
 import itertools
+import math
 import re
 import tempfile
 from collections.abc import Iterable, Mapping
@@ -17,10 +18,6 @@ from inkbench.sweeps import editing
 Config = dict[str, Any]  # axis → value
 
 _RANGE = re.compile(r"(.+)\.\.(.+)")
-# What changes the loss itself or the validation images: its values do not compare.
-_INCOMPARABLE = re.compile(
-    r"dataset|task|split|loss|binarise|noise|patches|drawn|model\.l[12]|(noise|patches|drawn)\..*"
-)
 
 
 @dataclass(frozen=True)
@@ -70,6 +67,8 @@ def read(options: argparse.Namespace) -> Plan:
     elif not options.trials or options.trials < 1 or not axes:
         missing = "--trials with at least 1" if axes else "--set with values to search"
         raise InkbenchError(f"--search {options.search}: needs {missing}")
+    elif options.trials > (count := math.prod(map(_count, axes.values()))):
+        raise InkbenchError(f"--trials {options.trials}: there are only {count} configurations")
     if options.prune and ("epochs" in axes or not axes):
         raise InkbenchError("--prune: needs --set with other keys than epochs, which it chooses")
     if options.prune or options.search == "tpe":
@@ -100,6 +99,9 @@ def _axes(settings: list[str]) -> dict[str, list[Any] | Range]:
     axes: dict[str, list[Any] | Range] = {}
     for setting in settings:
         key, equals, text = setting.partition("=")
+        key = key.strip()
+        if not re.fullmatch(r"\w+(\.\w+)*", key):
+            raise InkbenchError(f"--set {setting}: not a key; write KEY=V1,V2")
         values = [value for value in re.split(r",(?![^\[{]*[\]}])", text) if value.strip()]
         if not equals or not values:
             raise InkbenchError(f"--set {setting}: no values; write KEY=V1,V2")
@@ -116,6 +118,13 @@ def _axes(settings: list[str]) -> dict[str, list[Any] | Range]:
             parsed = [_value(setting, value) for value in values]
             axes[key] = [value for i, value in enumerate(parsed) if value not in parsed[:i]]
     return axes
+
+
+def _count(values: list[Any] | Range) -> float:
+    if isinstance(values, list):
+        return len(values)
+    is_int = isinstance(values.low, int) and isinstance(values.high, int)
+    return values.high - values.low + 1 if is_int else math.inf
 
 
 def _value(setting: str, text: str) -> Any:
@@ -143,31 +152,19 @@ def changed(text: str, variant: str, values: Mapping[str, Any]) -> str:
     return editing.replace(text, {f"train.{variant}.{key}": v for key, v in values.items()})
 
 
-def check(text: str) -> params.Params:
-    """Validate the text of a changed ``params.yaml``."""
+def check(text: str, source: object = "--set") -> params.Params:
+    """Validate the text of a changed ``params.yaml``; errors name where its values come from."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, layout.PARAMS.name)
         path.write_text(text, encoding="utf-8")
         try:
             return params.load(path)
         except InkbenchError as error:
-            raise InkbenchError(str(error).replace(str(path), "--set")) from None
+            raise InkbenchError(str(error).replace(str(path), str(source))) from None
 
 
 def refuse_incomparable(axes: Mapping[str, Any], blocks: Iterable[params.Variant]) -> None:
     """Raise `InkbenchError` if the validation losses of these variants do not compare."""
-    has_pages = False
     for block in blocks:
-        has_pages |= block.patches is not None
-        if block.family == "vae":
-            raise InkbenchError(
-                "family 'vae': its validation loss is at the mean code, not the negative ELBO; "
-                "choose by hand (--set without --prune or --search tpe)"
-            )
-    for axis in axes:
-        crops = has_pages and axis == "train_limit"  # their validation crops depend on it
-        if crops or _INCOMPARABLE.fullmatch(axis):
-            raise InkbenchError(
-                f"{axis}: it changes what the validation loss measures, so its values cannot be "
-                "compared by it; choose one by hand (--set without --prune or --search tpe)"
-            )
+        if reason := seeds.incomparable(axes, block.family, block.patches is not None):
+            raise InkbenchError(f"{reason}; choose by hand (--set without --prune or --search tpe)")

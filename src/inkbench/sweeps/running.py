@@ -18,7 +18,7 @@ from inkbench.sweeps import editing, search, storing
 from inkbench.sweeps import plan as plans
 from inkbench.sweeps.plan import Plan
 from inkbench.sweeps.search import Search, Training
-from inkbench.tracking import executions, journal, runs, sync
+from inkbench.tracking import executions, runs, sync
 
 if TYPE_CHECKING:
     from inkbench.cluster.head import Head
@@ -37,16 +37,15 @@ def run(plan: Plan, jobs: int = 0, address: str = "") -> bool:
     Raises
     ------
     InkbenchError
-        If the sweep is already running, its storage has other axes, or git is not set up.
+        If a sweep or `inkbench repro` runs in this clone, the sweep's storage has other axes, or
+        git is not set up.
     """
+    from inkbench.cluster.command import alone
+
     storing.check_git(Path.cwd())
-    with contextlib.ExitStack() as held:
+    with alone():
         with disk.writing(layout.SWEEPS):
             layout.SWEEPS.mkdir(exist_ok=True)
-            lock = layout.SWEEPS / f"{plan.name}.lock"
-            is_alone = held.enter_context(journal.locked(lock))
-        if not is_alone:
-            raise InkbenchError(f"--name {plan.name}: this sweep is running already")
         search.repair(plan.name)
         return _run(plan, jobs, address)
 
@@ -81,6 +80,8 @@ def _run(plan: Plan, jobs: int, address: str) -> bool:
         epochs = sum(trial.epochs for trial in trials)
         file = seeds.trials_file(plan.name)
         print(f"inkbench: {file}: {len(trials)} training runs, {epochs} epochs")
+    if others:
+        _warn_of_stale(plan.name, others)
     return not any(each.failed for each in searches.values())
 
 
@@ -246,13 +247,12 @@ def promote(name: str) -> str:
         if variant not in params.load().train:
             raise InkbenchError(f"{name}: {layout.PARAMS} has no {variant} any more; add it again")
         own = {c: g for c, g in complete.items() if c[0] == variant}
-        common = set.intersection(*(set(group) for group in own.values()))
-        if not common:
+        best = seeds.best(own)
+        if best is None:
             raise InkbenchError(f"{name}: the configurations of {variant} share no seed")
-        best = min(own, key=lambda c: sum(own[c][seed].val_loss for seed in common))
         values = {axis: editing.parse(text) for axis, text in best[1]}
         after = plans.changed(after, variant, values)
-    plans.check(after)
+    plans.check(after, seeds.trials_file(name))
     _warn_of_stale(name, [trial for group in complete.values() for trial in group.values()])
     if after != before:
         disk.write_text(layout.PARAMS, after)

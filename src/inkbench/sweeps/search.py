@@ -147,6 +147,7 @@ class Search:
                 return due
             left = sorted(left, key=lambda trial: (self._loss(trial, rung), trial.number))
             left = left[: math.ceil(len(left) / divisor)]
+            left = [trial for trial in left if math.isfinite(self._loss(trial, rung))]
         if due := self._missing(left, None):
             return due
         every = [*(rung for rung, _ in self._rungs()), None]
@@ -234,6 +235,8 @@ class Search:
                 self._study.add_trial(trial)
             return self._running()
         count = (self.plan.trials or 0) - len(had)
+        if len(asked) >= 20 * self.plan.trials:  # proposals repeat where few are left
+            return []
         for number in range(min(count, _TPE_BATCH) if self.plan.search == "tpe" else count):
             seed = len(asked) + number  # of its own: a killed search asks for the same ones
             self._study.sampler = (
