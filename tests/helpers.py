@@ -1,13 +1,17 @@
 """What tests of several folders share."""
 
+import importlib.util
 import os
 import runpy
 import shutil
 import subprocess
 import sys
 import textwrap
+import time
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -35,6 +39,33 @@ def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], obje
             make(folder)
             done.touch()
     return folder
+
+
+def wait_for(
+    condition: Callable[[], Any],
+    seconds: float = 600,
+    process: "subprocess.Popen[bytes] | None" = None,
+    log: Path | None = None,
+) -> Any:
+    """What a condition gives once it holds; fails if it takes too long, or if a process ends."""
+    deadline = time.monotonic() + seconds
+    while not (holds := condition()):
+        is_over = time.monotonic() > deadline or (process and process.poll() is not None)
+        assert not is_over, log.read_text()[-2000:] if log else f"not within {seconds} s"
+        time.sleep(0.2)
+    return holds
+
+
+def script(path: str | Path) -> ModuleType:
+    """A script, by its path in the repository, as a module that may import those beside it."""
+    file = ROOT / path
+    spec = importlib.util.spec_from_file_location(file.stem, file)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(file.parent)
+        spec.loader.exec_module(module)
+    return module
 
 
 def loaded(code: str, folder: Path | None = None) -> set[str]:

@@ -11,7 +11,7 @@ import pytest
 from inkbench import chosen
 from inkbench.errors import InkbenchError
 from inkbench.models.common import storage
-from inkbench.tracking import store
+from inkbench.tracking import registry, store
 from inkbench.training import runtime
 
 PARAMS = """
@@ -68,16 +68,14 @@ def registered(monkeypatch: pytest.MonkeyPatch, folder: Path):
     (folder / "mlflow.db").touch()
 
     def put(answer: Version | Exception) -> None:
-        class Client:
-            def get_model_version_by_alias(self, name: str, alias: str) -> Version:
-                assert (name, alias) == ("inkbench-documents-restorer", "champion")
-                if isinstance(answer, Exception):
-                    raise answer
-                return answer
+        def champion(_: object, name: str) -> Version:
+            assert name == "inkbench-documents-restorer"
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
 
-        monkeypatch.setattr(
-            store.Store, "open", classmethod(lambda cls, create=True: cls(Client(), ""))
-        )
+        monkeypatch.setattr(store.Store, "open", lambda **_: None)
+        monkeypatch.setattr(registry, "champion", champion)
 
     return put
 

@@ -32,9 +32,7 @@ def bars(shape: tuple[int, int], *boxes: tuple[int, int, int, int]) -> np.ndarra
     ("height", "width", "dataset", "longest"),
     [(100, 40, "notmnist", 28), (40, 100, "notmnist", 28), (300, 300, "mnist", 20)],
 )
-def test_fitted_letter_has_its_size_in_the_dataset_and_its_aspect_ratio(
-    height, width, dataset, longest
-):
+def test_fitted_letter_has_its_dataset_s_size_and_its_aspect_ratio(height, width, dataset, longest):
     page = bars((400, 400), (30, 30 + height, 50, 50 + width))
     ink = fitted(page, Settings(dataset)) > 127
     assert ink.shape == (28, 28)

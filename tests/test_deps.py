@@ -2,7 +2,6 @@
 
 import ast
 import functools
-import shutil
 import subprocess
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+import sharing_page
 from helpers import ROOT
 from inkbench import datasets
 
@@ -126,13 +126,7 @@ def missing_deps(stage: str, deps: Iterable[str]) -> list[str]:
 def tree(tmp_path_factory) -> Path:
     """A copy of the repository's files as they are now."""
     folder = tmp_path_factory.mktemp("tree")
-    listed = subprocess.run(
-        ["git", "ls-files", "-coz", "--exclude-standard"], cwd=ROOT, capture_output=True, check=True
-    )
-    for name in filter(None, listed.stdout.decode().split("\0")):
-        if (ROOT / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, folder / name)
+    sharing_page.copy(folder)
     subprocess.run(["git", "init", "--quiet", folder], check=True)
     return folder
 
@@ -204,9 +198,7 @@ def test_missing_deps_names_a_file_that_no_dep_covers(deps):
     ],
     ids=["inference of a layer", "order of pages", "threads"],
 )
-def test_an_edit_makes_every_stage_stale_whose_outputs_it_can_change(
-    tree, deps, file, old, new, kinds
-):
+def test_edit_makes_all_stages_stale_whose_outputs_it_can_change(tree, deps, file, old, new, kinds):
     path = tree / PACKAGE / file
     text = path.read_text(encoding="utf-8")
     assert text.count(old) == 1

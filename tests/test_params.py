@@ -49,54 +49,22 @@ def test_load_refuses_an_unknown_published_result(tmp_path, tree):
     ("key", "value", "message"),
     [
         ("train/mnist-vae/epochs", -1, r"train\.mnist-vae\.epochs: -1: .*equal to 1"),
-        ("train/mnist-vae/epochs", "many", r"train\.mnist-vae\.epochs: 'many': .*integer"),
-        ("train/mnist-vae/batch_size", 0, r"train\.mnist-vae\.batch_size: 0: .*equal to 1"),
-        ("train/mnist-vae/learning_rate", 0, r"learning_rate: 0: .*greater than 0"),
         ("train/mnist-vae/loss", "hinge", r"loss: 'hinge': .*'bce', 'mse'"),
-        ("train/mnist-vae/optimiser", "sgd", r"optimiser: 'sgd': .*'adam' or 'muon'"),
         ("train/mnist-vae/dataset", "fashion", r"dataset: 'fashion' .*documents, mnist"),
         ("train/mnist-vae/family", "gan", r"family: 'gan': no such family; allowed: .*unet, vae"),
         ("train/mnist-vae/momentum", 1, r"momentum: 1: unknown key; allowed: .*learning_rate"),
-        (
-            "train/mnist-vae/model/depth",
-            3,
-            r"train\.mnist-vae\.model: unknown option 'depth'; .*code",
-        ),
+        ("train/mnist-vae/model/depth", 3, r"mnist-vae\.model: unknown option 'depth'; .*code"),
         ("train/mnist-vae/model/code", "x", r"train\.mnist-vae\.model\.code: 'x': .*integer"),
         ("train/mnist-vae/model", {}, r"train\.mnist-vae\.model\.code: .*required"),
-        ("train/mnist-vae/seed", 2**32, r"train\.mnist-vae\.seed: 4294967296: .*less than"),
-        ("data/mnist/seed", 2**32, r"data\.mnist\.seed: 4294967296: .*less than"),
         ("train/documents-unet/model/levels", 6, r"model\.levels: 6: .*equal to 5"),
-        ("train/documents-unet/model/levels", 0, r"model\.levels: 0: .*equal to 1"),
-        ("train/documents-scans/model/levels", 6, r"model\.levels: 6: .*equal to 5"),
-        ("train/documents-scans/model/levels", 0, r"model\.levels: 0: .*equal to 1"),
-        ("train/mnist-vae/noise", {"gaussian": 2}, r"noise\.gaussian: 2: .*equal to 1"),
-        (
-            "train/mnist-vae/task",
-            "restoration",
-            r"train\.mnist-vae: restoration and",
-        ),
+        ("train/mnist-vae/task", "restoration", r"train\.mnist-vae: restoration and"),
         ("train/Mnist_VAE", {}, r"train\.Mnist_VAE"),
-        (
-            "data/mnist/source",
-            "torrent",
-            r"data\.mnist\.source: 'torrent': .*'auto', 'official' or 'synthetic'",
-        ),
-        (
-            "published/notmnist-basic/dataset",
-            "documents",
-            r"published\.notmnist-basic\.dataset: 'documents' .*allowed: notmnist",
-        ),
-        (
-            "train/mnist-vae/loss",
-            "bce",
-            r"loss 'bce' does not fit family 'vae'; use 'bernoulli_nats'",
-        ),
+        ("published/notmnist-basic/dataset", "documents", r"dataset: 'documents' .*: notmnist"),
+        ("train/mnist-vae/loss", "bce", r"'bce' does not fit family 'vae'; use 'bernoulli_nats'"),
         ("published/notmnist-80-images/family", "conv_autoencoder", r"family: .*allowed: cnn"),
         ("published/notmnist-basic/schedule", "cosine", r"unknown key; allowed: .*train_limit"),
         ("data/mnist/subset", "large", r"data\.mnist\.subset: 'large' .*allowed: all"),
         ("data/mnist/test", 0.2, r"data\.mnist\.test: 0\.2 .*official"),
-        ("data/notmnist/valid", 0.9, r"data\.notmnist\.valid: 0\.9: .*less than 0\.5"),
         ("submission", ["gone"], r"submission: 'gone' is not known; allowed: .*, documents-unet,"),
         ("submission", ["mnist-vae"], r"submission: 'mnist-vae' is not known; allowed: documents-"),
         ("submission", ["documents-unet", "documents-conv-ae"], r"submission: .*at most 1 item"),
@@ -149,9 +117,7 @@ def test_load_refuses_a_dataset_whose_module_has_another_name(tmp_path, tree, mo
     specs = {name: datasets.spec(name) for name in datasets.names()}
     specs["mnist"] = dataclasses.replace(specs["mnist"], name="notmnist")
     monkeypatch.setattr(datasets, "spec", specs.get)
-    with pytest.raises(
-        InkbenchError, match=r"data\.mnist: SPEC\.name: 'notmnist' .*allowed: mnist"
-    ):
+    with pytest.raises(InkbenchError, match=r"data\.mnist: SPEC\.name: 'notmnist' .*: mnist"):
         _load(tmp_path, tree)
 
 
@@ -162,11 +128,6 @@ def test_load_names_a_missing_or_malformed_file(tmp_path):
     broken.write_text("train: [unclosed")
     with pytest.raises(InkbenchError, match="is not valid YAML"):
         params.load(broken)
-
-
-def test_variant_lists_the_known_names(root):
-    with pytest.raises(InkbenchError, match=r"variant: 'vae' is not known; .*mnist-vae"):
-        params.load(root / "params.yaml").variant("vae")
 
 
 def test_stage_refuses_a_bad_value_before_importing_tensorflow(tmp_path, tree, root):

@@ -171,6 +171,7 @@ def test_repro_in_a_clone_runs_no_stage_after_dvc_pull(pipeline, tmp_path):
     output = shell.recipe(tmp_path, "All of it, in a fresh clone")
     assert "Running stage" not in output
     assert "Data and pipelines are up to date." in output
+    assert shell.run(tmp_path / "inkbench", "git status --short") == ""
     shell.recipe(tmp_path, "A model")
     assert contents(tmp_path / "documents-unet") == model
 

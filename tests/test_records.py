@@ -1,5 +1,3 @@
-import pytest
-
 from inkbench import records
 
 
@@ -9,9 +7,3 @@ def test_write_json_gives_equal_bytes_for_equal_content(tmp_path):
     records.write_json(second, {"a": 1, "b": "σ"})
     assert first.read_bytes() == second.read_bytes()
     assert first.read_text("utf-8") == '{\n  "a": 1,\n  "b": "σ"\n}\n'
-
-
-def test_write_json_rejects_nan_and_leaves_no_file(tmp_path):
-    with pytest.raises(ValueError, match="not JSON compliant"):
-        records.write_json(tmp_path / "card.json", {"loss": float("nan")})
-    assert not list(tmp_path.iterdir())

@@ -118,15 +118,6 @@ def test_git_stores_the_remote_without_keys(team):
     assert not any(value in history for value in keys)
 
 
-def test_fresh_clone_pulls_everything_and_runs_no_stage(team, tmp_path):
-    output = team.shell.recipe(tmp_path, "All of it, in a fresh clone")
-    assert "Running stage" not in output
-    assert "Data and pipelines are up to date." in output
-    assert contents(tmp_path / "inkbench" / DATASET) == team.versions["v2"]
-    assert (tmp_path / "inkbench/data/raw/notmnist/provenance.json").exists()
-    assert team.shell.run(tmp_path / "inkbench", "git status --short") == ""
-
-
 def test_diff_needs_no_data_and_pull_fetches_one_dataset(team, tmp_path):
     team.shell.run(tmp_path, f"git clone {page.GIT}")
     clone = tmp_path / "inkbench"

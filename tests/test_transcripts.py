@@ -1,7 +1,6 @@
 """The scripts that write console sessions and pictures of the documentation."""
 
 import base64
-import importlib.util
 import io
 import shlex
 import shutil
@@ -12,6 +11,7 @@ from types import ModuleType, SimpleNamespace
 import pytest
 from PIL import Image
 
+from helpers import script
 from inkbench.errors import InkbenchError
 
 PAGE = """\
@@ -30,19 +30,10 @@ $ echo not a session
 """
 
 
-def script(path: Path) -> ModuleType:
-    """A script as a module."""
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture
-def transcripts(root: Path) -> ModuleType:
+def transcripts() -> ModuleType:
     """The script ``docs/transcripts.py``."""
-    return script(root / "docs/transcripts.py")
+    return script("docs/transcripts.py")
 
 
 def test_rewritten_updates_console_blocks_only(transcripts, tmp_path):
@@ -85,8 +76,8 @@ def test_scans_writes_its_picture_beside_the_script(root, tmp_path, monkeypatch)
         assert picture.width == 1380
 
 
-def test_screenshot_that_cannot_be_written_leaves_the_old_one(root, tmp_path, monkeypatch):
-    module = script(root / "docs/screenshots.py")
+def test_screenshot_that_cannot_be_written_leaves_the_old_one(tmp_path, monkeypatch):
+    module = script("docs/screenshots.py")
     monkeypatch.setattr(module, "DOCS", tmp_path)
     (tmp_path / "runs.png").write_bytes(b"old")
     taken = io.BytesIO()

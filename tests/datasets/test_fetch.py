@@ -11,6 +11,7 @@ import made_archives as made
 import pytest
 from loopback import Server
 
+from helpers import contents
 from inkbench import data_source, datasets, layout
 from inkbench.datasets.fetching import fetch
 from inkbench.datasets.reading import provenance
@@ -120,20 +121,15 @@ def test_fetch_keeps_what_is_there_and_verified(server, official):
     assert raw_files() == {LETTERS, "provenance.json"}
 
 
-def test_fetch_replaces_changed_archive(server, official):
-    fetched()
-    put(layout.raw("notmnist"), {LETTERS: official[:-1]})
-    fetched()
-    assert (layout.raw("notmnist") / LETTERS).read_bytes() == official
-
-
 def test_fetch_replaces_only_the_damaged_one_of_several(server, offer):
     files = made.digits(20, 10)
     server.answers |= {f"/{name}": content for name, content in files.items()}
     offer(tuple(made.archive(n, content, f"{server.url}/{n}") for n, content in files.items()))
-    first = fetched("mnist")
+    fetched("mnist")
+    before = contents(layout.raw("mnist"))
     put(layout.raw("mnist"), {"t10k-labels-idx1-ubyte.gz": b"damaged"})
-    assert fetched("mnist") == first
+    fetched("mnist")
+    assert contents(layout.raw("mnist")) == before
     assert sorted(server.asked.values()) == [1, 1, 1, 2]
 
 
@@ -222,10 +218,8 @@ def test_fetch_finds_what_kaggles_archives_hold(form, offer):
     raw = layout.raw("documents")
     laid(raw, {outer: made.zipped(files)} if outer else files)
     described = fetched("documents")
-    assert (described["source"], {file["url"] for file in described["files"]}) == (
-        "official",
-        {KAGGLE},
-    )
+    assert described["source"] == "official"
+    assert {file["url"] for file in described["files"]} == {KAGGLE}
     digests = [file["content_digest"] for file in described["files"]]
     assert digests == [made.content_digest(content) for content in zips.values()]
     provenance.load("documents")
@@ -289,9 +283,7 @@ def test_archive_without_checksum_is_kept_if_changed_and_accepted_on_request(
     layout.provenance("documents").write_text(json.dumps({**described, "source": label}))
     corrected = made.tar_gz(made.letter_files(1))
     put(layout.raw("documents"), {"noisyoffice.zip": corrected})
-    with pytest.raises(
-        InkbenchError, match=r"noisyoffice\.zip.*delete .*provenance\.json"
-    ) as raised:
+    with pytest.raises(InkbenchError, match=r"noisyoffice\.zip.*delete .*provenance") as raised:
         fetched("documents", source="auto")
     assert "\n" not in str(raised.value)
     assert (layout.raw("documents") / "noisyoffice.zip").read_bytes() == corrected

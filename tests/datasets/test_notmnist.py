@@ -180,7 +180,7 @@ def test_large_subset_skips_corrupt_files_and_states_label_noise():
 
 def test_large_subset_needs_less_than_two_and_a_half_gigabytes():
     """Peak memory for two sizes, extrapolated to the real one."""
-    sizes = np.array([4_000, 24_000])
+    sizes = np.array([4_000, 14_000])
     peaks = []
     for size in sizes:
         lay_large(int(size))

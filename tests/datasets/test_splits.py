@@ -94,9 +94,7 @@ def test_first_occurrence_is_the_index_of_the_first_equal_key(keys):
 
 @pytest.mark.parametrize("size", [1, 2])
 def test_split_groups_fills_training_first_if_there_are_few_groups(size):
-    parts = splits.split_groups(
-        np.arange(size), np.zeros(size), {"test": 0.2, "valid": 0.1}, seed=0
-    )
+    parts = splits.split_groups(np.arange(size), np.zeros(size), {"test": 0.2, "valid": 0.1}, 0)
     assert sum(map(len, parts.values())) == size
     assert len(parts["train"]) == 1
 

@@ -62,14 +62,6 @@ def test_scores_of_perfect_page_are_finite():
     assert (scores["test_rmse"], scores["test_psnr"], scores["test_ssim"]) == (0, 100, 1)
 
 
-def test_scores_ssim_agrees_with_scikit_image():
-    from skimage.metrics import structural_similarity
-
-    page = _restored(LARGE, 0.2)
-    expected = structural_similarity(page.clean, page.output, data_range=1)
-    assert restoration.scores([page])["test_ssim"] == pytest.approx(expected, rel=1e-4)
-
-
 def test_scores_report_rmse_by_noise_and_height():
     scores = restoration.scores([*PAGES, _restored(_page("3", "fold", (30, 10)), 0.2)])
     assert scores["test_rmse_coffee"] == pytest.approx(0.2)

@@ -38,11 +38,7 @@ def test_write_replaces_results_with_the_same_bytes(project):
     old_file.touch()
     RESULTS.write("v")
     files = contents(project)
-    assert set(files) == {
-        "metrics/v.json",
-        "evaluations/v/codes.npz",
-        "evaluations/v/per_class.csv",
-    }
+    assert {*files} == {"metrics/v.json", "evaluations/v/codes.npz", "evaluations/v/per_class.csv"}
     metrics = json.loads(files["metrics/v.json"])
     assert list(metrics.items()) == [("data_source", "real"), ("n_test", 7), ("test_bce", 0.123457)]
     assert list(np.load(project / "evaluations/v/codes.npz")["codes"]) == [0, 1, 2]

@@ -64,11 +64,11 @@ def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serv
         yield running
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture
 def server(
     request: pytest.FixtureRequest, project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> Server:
-    """A running MLflow server with an empty store, of each kind; the project may log in."""
+    """A running MLflow server of the test's kind, with an empty store; the project may log in."""
     running: Server = request.getfixturevalue(f"{request.param}_server")
     for name, value in running.credentials.items():
         monkeypatch.setenv(name, value)

@@ -2,22 +2,14 @@
 
 from project import Project, Seen
 
+from helpers import wait_for
+
 TRAIN = ("python", "stages/train.py", "mnist-a")
 ADDRESS = "train@mnist-a"
 
 
 class Halfway:
-    """One training process of a project.
-
-    Parameters
-    ----------
-    project
-        Where it runs.
-    uri
-        Its store.
-    environment
-        Further variables.
-    """
+    """One training process of a project, with its store and further environment variables."""
 
     def __init__(self, project: Project, uri: str, **environment: str) -> None:
         here, self._go = project.folder / "here.log", project.folder / "go.log"
@@ -36,9 +28,7 @@ class Halfway:
 
     def wait_until_seen(self) -> None:
         """Wait until the first epoch is in the store."""
-        Project.wait_for(
-            lambda: any("loss" in run.data.metrics for run in Seen(self._uri).stages())
-        )
+        wait_for(lambda: any("loss" in run.data.metrics for run in Seen(self._uri).stages()))
 
     def finish(self) -> None:
         """Let it finish, and its upload."""

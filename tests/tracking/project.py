@@ -9,15 +9,13 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar, Self
 
 import psutil
 import pytest
 
-from helpers import once
+from helpers import once, wait_for
 from inkbench.tracking import store, sync
 
 HERE = Path(__file__).parent
@@ -87,16 +85,9 @@ IGNORED = (
 
 
 class Project:
-    """A repository in a temporary folder.
+    """A repository in a temporary folder, with the default tracking URI or another one.
 
     ``FILES`` are its files, and ``SCRIPT`` is that of all ``STAGES``.
-
-    Parameters
-    ----------
-    folder
-        Folder that it is in.
-    uri
-        Its tracking URI, if that is not the default.
     """
 
     FILES: ClassVar = {
@@ -225,13 +216,7 @@ class Project:
             process.kill()
         self.wait_for(lambda: not self.uploaders())
 
-    @staticmethod
-    def wait_for(condition: Callable[[], object], seconds: float = 600) -> None:
-        """Wait until a condition holds; fail when it takes too long."""
-        deadline = time.monotonic() + seconds
-        while not condition():
-            assert time.monotonic() < deadline, f"not within {seconds} s"
-            time.sleep(0.3)
+    wait_for = staticmethod(wait_for)
 
     def seen(self) -> "Seen":
         """What its store holds."""
@@ -251,13 +236,7 @@ class Project:
 
 
 class Seen:
-    """What a store holds, as plain data.
-
-    Parameters
-    ----------
-    uri
-        Tracking URI.
-    """
+    """What the store at a tracking URI holds, as plain data."""
 
     def __init__(self, uri: str) -> None:
         from mlflow import MlflowClient

@@ -10,7 +10,6 @@ import socket
 import sqlite3
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,8 +20,8 @@ from mlflow import MlflowClient
 from werkzeug.security import generate_password_hash
 
 import s3_server
+from helpers import wait_for
 
-DEADLINE = 120  # seconds
 BUCKET = "mlflow"
 
 
@@ -45,19 +44,7 @@ def answers(url: str) -> bool:
 
 
 class Server:
-    """An MLflow server.
-
-    Parameters
-    ----------
-    folder
-        For its log.
-    arguments
-        Of ``mlflow server``.
-    secrets
-        Environment variables of the server alone.
-    credentials
-        Environment variables of its clients.
-    """
+    """An MLflow server; ``secrets`` and ``credentials`` are variables of it and of its clients."""
 
     def __init__(
         self,
@@ -88,11 +75,7 @@ class Server:
             self._process = subprocess.Popen(
                 command, env=environment, stdout=log, stderr=log, start_new_session=True
             )
-        deadline = time.monotonic() + DEADLINE
-        while not answers(f"{self.uri}/health"):
-            assert self._process.poll() is None, self._log.read_text()[-2000:]
-            assert time.monotonic() < deadline, self._log.read_text()[-2000:]
-            time.sleep(0.2)
+        wait_for(lambda: answers(f"{self.uri}/health"), 120, self._process, self._log)
 
     def kill(self) -> None:
         """Kill it and its workers at once, as a crash would."""

@@ -1,14 +1,13 @@
 """The committed table of costs comes from the right runs."""
 
 import csv
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 import yaml
 
+from helpers import script
 from inkbench import params
 from inkbench.errors import InkbenchError
 from inkbench.tracking.store import LINK, Store
@@ -17,17 +16,13 @@ NAME = "notmnist-cnn"
 
 
 @pytest.fixture
-def costs(store: Store, root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+def costs(store: Store, root: Path) -> ModuleType:
     """The script, in a project with one variant and an empty store."""
-    monkeypatch.syspath_prepend(root / "benchmarks")
     tree = yaml.safe_load((root / "params.yaml").read_text())
     tree |= {"train": {NAME: tree["train"][NAME]}, "submission": []}
     Path("params.yaml").write_text(yaml.safe_dump(tree))
     Path("benchmarks").mkdir()
-    import costs
-
-    yield costs
-    del sys.modules["costs"]
+    return script("benchmarks/costs.py")
 
 
 def trained(

@@ -16,15 +16,7 @@ RULE = {"dataset": "mnist", "task": "reconstruction", "metric": "test_bce", "bes
 
 
 class Lineage:
-    """Variants that are trained and evaluated one after the other.
-
-    Parameters
-    ----------
-    folder
-        Of the pipeline.
-    store
-        Open store.
-    """
+    """Variants of a pipeline in a folder, trained and evaluated one after the other."""
 
     def __init__(self, folder: Path, store: Store) -> None:
         self._folder = folder
@@ -83,24 +75,24 @@ def test_promote_best_registers_the_first_model_with_a_reason(lineage):
     assert "min test_bce = 0.5 on real data; the first" in line
 
 
-def test_promote_best_gives_the_alias_to_a_better_model(lineage):
+@pytest.mark.parametrize(
+    ("later", "champion"),
+    [
+        ({"value": 0.4}, ("2", 0.4)),
+        ({"value": 0.5}, ("1", 0.5)),
+        ({"value": 0.6}, ("1", 0.5)),
+        ({"value": 0.5, "model": "a"}, ("1", 0.5)),
+        ({"value": 0.1, "split": "mlebench"}, ("1", 0.5)),
+        ({"value": 0.1, "binarise": True}, ("1", 0.5)),
+        ({"value": 0.1, "noise": {"gaussian": 0.5}}, ("1", 0.5)),
+    ],
+    ids=["better", "equal", "worse", "the same", "other split", "other pixels", "noisy"],
+)
+def test_promote_best_takes_a_better_model_of_the_same_split_and_pixels(lineage, later, champion):
     lineage.evaluated(0.5, model="a")
-    lineage.evaluated(0.4, model="b")
-    assert lineage.champion == ("2", 0.4)
-
-
-@pytest.mark.parametrize("value", [0.5, 0.6])
-def test_promote_best_ignores_a_model_that_is_not_better(lineage, value):
-    lineage.evaluated(0.5, model="a")
-    lineage.evaluated(value, model="b")
-    assert lineage.champion == ("1", 0.5)
-    assert len(lineage.lines) == 1
-
-
-def test_promote_best_makes_no_second_version(lineage):
-    lineage.evaluated(0.5, model="a")
-    lineage.evaluated(0.5, model="a")
-    assert lineage.champion == ("1", 0.5)
+    lineage.evaluated(**{"model": "b"} | later)
+    assert lineage.champion == champion
+    assert len(lineage.lines) == int(champion[0])
 
 
 def test_promote_best_prefers_real_data(lineage):
@@ -109,15 +101,6 @@ def test_promote_best_prefers_real_data(lineage):
     assert lineage.champion == ("2", 0.9)
     lineage.evaluated(0.1, model="c", source="synthetic")
     assert lineage.champion == ("2", 0.9)
-
-
-@pytest.mark.parametrize(
-    "block", [{"split": "mlebench"}, {"binarise": True}, {"noise": {"gaussian": 0.5}}]
-)
-def test_promote_best_compares_only_the_same_split_and_pixels(lineage, block):
-    lineage.evaluated(0.5, model="a")
-    lineage.evaluated(0.1, model="b", **block)
-    assert lineage.champion == ("1", 0.5)
 
 
 def test_roll_back_is_for_good(lineage, store):

@@ -9,6 +9,7 @@ from inkbench.tracking.store import LINK
 pytestmark = pytest.mark.slow
 
 
+@pytest.mark.parametrize("server", ["sqlite"], indirect=True)
 def test_sync_backfills_once_and_links_what_did_not_change(project, server):
     project.uri = server.uri
     output = project.sync()
@@ -34,10 +35,7 @@ def test_sync_backfills_once_and_links_what_did_not_change(project, server):
     assert artifacts == ["history.csv", "train.json"]
     (model,) = [model for model in store.models() if model.name == "mnist-a"]
     assert model.source_run_id == training.info.run_id
-    assert {metric.key: metric.value for metric in model.metrics} == {
-        "test_bce": 0.08,
-        "n_test": 10,
-    }
+    assert {one.key: one.value for one in model.metrics} == {"test_bce": 0.08, "n_test": 10}
 
     assert "8 stages, 0 added" in project.sync()
     assert [run.to_dictionary() for run in project.seen().runs] == [
@@ -58,6 +56,7 @@ def test_sync_backfills_once_and_links_what_did_not_change(project, server):
     assert store.curve(link, "loss") == store.curve(training, "loss")
 
 
+@pytest.mark.parametrize("server", ["postgresql"], indirect=True)
 def test_uploader_survives_a_server_that_dies(project, server):
     training = Halfway(project, server.uri)
     training.wait_until_seen()

@@ -5,7 +5,6 @@ import os
 import shutil
 import signal
 import subprocess
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ import tracking_page as page
 from project import SCRIPTS
 from server import answers, free_port
 
+from helpers import wait_for
 from inkbench import layout, models
 from inkbench.models.common import storage
 from inkbench.tracking.record import log_model, md5
@@ -62,12 +62,9 @@ def address(restorer: Path, tmp_path: Path) -> Iterator[str]:
             start_new_session=True,
         )
     try:
-        deadline = time.monotonic() + 180
-        while not answers(f"http://127.0.0.1:{port}/ping"):
-            assert process.poll() is None, (tmp_path / "serve.log").read_text()[-2000:]
-            assert time.monotonic() < deadline, (tmp_path / "serve.log").read_text()[-2000:]
-            time.sleep(0.3)
-        yield f"http://127.0.0.1:{port}/invocations"
+        url = f"http://127.0.0.1:{port}"
+        wait_for(lambda: answers(f"{url}/ping"), 180, process, tmp_path / "serve.log")
+        yield f"{url}/invocations"
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait(timeout=20)

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from halfway import ADDRESS, TRAIN
 from project import ALL, OF_A, UNTRACKED, Project
 
 from inkbench.errors import InkbenchError
@@ -41,6 +42,18 @@ def test_sync_leaves_stale_stages_out_and_keeps_the_parent_of_a_tree_that_is_com
     assert parent.info.run_id == dirty.info.run_id
     assert parent.data.tags["git.commit"] == commit
     assert parent.data.tags["pipeline.key"] == f"commit:{commit}"
+
+
+def test_sync_takes_no_older_results_for_those_of_a_run_that_dvc_has_not_recorded(project):
+    """The code was edited, and `inkbench repro` ended before it wrote dvc.lock."""
+    project.replace("stages/train.py", '"""Any stage', '"""Any  stage')
+    project.run(*TRAIN, DVC_STAGE=ADDRESS)
+    project.wait_uploaded()
+    project.kill_uploader()
+    project.sync()
+    (run,) = project.seen().stages(dvc__stage=ADDRESS)
+    assert run.info.status == "FINISHED" and HASH not in run.data.tags
+    assert project.seen().models() == []
 
 
 def test_sync_of_another_revision(project):

@@ -54,9 +54,7 @@ def test_ui_of_an_older_store_says_how_to_upgrade_it(printed, tables, monkeypatc
     assert "mlflow db upgrade sqlite:///" in error and error.count("\n") == 1
 
 
-@pytest.mark.skipif(
-    not any(map(shutil.which, SCREENSHOTS["BROWSERS"])), reason="no Chromium or Chrome"
-)
+@pytest.mark.skipif(not any(map(shutil.which, SCREENSHOTS["BROWSERS"])), reason="no Chromium")
 def test_runs_page_shows_the_runs_in_a_new_browser(sqlite_server, tmp_path):
     sqlite_server.empty()
     client = MlflowClient(sqlite_server.uri)

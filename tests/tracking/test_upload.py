@@ -78,10 +78,8 @@ def test_upload_of_a_training(store):
         "train.model.code": "8",
     }
     (read,) = run.inputs.dataset_inputs
-    assert (read.dataset.name, read.dataset.digest) == (
-        "processed/mnist",
-        DEPS["data/processed/mnist"],
-    )
+    assert read.dataset.name == "processed/mnist"
+    assert read.dataset.digest == DEPS["data/processed/mnist"]
 
 
 def test_attach_test_metrics_to_the_model_and_its_training(store):

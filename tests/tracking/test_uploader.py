@@ -8,7 +8,7 @@ import socket
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from types import SimpleNamespace
 
 import pytest
@@ -23,9 +23,9 @@ from inkbench.tracking.store import HASH, digest
 pytestmark = pytest.mark.slow
 
 
-def train(project: Project, **environment: str) -> None:
+def train(project: Project) -> None:
     """Run the stage as DVC would, and wait for its upload."""
-    process = project.start(*TRAIN, **{"DVC_STAGE": ADDRESS} | environment)
+    process = project.start(*TRAIN, DVC_STAGE=ADDRESS)
     assert process.wait(timeout=300) == 0
     facts = json.loads((project.folder / "models/mnist-a/train.json").read_text())
     assert facts["data_source"] == "synthetic", "the stage's own output is right"
@@ -33,18 +33,18 @@ def train(project: Project, **environment: str) -> None:
 
 
 @contextmanager
-def down() -> Iterator[int]:
-    """Port of no server."""
+def down() -> Iterator[str]:
+    """Address of no server."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
-        yield taken.getsockname()[1]
+        yield f"http://127.0.0.1:{taken.getsockname()[1]}"
 
 
 @contextmanager
-def silent() -> Iterator[int]:
-    """Port of a server that accepts and never answers."""
+def silent() -> Iterator[str]:
+    """Address of a server that accepts and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        yield listening.getsockname()[1]
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
 
 
 class _Broken(http.server.BaseHTTPRequestHandler):
@@ -58,20 +58,28 @@ class _Broken(http.server.BaseHTTPRequestHandler):
 
 
 @contextmanager
-def broken() -> Iterator[int]:
-    """Port of a server that answers everything with 500."""
+def broken() -> Iterator[str]:
+    """Address of a server that answers everything with 500."""
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Broken) as answering:
         threading.Thread(target=answering.serve_forever, daemon=True).start()
-        yield answering.server_port
+        yield f"http://127.0.0.1:{answering.server_port}"
         answering.shutdown()
 
 
-def test_uploader_keeps_the_journal_if_the_server_is_silent(project):
-    with silent() as port:
-        uri = f"http://127.0.0.1:{port}"
-        train(project, MLFLOW_TRACKING_URI=uri, MLFLOW_HTTP_REQUEST_TIMEOUT="2")
-        assert_warned_once(project)
-    assert_complete(project, mlflow_uri(project.folder))
+@contextmanager
+def locked() -> Iterator[str]:
+    """Address of a SQLite file that another connection locks."""
+    with closing(sqlite3.connect("mlflow.db", isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        yield "sqlite:///mlflow.db?timeout=1"
+
+
+@contextmanager
+def other_version() -> Iterator[str]:
+    """Address of a SQLite file with the tables of another MLflow."""
+    with sqlite3.connect("mlflow.db") as database:
+        database.execute("UPDATE alembic_version SET version_num = 'fedcba987654'")
+    yield "sqlite:///mlflow.db"
 
 
 def test_waiting_leaves_out_what_failed_and_what_others_upload(tmp_path, monkeypatch):
@@ -88,17 +96,28 @@ def test_waiting_leaves_out_what_failed_and_what_others_upload(tmp_path, monkeyp
     assert [journal.folder for journal in uploader._waiting()] == [ours.folder]
 
 
-@pytest.mark.parametrize("useless", [down, broken])
-def test_proceed_keeps_the_journal_and_warns_once(useless, tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize(
+    ("useless", "reason"),
+    [
+        *((useless, "does not answer") for useless in (down, silent, broken, locked)),
+        (other_version, "another version of MLflow; run `mlflow db upgrade"),
+    ],
+)
+def test_proceed_keeps_the_journal_and_warns_once(
+    useless, reason, tables, tmp_path, monkeypatch, capsys
+):
+    shutil.copy(tables, tmp_path)
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DVC_ROOT", raising=False)
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
     journal = Journal.create()
     journal.append("start")
-    with useless() as port:
-        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{port}")
+    with useless() as uri:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
         uploader._Uploader()._proceed(journal)
     assert journal.has_failed and journal.read()[0]
-    assert capsys.readouterr().err.count("inkbench sync") == 1
+    warning = capsys.readouterr().err
+    assert warning.count("inkbench sync") == 1 and reason in warning
 
 
 def test_uploader_keeps_the_journal_if_the_disk_is_full(project):
@@ -108,26 +127,6 @@ def test_uploader_keeps_the_journal_if_the_disk_is_full(project):
     project.wait_for(lambda: "warning" in project.errors.read_text())
     assert_warned_once(project)
     assert_complete(project, mlflow_uri(project.folder))
-
-
-def test_uploader_keeps_the_journal_if_sqlite_is_locked(project):
-    other = sqlite3.connect(project.folder / "mlflow.db", isolation_level=None)
-    other.execute("BEGIN EXCLUSIVE")
-    train(project, MLFLOW_TRACKING_URI="sqlite:///mlflow.db?timeout=3")
-    assert_warned_once(project)
-    other.close()
-    assert_complete(project, mlflow_uri(project.folder))
-
-
-def test_uploader_names_a_store_of_another_mlflow_version(project):
-    with sqlite3.connect(project.folder / "mlflow.db") as database:
-        database.execute("UPDATE alembic_version SET version_num = 'fedcba987654'")
-    train(project)
-    assert_warned_once(project)
-    assert "another version of MLflow" in project.errors.read_text()
-    with pytest.raises(InkbenchError, match="mlflow db upgrade") as refused:
-        project.sync()
-    assert "\n" not in str(refused.value)
 
 
 def test_uploader_warns_of_a_folder_as_store(project):
@@ -160,20 +159,22 @@ def test_uploader_records_a_failed_stage(project):
     assert store.curve(run, "loss")[0] == (1, 1.0)
 
 
-@pytest.mark.parametrize("killed", [False, True])
-def test_uploader_is_one_process_for_all_stages(project, killed):
+def test_uploader_is_one_process_for_all_stages_and_another_if_it_is_killed(project):
     uri = mlflow_uri(project.folder)
     training = Halfway(project, uri)
     training.wait_until_seen()
-    (uploader,) = project.uploaders()
-    if killed:
-        project.kill_uploader()
+    (first,) = project.uploaders()
     training.plot()
-    Project.wait_for(lambda: "plot@mnist-a" in Seen(uri).names())
-    assert (project.uploaders() == [uploader]) == (not killed)
-    assert project.uploaders()[0].nice() == min(os.nice(0) + 5, 19)
+    project.wait_for(lambda: Seen(uri).names() == ["plot@mnist-a", ADDRESS])
+    assert project.uploaders() == [first]
+    assert first.nice() == min(os.nice(0) + 5, 19)
+    project.kill_uploader()
+    training.plot()
+    project.wait_for(lambda: Seen(uri).names() == ["plot@mnist-a", "plot@mnist-a", ADDRESS])
+    (second,) = project.uploaders()
+    assert second != first
     training.finish()
-    assert Seen(uri).names() == ["plot@mnist-a", ADDRESS]
+    assert Seen(uri).names() == ["plot@mnist-a", "plot@mnist-a", ADDRESS]
     assert_complete(project, uri)
 
 
@@ -213,6 +214,34 @@ def test_uploader_waits_while_dvc_writes_its_lock(project, seconds, warnings, ca
     running._complete(project.folder, ended)
     assert len(running._ended) == 1 - warnings
     assert capsys.readouterr().err.count("warning") == warnings
+
+
+@pytest.mark.parametrize(("age", "completed"), [(1_000, ["old"]), (600_000, [])])
+def test_proceed_completes_the_state_before_while_dvc_lock_has_its_results(
+    age, completed, project, monkeypatch
+):
+    """A killed `inkbench repro` leaves journals that are released after a later one."""
+    keys: list[str] = []
+    monkeypatch.chdir(project.folder)
+    monkeypatch.setattr(
+        uploader, "complete_state", lambda _, state, *__, **___: keys.append(state.key)
+    )
+    monkeypatch.setattr(uploader.Upload, "proceed", lambda _: False)
+    start = {"dvc_stage": ADDRESS, "cwd": str(project.folder)}
+    old, new = (
+        SimpleNamespace(
+            folder=project.folder,
+            start=start | {"state": {"key": key, "title": "t", "inputs": "i"}},
+        )
+        for key in ("old", "new")
+    )
+    running = uploader._Uploader()
+    running._store = object()
+    ended = SimpleNamespace(journal=old, ended_at=now() - age, wants_sync=False)
+    running._ended[project.folder] = ended
+    (project.folder / "dvc.lock").touch()
+    running._proceed(new)
+    assert keys == completed and not running._ended
 
 
 def test_uploader_logs_results_of_parameters_that_were_edited_since(project):

@@ -27,6 +27,11 @@ def _compiled(kind: type[keras.Model]) -> keras.Model:
     return model
 
 
+def _assert_close(actual: list[np.ndarray], expected: list[np.ndarray]) -> None:
+    for mine, wanted in zip(actual, expected, strict=True):
+        np.testing.assert_allclose(mine, wanted, rtol=1e-4, atol=1e-5)
+
+
 def _step(kind: type[keras.Model], inputs: np.ndarray, targets: np.ndarray):
     """Weights after one step of gradient descent, and the reported metrics."""
     model = _compiled(kind)
@@ -38,8 +43,7 @@ def test_train_step_has_the_gradient_loss_and_metrics_of_the_whole_batch():
     inputs, targets = RNG.random((8, 6)), RNG.random((8, 2))
     expected, plain = _step(keras.Model, inputs, targets)
     weights, halved = _step(SplitBatchModel, inputs, targets)
-    for actual, wanted in zip(weights, expected, strict=True):
-        np.testing.assert_allclose(actual, wanted, rtol=1e-4, atol=1e-5)
+    _assert_close(weights, expected)
     assert halved == pytest.approx(plain, rel=1e-5)
 
 
@@ -47,8 +51,7 @@ def test_train_step_puts_the_middle_of_an_odd_batch_in_both_halves():
     inputs, targets = RNG.random((3, 6)), RNG.random((3, 2))
     weights, _ = _step(SplitBatchModel, inputs, targets)
     expected, _ = _step(SplitBatchModel, inputs[[0, 1, 1, 2]], targets[[0, 1, 1, 2]])
-    for actual, wanted in zip(weights, expected, strict=True):
-        np.testing.assert_allclose(actual, wanted, rtol=1e-4, atol=1e-5)
+    _assert_close(weights, expected)
 
 
 def test_train_step_weighs_examples():
@@ -56,8 +59,7 @@ def test_train_step_weighs_examples():
     expected, actual = (_compiled(kind) for kind in (keras.Model, SplitBatchModel))
     for model in (expected, actual):
         model.train_on_batch(inputs, targets, sample_weight=np.array([1, 5, 1, 2]))
-    for mine, wanted in zip(actual.get_weights(), expected.get_weights(), strict=True):
-        np.testing.assert_allclose(mine, wanted, rtol=1e-4, atol=1e-5)
+    _assert_close(actual.get_weights(), expected.get_weights())
 
 
 def test_train_step_accepts_a_batch_of_one():

@@ -69,10 +69,6 @@ def test_style_draws_some_ink(style):
     assert all(0.01 < ink.mean() < 0.9 for ink in drawings)
 
 
-def test_weights_of_styles_sum_to_one():
-    assert sum(styles.WEIGHTS.values()) == pytest.approx(1)
-
-
 def test_distance_field_is_positive_in_the_ink():
     mask = np.zeros((40, 40))
     mask[10:30, 10:30] = 1

@@ -40,9 +40,8 @@ def test_write_pairs_pages_of_both_sizes(images):
     assert {image.shape for image in images.values()} == {(258, 540), (420, 540)}
     assert {image.dtype for image in images.values()} == {np.dtype(np.uint8)}
     noisy, clean = part(images, "train"), part(images, "train_cleaned")
-    assert {n: page.shape for n, page in noisy.items()} == {
-        n: page.shape for n, page in clean.items()
-    }
+    sizes = [{name: page.shape for name, page in pages.items()} for pages in (noisy, clean)]
+    assert sizes[0] == sizes[1]
 
 
 def test_write_numbers_pages_like_kaggle(images):

@@ -1,5 +1,7 @@
 """Drawn scans are a pure function of their number, and parts do not share what they are of."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -13,16 +15,14 @@ def test_draw_is_a_pure_function_of_part_number_and_seed():
     assert not np.array_equal(first.scan, other.scan)
 
 
-@pytest.mark.parametrize("held_out", ["valid", "test"])
-def test_held_out_parts_have_kinds_and_papers_of_their_own(held_out):
-    assert not set(content.KINDS["train"]) & set(content.KINDS[held_out])
-    assert not set(scans._TONES["train"]) & set(scans._TONES[held_out])
-    assert not set(content._PHOTOGRAPHS["train"]) & set(content._PHOTOGRAPHS[held_out])
+def test_held_out_parts_have_kinds_that_training_does_not_have():
+    assert not set(content.KINDS["train"]) & {*content.KINDS["valid"], *content.KINDS["test"]}
 
 
-def test_validation_and_test_have_papers_and_photographs_of_their_own():
-    assert not set(scans._TONES["valid"]) & set(scans._TONES["test"])
-    assert not set(content._PHOTOGRAPHS["valid"]) & set(content._PHOTOGRAPHS["test"])
+@pytest.mark.parametrize(("one", "other"), itertools.combinations(("train", "valid", "test"), 2))
+def test_parts_have_papers_and_photographs_of_their_own(one, other):
+    assert not set(scans._TONES[one]) & set(scans._TONES[other])
+    assert not set(content._PHOTOGRAPHS[one]) & set(content._PHOTOGRAPHS[other])
 
 
 @pytest.mark.parametrize("number", range(3))
