@@ -83,6 +83,7 @@ def probes(cleaned: Clean) -> Iterator[Probe]:
     yield from _scales(cleaned)
     yield from _light_on_dark(cleaned)
     yield from _pictures(cleaned)
+    yield from _sheets(cleaned)
     yield from _blot(cleaned)
     yield from _pens(cleaned)
     page = np.asarray(text_page(paper=255, mode="RGB"))
@@ -181,6 +182,18 @@ def _scales(cleaned: Clean) -> Iterator[Probe]:
     for name, page in (("grain of 12", grain), ("halftone band", band)):
         ratio = (scale.letter_height(page)[0] or 0) / expected
         yield f"scale under {name}", abs(ratio - 1) <= 0.2, f"{ratio:.2f}", page, cleaned(page)
+
+
+def _sheets(cleaned: Clean) -> Iterator[Probe]:
+    inside = np.s_[100:-100, 120:-120]
+    for name, around in (("black", 20), ("dark table", 50), ("white lid", 255)):
+        page = np.full((HEIGHT, WIDTH), around, np.uint8)
+        page[inside] = np.asarray(text_page(paper=215))[inside]
+        after = cleaned(page)
+        share, paper = lost(page[inside], after[inside]), np.median(after[inside])
+        value = f"paper {paper:.0f}, {share:.1%} of strokes lost, around {after[50, 50]}"
+        holds = share < 0.02 and paper >= 245 and abs(int(after[50, 50]) - around) <= 3
+        yield f"sheet on {name}", holds, value, page, after
 
 
 def _light_on_dark(cleaned: Clean) -> Iterator[Probe]:

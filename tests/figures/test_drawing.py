@@ -12,6 +12,7 @@ from inkbench.figures import (
     classification,
     comparison,
     curves,
+    generation,
     images,
     pages,
     style,
@@ -95,6 +96,12 @@ def test_confusion_counts_stand_where_the_labels_say():
     assert +drawn == Counter(zip("AAABC", "BBACC", strict=True))
     errors = axes.images[0].get_array()
     assert errors[0, 1] == pytest.approx(2 / 3), "share of the actual As"
+
+
+@pytest.mark.parametrize(("size", "plane"), [(2, "two units"), (20, "principal components")])
+def test_manifold_says_which_plane_of_the_code_it_shows(size, plane):
+    figure = generation.manifold(np.zeros((3, 3, 4, 4)), np.arange(3.0), size)
+    assert plane in figure.texts[1].get_text()
 
 
 @pytest.mark.parametrize("is_synthetic", [True, False])

@@ -111,6 +111,7 @@ def test_open_variant_names_missing_outputs(name, missing, command, project_copy
         ("mnist-conv-ae", "models/{}/history.csv", variant._curves),
         ("mnist-conv-ae", "models/{}/model.keras", variant._architecture),
         ("notmnist-cnn", "evaluations/{}/per_class.csv", variant._classification),
+        ("notmnist-cnn", "evaluations/{}/confusion.csv", variant._classification),
         ("documents-unet", "evaluations/{}/pages.npz", variant._pages),
     ],
 )
@@ -132,7 +133,7 @@ def test_draw_names_missing_and_broken_files(
 @pytest.mark.parametrize(
     ("name", "file", "array", "values"),
     [
-        ("notmnist-cnn", "predictions.npz", "probabilities", np.full((40, 10), np.nan)),
+        ("notmnist-cnn", "misclassified.npz", "probability", np.full(12, np.nan)),
         ("mnist-vae", "codes.npz", "tsne2", None),
     ],
 )
@@ -153,8 +154,17 @@ def test_draw_accepts_a_perfect_classifier_and_a_single_class(project_copy):
         predicted=empty,
         probability=empty,
     )
-    change(folder / "predictions.npz", labels=np.zeros(40, np.uint8))
+    (folder / "confusion.csv").write_text("actual,predicted\n" + "A,A\n" * 40)
     assert {"misclassified", "confusion"} <= draw("notmnist-cnn")
+
+
+def test_draw_shows_a_page_of_a_kind_whose_typical_page_is_the_median(project_copy):
+    path = project_copy / "evaluations/documents-unet/pages.npz"
+    with np.load(path) as archive:
+        role = archive["role"].astype("U7")
+    role[role == "typical"] = "median"
+    change(path, role=role)
+    assert draw("documents-unet") >= PAGES
 
 
 def test_draw_accepts_a_single_epoch(project_copy):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from scipy import stats
 
 from inkbench.errors import InkbenchError
@@ -145,6 +146,7 @@ def test_a_winner_needs_a_difference_beyond_its_interval():
         ("test_bce", [0.0062, 0.00621, 0.00619], "0.0062 ± 0.00002"),
         ("generalisation_gap_bce", [-0.0003, -0.0001, -0.0005], "−0.0003 ± 0.0005"),
         ("test_bce", [0.0062, 0.0062, 0.0062], "0.0062"),
+        ("active_units", [20, 20, 19], "19.67 ± 1.434"),
     ],
 )
 def test_text_shows_mean_and_half_of_the_interval(key, values, text):
@@ -229,6 +231,41 @@ def test_report_draws_sweeps_and_card_has_intervals(project_copy):
         assert f'id="{name}"' in index and (folder / f"figures/{name}.png").is_file()
     assert "significantly" in index
     assert "over seeds" in card and "3 seeds" in card and "±" in card
+
+
+def test_of_sweep_separates_trials_of_other_data_or_noise(monkeypatch, folder):
+    axes = [{"dataset": d} for d in ("mnist", "notmnist")]
+    for name, settings in {"data": axes, "noise": [{"noise.gaussian": n} for n in "01"]}.items():
+        trials = [trial("v", s, s / 10, **config) for config in settings for s in (1, 2)]
+        seeds.write(name, trials)
+    drawn = []
+    monkeypatch.setattr(drawings, "_save", lambda *arguments: drawn.append(arguments[2:4]))
+    block = {"task": "classification", "dataset": "notmnist", "family": "cnn", "noise": {}}
+    for name in ("data", "noise"):
+        list(drawings.of_sweep(name, {"v": block}, folder))
+    titles = {stem: source for stem, source in drawn if stem.startswith("seeds-")}
+    assert len(titles) == 4
+    assert "MNIST digits" in titles["seeds-data-classification-mnist"]
+    assert "notMNIST letters" in titles["seeds-data-classification-notmnist"]
+
+
+def ringed(figure: Figure) -> int:
+    """Dots in rings, in the first panel."""
+    return len(figure.axes[0].collections[-1].get_offsets())
+
+
+def test_of_sweep_rings_what_promote_chooses_and_says_so(monkeypatch, folder):
+    figures = []
+    monkeypatch.setattr(drawings, "_save", lambda *arguments: figures.append(arguments[0]))
+    for axis in ("learning_rate", "loss"):
+        trials = [trial("v", s, a, **{axis: "a"}) for s, a in ((1, 0.9), (2, 0.1))]  # one is lucky
+        trials += [trial("v", s, 0.6, **{axis: "b"}) for s in (1, 2)]
+        seeds.write(axis, trials)
+        block = {"task": "classification", "dataset": "notmnist", "family": "cnn"}
+        list(drawings.of_sweep(axis, {"v": block}, folder))
+    search, _, of_losses, _ = figures
+    assert ringed(search) == 2 and "learning_rate=b" in search.texts[1].get_text()
+    assert ringed(of_losses) == 0 and "better" not in of_losses.texts[1].get_text()
 
 
 def test_figures_of_a_sweep_on_synthetic_data_are_labelled(project_copy, monkeypatch):

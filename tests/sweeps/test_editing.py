@@ -56,6 +56,12 @@ def test_replace_refuses_to_change_what_an_alias_shares():
         editing.replace(text, {"train.b.model.code": 16})
 
 
+@pytest.mark.parametrize("text", ["{shift: 1}", "[{shift: 1}]"])
+def test_parse_refuses_a_mapping(text):
+    with pytest.raises(InkbenchError, match="not a value"):
+        editing.parse(text)
+
+
 def test_replace_fills_an_empty_value():
     assert editing.replace("a:\n  b:\n  c: 1\n", {"a.b": 2}) == "a:\n  b: 2\n  c: 1\n"
 

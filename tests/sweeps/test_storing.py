@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,6 +15,7 @@ from dvc.repo.index import Index
 
 from helpers import ROOT
 from inkbench import params, state
+from inkbench.cluster.command import alone
 from inkbench.errors import InkbenchError
 from inkbench.pipeline.plan import Chain
 from inkbench.pipeline.tasks import Task
@@ -65,13 +67,32 @@ def test_run_refuses_code_that_git_does_not_know(repository):
 
 
 def test_run_names_what_cannot_be_written(repository):
-    (repository / "sweeps/s.lock").mkdir()
+    (repository / "sweeps/s.journal").mkdir()
     with pytest.raises(InkbenchError, match="sweeps: cannot be written"):
         running.run(PLAN)
     shutil.rmtree("sweeps")
     (repository / "sweeps").touch()
     with pytest.raises(InkbenchError, match="sweeps: cannot be written"):
         running.run(PLAN)
+
+
+def test_run_refuses_a_clone_where_another_pipeline_runs(repository):
+    with alone(), pytest.raises(InkbenchError, match="another `inkbench repro` or sweep"):
+        running.run(PLAN)
+
+
+def test_run_warns_of_stale_rows_of_variants_that_it_does_not_train(
+    repository, monkeypatch, capsys
+):
+    pipeline = SimpleNamespace(inputs=lambda name: {"src": "new"}, close=lambda: None)
+    monkeypatch.setattr(executions, "Pipeline", lambda folder: pipeline)
+    monkeypatch.setattr(running, "_prepare", lambda datasets: None)
+    inputs = running._inputs(pipeline, ["learning_rate"], NAME, params.load().variant(NAME))
+    own = Trial(NAME, CONFIG, 2, 42, "e", inputs, "real", 0.1, {"test_bce": 0.1})
+    seeds.write("s", [own, replace(own, variant="mnist-sparse-l2", inputs="old")])
+    assert running.run(PLAN)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "warning" in line and "mnist-sparse-l2" in line
 
 
 def test_sweep_prepares_the_datasets_that_it_varies():
@@ -146,6 +167,13 @@ def test_a_sweep_ends_when_the_code_changed(monkeypatch):
 def test_run_of_dvc_tells_its_error():
     with pytest.raises(InkbenchError, match="no_such_module"):
         storing.run("no_such_module")
+
+
+def test_promote_names_the_table_of_a_value_that_is_refused(repository):
+    config = (("learning_rate", "7"),)
+    seeds.write("s", [Trial(NAME, config, 2, 42, "e", "i", "real", 0.1, {"test_bce": 0.1})])
+    with pytest.raises(InkbenchError, match=r"^sweeps/s\.trials\.csv: .*learning_rate"):
+        running.promote("s")
 
 
 def test_promote_warns_of_other_code_than_was_trained(repository, monkeypatch, capsys):

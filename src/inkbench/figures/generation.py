@@ -39,14 +39,15 @@ def interpolations(frames: np.ndarray, labels: np.ndarray, classes: style.Names)
 
 
 @style.styled
-def manifold(grid: np.ndarray, axis: np.ndarray) -> "Figure":
+def manifold(grid: np.ndarray, axis: np.ndarray, code_size: int) -> "Figure":
     """Draw the images decoded from a grid over a plane of the latent space.
 
     ``grid`` is ``[s, s, h, w]``, rows by falling second coordinate; ``axis`` has the coordinates
     ``[s]`` in standard deviations.
     """
     height, width = grid.shape[2:]
-    subtitle = "Decoded over a plane of the code, its first two components, in standard deviations"
+    plane = "two units" if code_size == 2 else "first two principal components"
+    subtitle = f"Decoded over the {plane} of the code, in standard deviations"
     figure = style.canvas(9.2, 9, "Latent manifold", subtitle)
     axes = figure.subplots()
     axes.imshow(images.mosaic(images.unit(grid), gap=0), cmap="gray_r", vmin=0, vmax=1)

@@ -20,7 +20,7 @@ def slices(
     axes: Mapping[str, Sequence[str]],
     losses: np.ndarray,
     pruned: np.ndarray,
-    best: np.ndarray | None,
+    best: np.ndarray,
 ) -> "Figure":
     """Plot the validation loss of every training against each setting.
 
@@ -35,11 +35,12 @@ def slices(
     pruned
         Which trainings were stopped early: bool ``[trainings]``.
     best
-        Which are of the best settings: bool ``[trainings]``. None if the losses do not compare.
+        Which are of the best settings: bool ``[trainings]``; none if the losses do not compare.
     """
     subtitle = "each dot is one training"
-    if best is not None:
-        subtitle += "; lower is better; rings: the settings with the lowest mean over seeds"
+    if best.any():
+        values = ", ".join(f"{name}={texts[int(best.argmax())]}" for name, texts in axes.items())
+        subtitle += f"; lower is better; ringed: the best mean, {values}"
     width = max(7.5, 3.6 * len(axes))
     figure = style.canvas(width, 3.6, f"{variant}: validation loss", subtitle)
     panels = figure.subplots(1, len(axes), sharey=True, squeeze=False)[0]
@@ -53,8 +54,7 @@ def slices(
                 panel.scatter(
                     places[mask], losses[mask], s=48, color=colour, label=label, alpha=0.8
                 )
-        if best is not None:
-            panel.scatter(places[best], losses[best], s=110, facecolor="none", edgecolor=style.TEST)
+        panel.scatter(places[best], losses[best], s=110, facecolor="none", edgecolor=style.TEST)
         panel.set_xlabel(name)
         panel.grid()
     panels[0].set_ylabel("validation loss")

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from inkbench import layout
 from inkbench.errors import InkbenchError
 from inkbench.figures import (
@@ -140,9 +142,9 @@ def _generation(outputs: VariantOutputs) -> Iterator[NamedFigure]:
     figure = generation.interpolations(*outputs.evaluation.arrays(file, *names))
     yield NamedFigure("interpolations", alt, figure)
     alt = "A square grid of images that change smoothly over two latent coordinates."
-    figure = generation.manifold(*outputs.evaluation.arrays(file, "manifold", "manifold_axis"))
-    yield NamedFigure("manifold", alt, figure)
     kl, active = outputs.evaluation.arrays(file, "kl_per_unit", "active_units")
+    grid, axis = outputs.evaluation.arrays(file, "manifold", "manifold_axis")
+    yield NamedFigure("manifold", alt, generation.manifold(grid, axis, len(kl)))
     alt = f"KL divergence of each latent unit; {int(active.sum())} units are active."
     yield NamedFigure("units", alt, generation.units(kl, active))
 
@@ -178,17 +180,17 @@ def _weights(outputs: VariantOutputs) -> Iterator[NamedFigure]:
 
 def _classification(outputs: VariantOutputs) -> Iterator[NamedFigure]:
     evaluation = outputs.evaluation
-    labels, probabilities, classes = evaluation.arrays(
-        "predictions.npz", "labels", "probabilities", "classes"
+    class_names = evaluation.texts("per_class.csv", "class")
+    actual, predicted = (
+        np.array([class_names.index(name) for name in evaluation.texts("confusion.csv", column)])
+        for column in ("actual", "predicted")
     )
-    alt = f"Confusion matrix of {len(labels)} test images."
-    figure = classification.confusion(labels, probabilities.argmax(axis=1), classes)
-    yield NamedFigure("confusion", alt, figure)
+    alt = f"Confusion matrix of {len(actual)} test images."
+    yield NamedFigure("confusion", alt, classification.confusion(actual, predicted, class_names))
     names = ("images", "labels", "predicted", "probability", "classes")
     figure = classification.misclassified(*evaluation.arrays("misclassified.npz", *names))
     alt = "The test images that the model misclassified with the highest probability."
     yield NamedFigure("misclassified", alt, figure)
-    class_names = evaluation.texts("per_class.csv", "class")
     columns = evaluation.columns("per_class.csv", "precision", "recall", "f1")
     scores = dict(zip(("precision", "recall", "F1"), columns, strict=True))
     alt = f"Precision, recall and F1 of the classes {', '.join(class_names)}."

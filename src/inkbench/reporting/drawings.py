@@ -87,7 +87,7 @@ def of_sweep(name: str, blocks: Mapping[str, Mapping[str, Any]], folder: Path) -
             losses = np.array([t.val_loss for t in own])
             pruned = np.array([t.epochs < full.get(t.configuration, math.inf) for t in own])
             winner = _winner(own, blocks[variant])
-            best = np.array([t.configuration == winner for t in own]) & ~pruned if winner else None
+            best = np.array([t.configuration == winner for t in own]) & ~pruned
             figure = sweeps.slices(variant, varied, losses, pruned, best)
             alt = f"Validation loss of the training runs of {variant} against {', '.join(varied)}."
             is_synthetic = any(t.data_source != REAL for t in own)
@@ -96,9 +96,10 @@ def of_sweep(name: str, blocks: Mapping[str, Mapping[str, Any]], folder: Path) -
     boards: dict[tuple[str, ...], dict] = {}
     for configuration, group in seeds.configurations(trials).items():
         if len(group) > 1:
-            entry = Entry(configuration[0], dict(blocks[configuration[0]]), {})
-            problem = [f"{axis}={text}" for axis, text in seeds.problem(configuration[1])]
-            board = (entry.task, entry.dataset, *entry.conditions, *problem)
+            variant, settings = configuration
+            entry = Entry(variant, seeds.applied(blocks[variant], settings), {})
+            noise = [f"{axis}={text}" for axis, text in settings if axis.startswith("noise")]
+            board = (entry.task, entry.dataset, *entry.conditions, *noise)
             boards.setdefault(board, {})[seeds.label(*configuration)] = group
     for (task, data, *conditions), groups in boards.items():
         key = leaderboard.wording()["tasks"][task]["leads"]

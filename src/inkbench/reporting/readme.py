@@ -73,7 +73,8 @@ def tables(variants: Sequence[Entry]) -> str:
     """Markdown of the leaderboards, the comparisons and the costs."""
     parts = []
     for board in [*leaderboard.boards(variants), *leaderboard.comparisons(variants)]:
-        lead = f"columns whose name says so: {board.measured}; others: " if board.measured else ""
+        words = f"columns whose name says *{board.measured}*: synthetic; others: "
+        lead = words if board.measured else ""
         parts += [f"**{board.title}** ({lead}{_data(board)})", _leaderboard(board)]
     return "\n\n".join(parts + _legend(variants) + _costs(variants))
 

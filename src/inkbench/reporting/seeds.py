@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import yaml
 
 from inkbench import disk, layout, records
 
@@ -70,7 +71,7 @@ def spread(values: Iterable[float], *, of_next: bool = False) -> Spread:
 
     array = np.array([*values], float)
     n = len(array)
-    sd = (np.ptp(array) and float(array.std(ddof=1))) if n > 1 else math.nan
+    sd = float((array - array[0]).std(ddof=1)) if n > 1 else math.nan  # 0 if all are equal
     scale = math.sqrt(1 + 1 / n) if of_next else math.sqrt(1 / n)
     half = float(stdtrit(n - 1, 0.975)) * sd * scale if n > 1 else math.inf
     return Spread(n, float(array.mean()), sd, half)
@@ -200,6 +201,16 @@ def _rounded(value: Any) -> float:
 def problem(settings: Settings) -> Settings:
     """Those settings by which test metrics are of different problems."""
     return tuple((axis, text) for axis, text in settings if _PROBLEM.fullmatch(axis))
+
+
+def applied(block: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
+    """A variant's block of ``params.yaml`` with other settings."""
+    changed = dict(block)
+    for axis, text in settings:
+        key, _, inner = axis.partition(".")
+        value = yaml.safe_load(text)
+        changed[key] = (changed.get(key) or {}) | {inner: value} if inner else value
+    return changed
 
 
 def incomparable(axes: Iterable[str], family: str, has_pages: bool) -> str:

@@ -19,11 +19,12 @@ def parse(text: str) -> Any:
     Raises
     ------
     InkbenchError
-        If `show` cannot write it so that it is read as the same.
+        If DVC cannot set it (a mapping), or `show` cannot write it so that it is read as the same.
     """
     value = _parse(text)
-    try:  # DVC cannot set a mapping
-        is_kept = "{" not in show(value) and yaml.load(f"[{show(value)}]", _LOADER) == [value]
+    shown = show(value)
+    try:
+        is_kept = "{" not in shown and yaml.load(f"[{shown}]", _LOADER) == [value]
     except (yaml.YAMLError, ValueError):
         is_kept = False
     if not is_kept:

@@ -46,7 +46,8 @@ def run(plan: Plan, jobs: int = 0, address: str = "") -> bool:
     with alone():
         with disk.writing(layout.SWEEPS):
             layout.SWEEPS.mkdir(exist_ok=True)
-        search.repair(plan.name)
+            search.journal(plan.name).touch()
+            search.repair(plan.name)
         return _run(plan, jobs, address)
 
 
