@@ -25,6 +25,7 @@ MAX_PIXELS = 80_000_000  # an A3 page at 600 dpi has 70 million
 
 _RAW = (".cr2", ".dng", ".nef")  # of cameras
 _THUMBNAIL, _MASK = 1, 4  # NewSubfileType (TIFF 6.0, section 8): of another page
+_SIDEWAYS = (5, 6, 7, 8)  # orientations that swap width and height (TIFF 6.0, section 8)
 _DPI = (10, 4800)  # plausible resolutions
 _OBLONG = (1.1, 4)  # pixels whose sides have such a ratio, as those of a fax, become square
 _WHITES = (1, 255, 1023, 4095, 16383, 65535)  # brightest values of 1, 8, 10, … 16 bits
@@ -141,7 +142,7 @@ def _scan(image: Image.Image, path: Path) -> Scan:
     deep_colour = image.mode.startswith("RGB") and ";16" in str(getattr(image, "tile", ""))
     dpi, exif = _dpi(image), image.getexif()
     text = {k: str(v) for k, v in getattr(image, "text", {}).items() if isinstance(k, str)}
-    if dpi and exif.get(ExifTags.Base.Orientation) in (5, 6, 7, 8):
+    if dpi and exif.get(ExifTags.Base.Orientation) in _SIDEWAYS:
         dpi = dpi[::-1]
     image.load()
     ImageOps.exif_transpose(image, in_place=True)
