@@ -2,7 +2,6 @@
 
 import dataclasses
 import os
-import resource
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -47,15 +46,6 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setattr(transfer, "BACKOFF", 0.01)
     return tmp_path
-
-
-@pytest.fixture
-def full_disk() -> Iterator[None]:
-    """No file can grow beyond 1,000 bytes."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @pytest.fixture(scope="session")
