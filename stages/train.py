@@ -9,10 +9,14 @@ from inkbench.errors import run_stage
 
 def train(variant: str) -> None:
     """Train one variant and track it."""
-    settings = params.load().variant(variant)
+    known = params.load()
+    settings = known.variant(variant)
 
     from inkbench import tracking
+    from inkbench.datasets.common import store
     from inkbench.training import loop
+
+    settings = known.as_trained(settings, store.load_card(settings.dataset)["data_source"])
 
     block = {"train": {variant: settings.model_dump(mode="json", exclude_unset=True)}}
     with tracking.stage_run(

@@ -69,6 +69,7 @@ def test_load_refuses_an_unknown_published_result(tmp_path, tree):
         ("submission", ["mnist-vae"], r"submission: 'mnist-vae' is not known; allowed: documents-"),
         ("submission", ["documents-unet", "documents-conv-ae"], r"submission: .*at most 1 item"),
         ("data/cifar", {}, r"data\.cifar"),
+        ("synthetic/epochs", 0, r"synthetic\.epochs: 0: .*equal to 1"),
         ("extra", 1, r"extra: 1: unknown key; allowed: data, train"),
     ],
 )
@@ -76,6 +77,32 @@ def test_load_names_a_bad_value(tmp_path, tree, key, value, message):
     with pytest.raises(InkbenchError, match=message) as caught:
         _load(tmp_path, _set(tree, key, value))
     assert "\n" not in str(caught.value)
+
+
+def test_as_trained_lowers_what_exceeds_the_limits_on_synthetic_data_only(tmp_path, tree):
+    tree["synthetic"] = {"epochs": 2, "train_limit": 500, "scans": 3}
+    tree["train"]["mnist-vae"]["epochs"] = 1
+    tree["published"]["notmnist-basic"]["train_limit"] = 400
+    known = _load(tmp_path, tree)
+
+    vae, stacked = known.variant("mnist-vae"), known.variant("notmnist-stacked-logreg")
+    scans, claim = known.variant("documents-scans"), known.claim("notmnist-basic")
+    for block in (vae, stacked, scans, claim):
+        assert known.as_trained(block, "real") == block
+
+    assert known.as_trained(vae, "synthetic") == vae.model_copy(update={"train_limit": 500})
+    short = known.as_trained(stacked, "synthetic")
+    assert (short.pretrain_epochs, short.epochs, short.train_limit) == (2, 2, 500)
+    drawn = known.as_trained(scans, "synthetic").drawn
+    assert (drawn.scans, drawn.per_scan) == (3, scans.drawn.per_scan)
+    assert known.as_trained(claim, "synthetic") == claim.model_copy(update={"epochs": 2})
+
+
+def test_as_trained_limits_nothing_without_limits(tmp_path, tree):
+    del tree["synthetic"]
+    known = _load(tmp_path, tree)
+    block = known.variant("documents-scans")
+    assert known.as_trained(block, "synthetic") == block
 
 
 @pytest.mark.parametrize("block", ["train/mnist-vae", "published/mnist-logits"])

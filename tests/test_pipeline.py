@@ -21,9 +21,8 @@ pytestmark = pytest.mark.slow
 VARIANTS = ("mnist-vae", "documents-unet")
 CLAIM = "notmnist-basic"  # the fastest of notMNIST
 SHRUNK = {
-    "mnist-vae": {"epochs": 1, "train_limit": 200, "model": {"code": 4, "width": 4}},
+    "mnist-vae": {"model": {"code": 4, "width": 4}},
     "documents-unet": {
-        "epochs": 1,
         "train_limit": 4,
         "model": {"width": 4},
         "patches": {"size": 32, "per_page": 8},
@@ -101,8 +100,8 @@ def pipeline(tmp_path_factory) -> Pipeline:
         data |= {"source": "synthetic", "limit": 400}
     params["data"]["documents"]["limit"] = 48
     params["train"] = {name: params["train"][name] | SHRUNK[name] for name in VARIANTS}
-    claim = params["published"][CLAIM] | {"epochs": 1, "train_limit": 200}
-    params["published"] = {CLAIM: claim}
+    params["published"] = {CLAIM: params["published"][CLAIM]}
+    params["synthetic"] = {"epochs": 1, "train_limit": 200}
     pipeline.set_params(params)
     pipeline.first_run = pipeline.stages_run()
     return pipeline
@@ -201,6 +200,17 @@ def test_synthetic_data_is_labelled_everywhere(pipeline):
     assert "synthetic" in (pipeline.folder / "reports/index.html").read_text().lower()
 
 
+def test_training_on_synthetic_data_is_cut_to_the_limits_in_params(pipeline):
+    limits = pipeline.params()["synthetic"]
+    for variant in VARIANTS:
+        assert pipeline.params()["train"][variant]["epochs"] > limits["epochs"]
+        card = json.loads((pipeline.folder / f"models/{variant}/train.json").read_text())
+        assert card["epochs"] == card["variant"]["epochs"] == limits["epochs"]
+        assert card["variant"]["train_limit"] <= limits["train_limit"]
+    claim = json.loads((pipeline.folder / f"metrics/published/{CLAIM}.json").read_text())
+    assert claim["epochs"] == limits["epochs"]
+
+
 def test_dvc_shows_metrics_params_plots_and_the_graph(pipeline):
     with Repo(str(pipeline.folder)) as repo:
         shown = repo.metrics.show()[""]["data"]
@@ -222,4 +232,6 @@ def test_mlflow_has_a_run_for_every_stage(pipeline):
     alone = {("report", None), ("published", CLAIM), ("submission", "documents-unet")}
     seen = {(one["stage"], one.get("variant") or one.get("dataset")) for one in tags}
     assert seen == per_variant | per_dataset | alone
-    assert {one["data_source"] for one in tags if one["stage"] == "train"} == {"synthetic"}
+    trainings = [run for run in runs if run.data.tags["stage"] == "train"]
+    assert {run.data.tags["data_source"] for run in trainings} == {"synthetic"}
+    assert {run.data.params["train.epochs"] for run in trainings} == {"1"}  # the limit

@@ -6,7 +6,7 @@ before TensorFlow starts.
 """
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 import yaml
 from pydantic import (
@@ -19,7 +19,7 @@ from pydantic import (
     model_validator,
 )
 
-from inkbench import datasets, layout, models, published
+from inkbench import data_source, datasets, layout, models, published
 from inkbench.errors import InkbenchError
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -163,6 +163,32 @@ class Published(_Network):
     """
 
 
+Network = TypeVar("Network", Variant, Published)
+
+
+class Limits(_Block):
+    """The most that is trained on synthetic data, which only shows that the code runs."""
+
+    epochs: Annotated[int, Field(ge=1)] | None = None  # of each objective
+    train_limit: Annotated[int, Field(ge=1)] | None = None  # images or pages
+    scans: Annotated[int, Field(ge=1)] | None = None  # drawn per epoch
+
+    def applied(self, block: Network) -> Network:
+        """Copy a block under ``train:`` or ``published:``, with what exceeds a limit lowered."""
+        lowered: dict[str, Any] = {}
+        if self.epochs:
+            lowered["epochs"] = min(block.epochs, self.epochs)
+        if self.train_limit:
+            lowered["train_limit"] = min(block.train_limit or self.train_limit, self.train_limit)
+        if isinstance(block, Variant):
+            if self.epochs and block.pretrain_epochs:
+                lowered["pretrain_epochs"] = min(block.pretrain_epochs, self.epochs)
+            if self.scans and block.drawn:
+                fewer = {"scans": min(block.drawn.scans, self.scans)}
+                lowered["drawn"] = block.drawn.model_copy(update=fewer)
+        return block.model_copy(update=lowered)
+
+
 class Registered(_Block):
     """A registered model: the variants that compete for it, and the test metric that decides."""
 
@@ -178,6 +204,7 @@ class Params(_Block):
 
     data: dict[str, Data]
     train: dict[Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")], Variant]
+    synthetic: Limits = Limits()
     submission: Annotated[list[str], Field(max_length=1)] = []  # at most one: there is one folder
     registry: dict[str, Registered] = {}
     published: dict[str, Published] = {}
@@ -222,6 +249,10 @@ class Params(_Block):
         """A block under ``published:``; `InkbenchError` if there is none with this name."""
         _refuse_unless(name in self.published, "claim", name, self.published)
         return self.published[name]
+
+    def as_trained(self, block: Network, source: str) -> Network:
+        """A block under ``train:`` or ``published:``, limited if its data are synthetic."""
+        return self.synthetic.applied(block) if source == data_source.SYNTHETIC else block
 
 
 def _check_data(name: str, data: Data) -> None:

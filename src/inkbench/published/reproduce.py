@@ -8,12 +8,9 @@ from inkbench.evaluation.results import Results
 from inkbench.params import Published
 from inkbench.training import runtime
 
-# Limits on synthetic data, which says nothing about a claim: the code only has to run.
-_ON_SYNTHETIC = {"epochs": 2, "train_limit": 2000}
-
 
 def reproduce(claim: str, settings: Published) -> Results:
-    """Reproduce one of `inkbench.published.claims`; on synthetic data, the training is shortened.
+    """Reproduce one of `inkbench.published.claims`.
 
     Adds ``data_source``, ``dataset`` and ``epochs`` to the metrics of the claim's module.
 
@@ -23,11 +20,6 @@ def reproduce(claim: str, settings: Published) -> Results:
         If the raw archives are missing, damaged or too small.
     """
     source = data_source.of(provenance.load(settings.dataset))
-    if source == data_source.SYNTHETIC:
-        limited = {
-            key: min(getattr(settings, key) or limit, limit) for key, limit in _ON_SYNTHETIC.items()
-        }
-        settings = settings.model_copy(update=limited)
     # Batches are not split here, so one operation may use all threads.
     runtime.set_up("float32", settings.seed, kernel_threads=runtime.THREADS)
     module = importlib.import_module(f"inkbench.published.{claim.replace('-', '_')}")

@@ -9,7 +9,8 @@ import math
 import resource
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -188,10 +189,11 @@ def _fit(
         unit="epoch",
         disable=None,
     )
-    for epoch in bar:
+    drawn = _drawn_ahead(data, target, range(earlier + state.epoch, earlier + objective.epochs))
+    for epoch, arrays in zip(bar, drawn, strict=True):
         number = earlier + epoch + 1
         _reseed(objective.model, variant.seed, earlier + epoch)
-        train_batches = batches.batched(data.epoch(target, earlier + epoch), target, variant)
+        train_batches = batches.batched(arrays, target, variant)
         try:
             fitted = trainer.fit(train_batches, validation_data=valid, shuffle=False, verbose=0)
         except (MemoryError, tf.errors.ResourceExhaustedError):
@@ -213,6 +215,18 @@ def _fit(
         checkpoint.save(trainer, state)
         on_epoch(row, number)
         bar.set_postfix(loss=row["loss"], val_loss=row["val_loss"])
+
+
+def _drawn_ahead(
+    data: batches.Data, target: Target, epochs: Iterable[int]
+) -> Iterator[batches.Arrays]:
+    """Yield the data of each epoch; a thread draws them while the epoch before is trained on."""
+    with ThreadPoolExecutor(1) as thread:
+        futures = (thread.submit(data.epoch, target, epoch) for epoch in epochs)
+        upcoming = next(futures, None)
+        while upcoming:
+            current, upcoming = upcoming, next(futures, None)
+            yield current.result()
 
 
 def _reseed(model: "keras.Model", seed: int, epoch: int) -> None:
