@@ -3,6 +3,8 @@
 A stopped training resumes after its last epoch; checkpoints are in .checkpoints/.
 """
 
+import sys
+
 from inkbench import params
 from inkbench.errors import run_stage
 
@@ -10,13 +12,16 @@ from inkbench.errors import run_stage
 def train(variant: str) -> None:
     """Train one variant and track it."""
     known = params.load()
-    settings = known.variant(variant)
+    asked = known.variant(variant)
 
     from inkbench import tracking
     from inkbench.datasets.common import store
     from inkbench.training import loop
 
-    settings = known.as_trained(settings, store.load_card(settings.dataset)["data_source"])
+    settings = known.as_trained(asked, store.load_card(asked.dataset)["data_source"])
+    if settings.epochs < asked.epochs:
+        told = f"{settings.epochs} of {asked.epochs} epochs (synthetic.epochs in params.yaml)"
+        print(f"inkbench: train.{variant}: synthetic data: {told}", file=sys.stderr)
 
     block = {"train": {variant: settings.model_dump(mode="json", exclude_unset=True)}}
     with tracking.stage_run(
