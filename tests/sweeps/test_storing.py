@@ -1,5 +1,6 @@
 """What a sweep refuses or reports instead of storing or promoting something else."""
 
+import json
 import os
 import shutil
 import signal
@@ -42,12 +43,21 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "stages/train.py").touch()
     (tmp_path / "sweeps").mkdir()
     shutil.copy(ROOT / "params.yaml", tmp_path)
+    (tmp_path / ".gitignore").write_text("/data\n")
+    data_are("real")
     git("init", "-q")
     git("config", "user.name", "t")
     git("config", "user.email", "t@example.org")
     git("add", "-A")
     git("commit", "-qm", "first")
     return tmp_path
+
+
+def data_are(source: str) -> None:
+    """The digits are real or synthetic."""
+    card = Path("data/processed/mnist/dataset.json")
+    card.parent.mkdir(parents=True, exist_ok=True)
+    card.write_text(json.dumps({"classes": [], "data_source": source}))
 
 
 def git(*arguments: str) -> None:
@@ -87,7 +97,7 @@ def test_run_warns_of_stale_rows_of_variants_that_it_does_not_train(
     pipeline = SimpleNamespace(inputs=lambda name: {"src": "new"}, close=lambda: None)
     monkeypatch.setattr(executions, "Pipeline", lambda folder: pipeline)
     monkeypatch.setattr(running, "_prepare", lambda datasets: None)
-    inputs = running._inputs(pipeline, ["learning_rate"], NAME, params.load().variant(NAME))
+    inputs = running._inputs(pipeline, ["learning_rate"], NAME, params.load())
     own = Trial(NAME, CONFIG, 2, 42, "e", inputs, "real", 0.1, {"test_bce": 0.1})
     seeds.write("s", [own, replace(own, variant="mnist-sparse-l2", inputs="old")])
     assert running.run(PLAN)
@@ -169,6 +179,25 @@ def test_run_of_dvc_tells_its_error():
         storing.run("no_such_module")
 
 
+def test_only_on_synthetic_data_a_sweep_depends_on_the_limits_of_trainings(repository):
+    def inputs() -> str:
+        pipeline = SimpleNamespace(inputs=lambda name: {})
+        return running._inputs(pipeline, ["learning_rate"], NAME, params.load())
+
+    def after_a_change() -> str:
+        file = repository / "params.yaml"
+        before = file.read_text()
+        file.write_text(before.replace("synthetic:\n  epochs: 2", "synthetic:\n  epochs: 1"))
+        try:
+            return inputs()
+        finally:
+            file.write_text(before)
+
+    assert inputs() == after_a_change()
+    data_are("synthetic")
+    assert inputs() != after_a_change()
+
+
 def test_promote_names_the_table_of_a_value_that_is_refused(repository):
     config = (("learning_rate", "7"),)
     seeds.write("s", [Trial(NAME, config, 2, 42, "e", "i", "real", 0.1, {"test_bce": 0.1})])
@@ -181,9 +210,8 @@ def test_promote_warns_of_other_code_than_was_trained(repository, monkeypatch, c
         pipeline = SimpleNamespace(inputs=lambda name: {"src": code}, close=lambda: None)
         monkeypatch.setattr(executions, "Pipeline", lambda folder: pipeline)
 
-    block = params.load().variant(NAME)
     pipeline = SimpleNamespace(inputs=lambda name: {"src": "old"})
-    inputs = running._inputs(pipeline, ["learning_rate"], NAME, block)
+    inputs = running._inputs(pipeline, ["learning_rate"], NAME, params.load())
     seeds.write("s", [Trial(NAME, CONFIG, 2, 42, "e", inputs, "real", 0.1, {"test_bce": 0.1})])
     has("old")
     assert "0.001" in running.promote("s")

@@ -26,6 +26,7 @@ data:
   mnist: {seed: 0}
 registry:
   mnist-autoencoder: {dataset: mnist, task: reconstruction, metric: test_bce, best: min}
+synthetic: {epochs: 9}
 train:
   mnist-a: {dataset: mnist, task: reconstruction, epochs: 3, rate: 1.0e-05, model: {code: 8}}
   mnist-b: {dataset: mnist, task: reconstruction, epochs: 2, rate: 0.001, model: {code: 9}}
@@ -44,7 +45,7 @@ stages:
     foreach: ${train}
     do:
       cmd: python stages/train.py ${key}
-      params: ["train.${key}"]
+      params: ["train.${key}", synthetic]
       deps: [stages/train.py, src/code, "data/processed/${item.dataset}"]
       outs: ["models/${key}"]
   evaluate:

@@ -190,6 +190,12 @@ def test_flat_params_gives_dotted_keys_and_json_values():
     }
 
 
+def test_flat_params_gives_what_dvc_and_a_stage_know_of_one_training_the_same_texts():
+    of_stage = {"train": {"v": {"augment": {"shift": 1.0}}}}
+    of_dvc = {"train.v": {"augment": {"shift": 1}}, "synthetic": {"epochs": 2}}
+    assert flat_params(of_stage, "v") == flat_params(of_dvc, "v") == {"train.augment.shift": "1"}
+
+
 def test_flat_params_leaves_the_subject_out():
     assert flat_params({"train.v": {"epochs": 3}}, "v") == {"train.epochs": "3"}
     assert flat_params({"train": {"w": {"epochs": 3}}}, "w") == {"train.epochs": "3"}

@@ -22,6 +22,7 @@ class Lineage:
         self._folder = folder
         self._store = store
         self.rule = dict(RULE)
+        self.data = "a.dir"
         self._blocks: dict[str, dict] = {}
         self.lines: list[str] = []
 
@@ -48,9 +49,10 @@ class Lineage:
 
     def sync(self) -> None:
         """Promote the best."""
+        evaluation = SimpleNamespace(deps={"data/processed/mnist": self.data})
         pipeline = SimpleNamespace(
             params={"train": self._blocks, "registry": {"mnist-autoencoder": self.rule}},
-            current={f"evaluate@{variant}": None for variant in self._blocks},
+            current={f"evaluate@{variant}": evaluation for variant in self._blocks},
             outputs=self._folder,
         )
         registry.promote_best(self._store, pipeline, self.lines.append)
@@ -101,6 +103,23 @@ def test_promote_best_prefers_real_data(lineage):
     assert lineage.champion == ("2", 0.9)
     lineage.evaluated(0.1, model="c", source="synthetic")
     assert lineage.champion == ("2", 0.9)
+
+
+def test_promote_best_replaces_a_champion_that_was_measured_on_other_data(lineage):
+    """With another seed of the split, its test images may be training images now."""
+    lineage.evaluated(0.5, model="a")
+    lineage.data = "b.dir"
+    lineage.evaluated(0.6, model="b")
+    assert lineage.champion == ("2", 0.6)
+    lineage.evaluated(0.7, model="c")
+    assert lineage.champion == ("2", 0.6)
+
+
+def test_promote_best_compares_with_a_champion_whose_data_are_not_known(lineage, store):
+    lineage.evaluated(0.5, model="a")
+    store.client.delete_model_version_tag(NAME, "1", "data.md5")  # of an earlier inkbench
+    lineage.evaluated(0.6, model="b")
+    assert lineage.champion == ("1", 0.5)
 
 
 def test_roll_back_is_for_good(lineage, store):

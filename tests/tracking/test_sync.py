@@ -56,6 +56,19 @@ def test_sync_takes_no_older_results_for_those_of_a_run_that_dvc_has_not_recorde
     assert project.seen().models() == []
 
 
+def test_sync_records_a_stage_that_ran_again_with_other_results(project):
+    """On another kind of CPU, for example: the inputs are the same, the model is not."""
+    project.sync()
+    project.run("dvc", "repro", "-q", "--force", "--single-item", ADDRESS, FAKE_CPU="other")
+    project.wait_uploaded()
+    project.kill_uploader()
+    project.sync()
+    store = project.seen()
+    run = store.stages(dvc__stage=ADDRESS)[-1]
+    assert HASH in run.data.tags and len(run.outputs.model_outputs) == 1
+    assert len(store.models()) == 3
+
+
 def test_sync_of_another_revision(project):
     first = project.run("git", "rev-parse", "HEAD").stdout.strip()
     project.replace("params.yaml", "epochs: 2", "epochs: 4")

@@ -256,7 +256,9 @@ def test_uploader_logs_results_of_parameters_that_were_edited_since(project):
     for parent in seen.parents[-2:]:
         (evaluation,) = seen.stages(parent, dvc__stage="evaluate@mnist-b")
         assert "test_bce" in evaluation.data.metrics
-        assert HASH in evaluation.data.tags
+        (training,) = seen.stages(parent, dvc__stage="train@mnist-b")
+        assert training.outputs.model_outputs
+        assert HASH in evaluation.data.tags and HASH in training.data.tags
 
 
 def test_uploader_starts_over_if_the_store_is_deleted(project, tables):

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from inkbench import disk, layout, params, state
+from inkbench import data_source, disk, layout, params, state
+from inkbench.datasets.common import store
 from inkbench.errors import InkbenchError
 from inkbench.reporting import seeds
 from inkbench.reporting.seeds import Trial
@@ -58,9 +59,8 @@ def _run(plan: Plan, jobs: int, address: str) -> bool:
     searches = {}
     with contextlib.closing(executions.Pipeline(Path.cwd())) as pipeline:
         for name in plan.variants:
-            block = known.variant(name)
-            inputs = _inputs(pipeline, plan.axes, name, block)
-            searches[name] = Search(plan, name, block, inputs)
+            inputs = _inputs(pipeline, plan.axes, name, known)
+            searches[name] = Search(plan, name, known.variant(name), inputs)
             searches[name].recall(earlier)
     due, is_tracked = _due(searches), runs.is_on()
     with contextlib.ExitStack() as opened:
@@ -71,8 +71,7 @@ def _run(plan: Plan, jobs: int, address: str) -> bool:
             for training, error in train(due):
                 own = searches[training.variant]
                 experiment = _store(plan.name, own, training, error, code)
-                if experiment and is_tracked:
-                    _track(experiment)
+                is_tracked = is_tracked and (not experiment or _track(experiment))
             due = _due(searches)
     others = [trial for trial in earlier if trial.variant not in searches]
     trials = others + [trial for each in searches.values() for trial in each.known.values()]
@@ -106,10 +105,13 @@ def _prepare(datasets: Iterable[str]) -> None:
 
 
 def _inputs(
-    pipeline: executions.Pipeline, axes: Iterable[str], name: str, block: params.Variant
+    pipeline: executions.Pipeline, axes: Iterable[str], name: str, known: params.Params
 ) -> str:
     """Digest of all that a variant's trainings depend on except the axes and the seed."""
+    block = known.variant(name)
     settings = block.model_dump(mode="json")
+    if store.load_card(block.dataset)["data_source"] == data_source.SYNTHETIC:
+        settings["synthetic"] = known.synthetic.model_dump()
     for axis in [*axes, "seed"]:
         *parents, last = axis.split(".")
         inner = settings
@@ -141,12 +143,15 @@ def _store(sweep: str, search: Search, training: Training, error: str, code: str
     return trial.experiment
 
 
-def _track(experiment: str) -> None:
+def _track(experiment: str) -> bool:
     """Add the runs of an experiment to MLflow; a failure is a warning."""
     try:
         sync.sync(experiment, echo=lambda line: None)
     except InkbenchError as error:
-        print(f"inkbench: warning: MLflow: {error}; run `inkbench sync`", file=sys.stderr)
+        todo = "no more of this sweep is sent; run `inkbench sync` afterwards, before you commit"
+        print(f"inkbench: warning: MLflow: {error}; {todo}", file=sys.stderr)
+        return False
+    return True
 
 
 @contextlib.contextmanager
@@ -237,9 +242,12 @@ def promote(name: str) -> str:
     trials = seeds.read(name)
     known_variants = params.load().train
     blocks = {t.variant: known_variants[t.variant] for t in trials if t.variant in known_variants}
-    plans.refuse_incomparable(dict(trials[0].settings), blocks.values())
     if not trials[0].settings:
-        raise InkbenchError(f"{seeds.trials_file(name)}: varies only seeds; nothing to promote")
+        pairs = "its pairs.csv compares the variants"
+        raise InkbenchError(
+            f"{seeds.trials_file(name)}: varies only seeds, nothing to promote; {pairs}"
+        )
+    plans.refuse_incomparable(dict(trials[0].settings), blocks.values())
     before = after = layout.PARAMS.read_text(encoding="utf-8")
     complete = seeds.configurations(trials)
     if not complete:
@@ -250,7 +258,9 @@ def promote(name: str) -> str:
         own = {c: g for c, g in complete.items() if c[0] == variant}
         best = seeds.best(own)
         if best is None:
-            raise InkbenchError(f"{name}: the configurations of {variant} share no seed")
+            raise InkbenchError(
+                f"{name}: the configurations of {variant} share no seed; repeat the sweep's command"
+            )
         values = {axis: editing.parse(text) for axis, text in best[1]}
         after = plans.changed(after, variant, values)
     plans.check(after, seeds.trials_file(name))
@@ -269,7 +279,7 @@ def _warn_of_stale(name: str, trials: Iterable[Trial]) -> None:
     try:
         with contextlib.closing(executions.Pipeline(Path.cwd())) as pipeline:
             here = {
-                variant: _inputs(pipeline, dict(trial.settings), variant, known.variant(variant))
+                variant: _inputs(pipeline, dict(trial.settings), variant, known)
                 for variant, trial in found.items()
             }
     except (InkbenchError, OSError) as error:  # its data are missing, for example

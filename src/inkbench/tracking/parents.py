@@ -12,10 +12,10 @@ def find_parent(store: Store, state: State) -> Run | None:
     if runs := store.tagged(_KEY, state.key):
         return runs[0]
     # A changed tree keeps its parent when it is committed unchanged, and the tree that an
-    # experiment leaves in the workspace has the experiment's parent.
+    # experiment (not of a sweep) leaves in the workspace has the experiment's parent.
     for run in [] if state.experiment else store.tagged(_INPUTS, state.inputs):
-        key = run.data.tags[_KEY]
-        if key.startswith("tree:") or (state.dirty and key.startswith("exp:")):
+        key, of_sweep = run.data.tags[_KEY], "sweep" in run.data.tags
+        if key.startswith("tree:") or (state.dirty and key.startswith("exp:") and not of_sweep):
             return run
     return None
 

@@ -52,12 +52,8 @@ def log_outputs(store: Store, run: Run, subject: str, root: Path) -> None:
         history = root / layout.history(subject)
         if BACKFILLED in run.data.tags and history.is_file():  # a stage logs its curve live
             rows = csv.DictReader(history.read_text(encoding="utf-8").splitlines())
-            points = [
-                (key, float(value), at, int(row["epoch"]))
-                for row in rows
-                for key, value in row.items()
-                if value and key != "epoch"
-            ]
+            cells = ((row["epoch"], *cell) for row in rows for cell in row.items())
+            points = [(k, float(v), at, int(n)) for n, k, v in cells if v and k != "epoch"]
         if model.is_file() and card:
             log_model(store, run_id, subject, root, card)
     elif stage in {"evaluate", "plot"} and model.is_file():

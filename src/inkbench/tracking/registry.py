@@ -3,7 +3,6 @@
 import contextlib
 import io
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 from inkbench import layout
@@ -21,7 +20,8 @@ _RETIRED = "retired"
 def promote_best(store: Store, pipeline: Pipeline, echo: Callable[[str], None]) -> None:
     """Register the best model of every block under ``registry:`` if it beats the champion.
 
-    A metric on real data beats any on synthetic data. A version that was rolled back stays retired.
+    A metric on real data beats any on synthetic data. A champion measured on another version of the
+    data is replaced. A version that was rolled back stays retired.
     """
     import mlflow
 
@@ -35,18 +35,18 @@ def promote_best(store: Store, pipeline: Pipeline, echo: Callable[[str], None]) 
             for variant, settings in variants.items()
             if f"evaluate@{variant}" in pipeline.current
             and competes(settings, rule)
-            and (tags := _candidate(pipeline.outputs, variant, rule["metric"]))
+            and (tags := _candidate(pipeline, variant, rule))
             and tags["model.md5"] not in retired
         ]
         if not candidates:
             continue
         best = max(candidates, key=lambda tags: rank(tags, rule))
         models, leader = store.models(best["model.md5"]), champion(store, name)
-        tags, previous = {}, "the first"
+        tags, previous = leader.tags if leader else {}, "the first"
         if leader:
-            tags = leader.tags
             previous = f"version {leader.version} ({tags.get('variant')}) had {tags.get('value')}"
-        is_better = tags.get("metric") != rule["metric"] or rank(best, rule) > rank(tags, rule)
+        same = leader and all(tags.get(k, best[k]) == best[k] for k in ("metric", "data.md5"))
+        is_better = not same or rank(best, rule) > rank(tags, rule)
         if not models or not is_better:
             continue
         why = f"{rule['best']} {best['metric']} = {best['value']} on {best['data_source']} data; "
@@ -61,15 +61,18 @@ def promote_best(store: Store, pipeline: Pipeline, echo: Callable[[str], None]) 
         echo(f"champion   {name} version {number}: {best['variant']}, {why}{previous}")
 
 
-def _candidate(outputs: Path, variant: str, metric: str) -> dict[str, str]:
+def _candidate(pipeline: Pipeline, variant: str, rule: Mapping[str, str]) -> dict[str, str]:
     """Tags of a variant as a version; empty if it is not trained and evaluated."""
-    metrics, model = record.read_json(outputs / layout.metrics(variant)), layout.model(variant)
+    outputs, metric, model = pipeline.outputs, rule["metric"], layout.model(variant)
+    metrics = record.read_json(outputs / layout.metrics(variant))
+    deps = pipeline.current[f"evaluate@{variant}"].deps
     if metric not in metrics or not (outputs / model).is_file():
         return {}
     return {
         "variant": variant,
         "model.md5": record.md5(outputs / model),
         "data_source": str(metrics.get("data_source")),
+        "data.md5": str(deps.get(str(layout.processed(rule["dataset"])))),
         "metric": metric,
         "value": repr(float(metrics[metric])),
     }

@@ -214,14 +214,15 @@ def _experiment(client: MlflowClient, create: bool) -> str:
 def flat_params(tree: Mapping[str, Any], subject: str = "", prefix: str = "") -> dict[str, str]:
     """Flatten parameters to dotted keys without the subject's name, so that two variants compare.
 
-    For example, ``train.mnist-vae.epochs`` becomes ``train.epochs``.
+    For example, ``train.v.epochs`` becomes ``train.epochs``. Limits on synthetic data are left out.
     """
     flat: dict[str, str] = {}
     for key, value in tree.items():
         name = f"{prefix}{key}"
         if isinstance(value, Mapping):
-            flat |= flat_params(value, subject, f"{name}.")
+            flat |= flat_params(value, subject, f"{name}.") if name != "synthetic" else {}
             continue
         name = name.replace(f".{subject}.", ".", 1) if subject else name
+        value = int(value) if isinstance(value, float) and value.is_integer() else value
         flat[name] = value if isinstance(value, str) else json.dumps(value, default=str)
     return flat

@@ -143,8 +143,8 @@ def complete_state(
     store: Store, target: State, pipeline: Pipeline, whole: bool, *, dry_run: bool, echo: Echo
 ) -> None:
     """Log what DVC has recorded about the runs of a state; if ``whole``, also add missing runs."""
-    stale = [] if target.sweep else pipeline.recorded.keys() - pipeline.current.keys()
-    for name in sorted(stale):
+    stale = pipeline.recorded.keys() - pipeline.current.keys()
+    for name in sorted(stale) if pipeline.recorded_at else ():  # not of a commit
         echo(f"stale      {name}: changed since its last run; run `dvc repro`")
     if whole and not pipeline.current:
         echo(f"{target.title}: no stage has run yet; run `dvc repro`")
@@ -158,9 +158,9 @@ def complete_state(
         is_current = execution.name in pipeline.current
         own = next((run for run in finished if run.data.tags.get(HASH) == execution.hash), None)
         runs = [run for run in finished if run.data.tags.get("dvc.stage") == execution.name]
-        if own is None and runs and HASH not in runs[-1].data.tags:
-            is_new = pipeline.recorded_at >= (runs[-1].info.end_time or 0)  # then edited since
-            if is_current or (is_new and _has_parameters(runs[-1], execution)):
+        if runs and HASH not in runs[-1].data.tags:
+            is_new = pipeline.recorded_at >= (runs[-1].info.end_time or 0)  # or edited since
+            if (is_current and not own) or (is_new and _has_parameters(runs[-1], execution)):
                 live.append((runs[-1], execution))
         elif not is_current:
             continue
