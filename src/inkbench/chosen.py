@@ -55,9 +55,13 @@ def _choose(dataset: str, task: str, given: Path | None, use: Callable[[Path], T
             champion, failure = None, f" (not the champion: {store.public(error)})"
         if champion:
             return champion
-        variant = _built(dataset, task)
+        try:
+            variant = _built(dataset, task)
+        except InkbenchError as error:
+            raise InkbenchError(f"{error}{failure}") from None
         path, card = layout.model(variant), record.read_json(layout.training_card(variant))
-        data = "" if card.get("data_source", REAL) == REAL else " from synthetic data"
+        is_real = card.get("data_source", REAL) == REAL
+        data = "" if is_real else " from synthetic data, which only shows that the code runs"
         return use(path), f"model: {path}, as the pipeline built it{data}{failure}"
 
 

@@ -163,8 +163,12 @@ def check(text: str, source: object = "--set") -> params.Params:
             raise InkbenchError(str(error).replace(str(path), str(source))) from None
 
 
-def refuse_incomparable(axes: Mapping[str, Any], blocks: Iterable[params.Variant]) -> None:
+def refuse_incomparable(
+    axes: Mapping[str, Any],
+    blocks: Iterable[params.Variant],
+    remedy: str = "choose by hand (--set without --prune or --search tpe)",
+) -> None:
     """Raise `InkbenchError` if the validation losses of these variants do not compare."""
     for block in blocks:
         if reason := seeds.incomparable(axes, block.family, block.patches is not None):
-            raise InkbenchError(f"{reason}; choose by hand (--set without --prune or --search tpe)")
+            raise InkbenchError(f"{reason}; {remedy}")

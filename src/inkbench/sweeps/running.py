@@ -61,6 +61,9 @@ def _run(plan: Plan, jobs: int, address: str) -> bool:
         for name in plan.variants:
             inputs = _inputs(pipeline, plan.axes, name, known)
             searches[name] = Search(plan, name, known.variant(name), inputs)
+            if known.as_trained(known.variant(name), _source(known, name)) != known.variant(name):
+                limits = f"`synthetic:` in {layout.PARAMS} limits every training"
+                print(f"inkbench: {name}: its data are synthetic, so {limits}", flush=True)
             searches[name].recall(earlier)
     due, is_tracked = _due(searches), runs.is_on()
     with contextlib.ExitStack() as opened:
@@ -110,7 +113,7 @@ def _inputs(
     """Digest of all that a variant's trainings depend on except the axes and the seed."""
     block = known.variant(name)
     settings = block.model_dump(mode="json")
-    if store.load_card(block.dataset)["data_source"] == data_source.SYNTHETIC:
+    if _source(known, name) == data_source.SYNTHETIC:
         settings["synthetic"] = known.synthetic.model_dump()
     for axis in [*axes, "seed"]:
         *parents, last = axis.split(".")
@@ -119,6 +122,12 @@ def _inputs(
             inner = inner.get(part) or {}
         inner.pop(last, None)
     return storing.digest(settings, pipeline.inputs(name))
+
+
+def _source(known: params.Params, name: str) -> str:
+    """Whether the data of a variant are real or synthetic."""
+    source: str = store.load_card(known.variant(name).dataset)["data_source"]
+    return source
 
 
 def _due(searches: Mapping[str, Search]) -> list[Training]:
@@ -242,12 +251,12 @@ def promote(name: str) -> str:
     trials = seeds.read(name)
     known_variants = params.load().train
     blocks = {t.variant: known_variants[t.variant] for t in trials if t.variant in known_variants}
+    file = seeds.trials_file(name)
     if not trials[0].settings:
-        pairs = "its pairs.csv compares the variants"
-        raise InkbenchError(
-            f"{seeds.trials_file(name)}: varies only seeds, nothing to promote; {pairs}"
-        )
-    plans.refuse_incomparable(dict(trials[0].settings), blocks.values())
+        tables = f"{layout.SWEEPS / name}.pairs.csv compares the variants"
+        raise InkbenchError(f"{file}: varies only seeds, so there is nothing to promote; {tables}")
+    remedy = f"edit {layout.PARAMS} by hand; {layout.SWEEPS / name}.csv has the test metrics"
+    plans.refuse_incomparable(dict(trials[0].settings), blocks.values(), remedy)
     before = after = layout.PARAMS.read_text(encoding="utf-8")
     complete = seeds.configurations(trials)
     if not complete:
@@ -263,7 +272,7 @@ def promote(name: str) -> str:
             )
         values = {axis: editing.parse(text) for axis, text in best[1]}
         after = plans.changed(after, variant, values)
-    plans.check(after, seeds.trials_file(name))
+    plans.check(after, file)
     _warn_of_stale(name, [trial for group in complete.values() for trial in group.values()])
     if after != before:
         disk.write_text(layout.PARAMS, after)
