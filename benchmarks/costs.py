@@ -80,8 +80,8 @@ def costs(store: "Store", name: str, variant: Variant) -> dict[str, Any]:
                 **{key: facts[key] for key in _MACHINE},
             }
     raise InkbenchError(
-        f"{public(uri())}: no finished training of {name} with its settings in params.yaml; "
-        f"run `dvc repro --force train@{name}`"
+        f"{public(uri())}: no finished training of {name} on real data with its settings in "
+        f"params.yaml; run `dvc repro --force train@{name}`"
     )
 
 

@@ -65,8 +65,8 @@ def test_sync_records_a_stage_that_ran_again_with_other_results(project):
     project.sync()
     store = project.seen()
     run = store.stages(dvc__stage=ADDRESS)[-1]
-    assert HASH in run.data.tags and len(run.outputs.model_outputs) == 1
-    assert len(store.models()) == 3
+    assert HASH in run.data.tags
+    assert run.info.run_id in {model.source_run_id for model in store.models()}
 
 
 def test_sync_of_another_revision(project):

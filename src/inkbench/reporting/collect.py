@@ -149,8 +149,8 @@ def result(name: str) -> Result:
     if not isinstance(block, dict) or not {"task", "dataset"} <= block.keys():
         rerun = records.rerun_command("train", name)
         raise InkbenchError(f"{path} has no complete 'variant'; run `{rerun}`")
-    costs = costs_of(name)
     metrics = metrics_of(name)
+    costs = costs_of(name) if metrics["data_source"] == REAL else {}  # they are of real trainings
     trials = seeds.of_variant(name, block.get("seed"), metrics)
     if "seconds" in costs:
         metrics["seconds"] = costs["seconds"]
