@@ -38,6 +38,9 @@ if stage == "train":
     card = {"variant": block, "data_source": "synthetic", "parameters": 7, "dataset": "mnist"}
     (folder / "train.json").write_text(json.dumps(card))
     (folder / "model.keras").write_text(json.dumps(block))
+elif stage == "preprocess":
+    card = {"classes": [], "data_source": "synthetic"}
+    (folder / "dataset.json").write_text(json.dumps(card))
 elif stage == "evaluate":
     with open(f"models/{name}/history.csv") as file:
         loss = float(list(csv.DictReader(file))[-1]["val_loss"])
