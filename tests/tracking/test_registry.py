@@ -103,6 +103,9 @@ def test_promote_best_prefers_real_data(lineage):
     assert lineage.champion == ("2", 0.9)
     lineage.evaluated(0.1, model="c", source="synthetic")
     assert lineage.champion == ("2", 0.9)
+    lineage.data = "generated.dir"
+    lineage.evaluated(0.05, model="d", source="synthetic")
+    assert lineage.champion == ("2", 0.9)
 
 
 def test_promote_best_replaces_a_champion_that_was_measured_on_other_data(lineage):

@@ -46,7 +46,8 @@ def promote_best(store: Store, pipeline: Pipeline, echo: Callable[[str], None]) 
         if leader:
             previous = f"version {leader.version} ({tags.get('variant')}) had {tags.get('value')}"
         same = leader and all(tags.get(k, best[k]) == best[k] for k in ("metric", "data.md5"))
-        is_better = not same or rank(best, rule) > rank(tags, rule)
+        new, old = rank(best, rule), rank(tags, rule) if leader else None
+        is_better = not old or (new > old if same else new[0] >= old[0])  # never less real
         if not models or not is_better:
             continue
         why = f"{rule['best']} {best['metric']} = {best['value']} on {best['data_source']} data; "
