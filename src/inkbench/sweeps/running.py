@@ -59,9 +59,9 @@ def _run(plan: Plan, jobs: int, address: str) -> bool:
     searches = {}
     with contextlib.closing(executions.Pipeline(Path.cwd())) as pipeline:
         for name in plan.variants:
-            inputs = _inputs(pipeline, plan.axes, name, known)
-            searches[name] = Search(plan, name, known.variant(name), inputs)
-            if known.as_trained(known.variant(name), _source(known, name)) != known.variant(name):
+            block, inputs = known.variant(name), _inputs(pipeline, plan.axes, name, known)
+            searches[name] = Search(plan, name, block, inputs)
+            if known.as_trained(block, _source(block)) != block:
                 limits = f"`synthetic:` in {layout.PARAMS} limits every training"
                 print(f"inkbench: {name}: its data are synthetic, so {limits}", flush=True)
             searches[name].recall(earlier)
@@ -113,7 +113,7 @@ def _inputs(
     """Digest of all that a variant's trainings depend on except the axes and the seed."""
     block = known.variant(name)
     settings = block.model_dump(mode="json")
-    if _source(known, name) == data_source.SYNTHETIC:
+    if _source(block) == data_source.SYNTHETIC:
         settings["synthetic"] = known.synthetic.model_dump()
     for axis in [*axes, "seed"]:
         *parents, last = axis.split(".")
@@ -124,9 +124,9 @@ def _inputs(
     return storing.digest(settings, pipeline.inputs(name))
 
 
-def _source(known: params.Params, name: str) -> str:
+def _source(block: params.Variant) -> str:
     """Whether the data of a variant are real or synthetic."""
-    source: str = store.load_card(known.variant(name).dataset)["data_source"]
+    source: str = store.load_card(block.dataset)["data_source"]
     return source
 
 
