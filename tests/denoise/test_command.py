@@ -246,6 +246,27 @@ def test_summary_is_printed_even_if_the_report_cannot_be_written(scan, capsys, m
     assert "1 of 1 cleaned" in capsys.readouterr().out
 
 
+def test_report_of_an_interrupted_run_is_kept_by_the_resumed_one(here, page, monkeypatch):
+    def interrupted(*arguments: object, **options: object) -> object:
+        if Path("out/b.png").exists():
+            raise KeyboardInterrupt
+        return clean(*arguments, **options)
+
+    for name in "abcd":
+        page.save(f"{name}.png")
+    command = ["denoise", *(f"{name}.png" for name in "abcd"), "-o", "out", "--report", "r.json"]
+    with monkeypatch.context() as patch:
+        patch.setattr("inkbench.denoise.command.clean", interrupted)
+        assert inkbench(*command) == 130
+    first = json.loads(Path("r.json").read_text())
+    assert [entry["input"] for entry in first["cleaned"]] == ["a.png", "b.png"]
+    assert inkbench(*command, "--resume") == 0
+    second = json.loads(Path("r.json").read_text())
+    assert second["cleaned"][:2] == first["cleaned"]
+    assert [entry["input"] for entry in second["cleaned"]] == [f"{name}.png" for name in "abcd"]
+    assert second["cleaned before"] == ["a.png", "b.png"]
+
+
 @pytest.fixture
 def cleaner(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pages are cleaned as scans, whose predicted paper is grey."""

@@ -69,6 +69,12 @@ def test_batched_scales_targets_to_0_to_1_and_binarises_them_on_request(root, le
     assert np.array_equal(targets, LETTERS.images >= 128)
 
 
+def test_batched_has_no_tuner_that_every_iteration_would_wait_for(root, letters):
+    variant = _variant(root, "notmnist-dense-ae")
+    arrays = batches.load(variant, 10).valid("image")
+    assert batches.batched(arrays, "image", variant).options().autotune.enabled is False
+
+
 def test_patch_is_one_window_of_the_noisy_page_its_background_and_the_clean_page(root, monkeypatch):
     """Each clean page is the negative of its noisy one, and so must be each patch."""
     noisy = RNG.integers(0, 256, (2, 40, 50), np.uint8)

@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import json
 import os
 import sys
 import tempfile
@@ -126,33 +127,59 @@ def run(options: Namespace) -> bool:
     left = dict(files)
     before = [source for source in targets if source not in left]
     done: list[Outcome] = []
-    if files:
-        remote.check_bucket(out)
-        several = options.address or (options.jobs or 1) > 1
-        if several and len(files) == 1:
-            option = "--address" if options.address else "--jobs"
-            print(f"inkbench: {option} has no effect on a single file", file=sys.stderr)
-        clean_all = _in_several_processes if several and len(files) > 1 else _in_one_process
-        with (
-            writing.without_leftovers(targets.values()),
-            contextlib.closing(clean_all(options, files)) as results,
-        ):
-            for result in _in_order(results, len(files)):
-                if isinstance(result, Outcome):
-                    done.append(result)
-                else:
-                    errors.append(result)
-    print(f"{len(done)} of {total} cleaned" + (f", {len(before)} before" if before else ""))
-    if options.report:
-        report: dict[str, Any] = {
-            "cleaned": [outcome.record() for outcome in done],
-            "errors": [str(error) for error in errors],
-        }
-        if options.resume:
-            report["cleaned before"] = [shown(source) for source in before]
-        with disk.writing(options.report):
-            records.write_json(options.report, report)
+    finished = False
+    try:
+        if files:
+            _clean(options, files, done, errors)
+        finished = True
+    finally:
+        if finished or done:  # also after an interruption
+            summary = f"{len(done)} of {total} cleaned"
+            print(summary + (f", {len(before)} before" if before else ""))
+            if options.report:
+                _write_report(options, done, errors, before)
     return len(done) + len(before) == total
+
+
+def _clean(
+    options: Namespace, files: list[File], done: list[Outcome], errors: list[InkbenchError]
+) -> None:
+    """Clean files, and add what was done to the lists."""
+    remote.check_bucket(remote.location(options.out))
+    several = options.address or (options.jobs or 1) > 1
+    if several and len(files) == 1:
+        option = "--address" if options.address else "--jobs"
+        print(f"inkbench: {option} has no effect on a single file", file=sys.stderr)
+    clean_all = _in_several_processes if several and len(files) > 1 else _in_one_process
+    with (
+        writing.without_leftovers(target for _, target in files),
+        contextlib.closing(clean_all(options, files)) as results,
+    ):
+        for result in _in_order(results, len(files)):
+            if isinstance(result, Outcome):
+                done.append(result)
+            else:
+                errors.append(result)
+
+
+def _write_report(
+    options: Namespace, done: list[Outcome], errors: list[InkbenchError], before: list[PurePath]
+) -> None:
+    """Write the report; entries of the one that is there are kept for files cleaned before."""
+    try:
+        known = {e["input"]: e for e in json.loads(options.report.read_text())["cleaned"]}
+    except (OSError, ValueError, LookupError, TypeError):  # none, or another file
+        known = {}
+    names = [shown(source) for source in before]
+    report: dict[str, Any] = {
+        "cleaned": [known[name] for name in names if name in known]
+        + [outcome.record() for outcome in done],
+        "errors": [str(error) for error in errors],
+    }
+    if options.resume:
+        report["cleaned before"] = names
+    with disk.writing(options.report):
+        records.write_json(options.report, report)
 
 
 def _check_report(report: Path, sources: Iterable[PurePath]) -> None:

@@ -55,8 +55,12 @@ def batched(arrays: Arrays, target: Target, variant: Variant) -> "tf.data.Datase
         ink = tf.cast(targets, tf.float32) / 255
         return inputs, tf.cast(ink >= 0.5, tf.float32) if variant.binarise else ink, *weights
 
+    # Nothing here can be tuned, and every iteration ends by waiting until the tuner wakes up.
+    options = tf.data.Options()
+    options.autotune.enabled = False
     batches = tf.data.Dataset.from_tensor_slices(arrays).batch(variant.batch_size)
-    return (batches.map(scaled) if target == "image" else batches).prefetch(2)
+    batches = (batches.map(scaled) if target == "image" else batches).prefetch(2)
+    return batches.with_options(options)
 
 
 def load(variant: Variant, classes: int) -> Data:
