@@ -291,7 +291,9 @@ def test_tiff_page_without_resolution_has_none(tmp_path):
     path = tmp_path / "a.tif"
     page = Image.fromarray(GREYS)
     with TiffImagePlugin.AppendingTiffWriter(path) as tiff:
-        for options in ({"dpi": (300, 300)}, {}, {"dpi": (200, 200), "description": "third"}, {}):
+        no_unit = {"resolution_unit": 1, "x_resolution": 1, "y_resolution": 1}
+        third = {"dpi": (200, 200), "description": "third"}
+        for options in ({"dpi": (300, 300)}, {}, third, no_unit):
             page.save(tiff, "TIFF", **options)
             tiff.newFrame()
     facts = [(scan.dpi, scan.exif.get(270)) for scan in read(path)]

@@ -1,6 +1,7 @@
 """Which trainings a search asks for, with losses that are computed instead of trained."""
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -42,7 +43,9 @@ def loss(training: Training) -> float:
     return 10 * rate + size / 1000 + 1 / training.epochs + values["seed"] / 1e5
 
 
-def play(own: Search, limit: float = float("inf")) -> list[Training]:
+def play(
+    own: Search, limit: float = float("inf"), loss: Callable[[Training], float] = loss
+) -> list[Training]:
     """Train what a search asks for; it is killed after some trainings."""
     done: list[Training] = []
     while due := own.due():
@@ -140,6 +143,15 @@ def test_prune_trains_no_configuration_on_that_failed():
     own = search("learning_rate=0.001", prune=True)
     own.failed.update(own.due())
     assert own.due() == []
+
+
+def test_prune_compares_means_over_seeds_not_a_lucky_seed():
+    def lucky(training: Training) -> float:
+        losses = {32: (0.1, 10), 64: (1, 1), 128: (2, 2)}
+        return losses[training.values["batch_size"]][training.seed - 42]
+
+    done = play(search("batch_size=32,64,128", seeds=2, prune=True), loss=lucky)
+    assert {t.values["batch_size"] for t in done if t.is_complete} == {64}
 
 
 def test_grid_without_prune_trains_what_prune_dropped():
