@@ -216,6 +216,26 @@ def test_uploader_waits_while_dvc_writes_its_lock(project, seconds, warnings, ca
     assert capsys.readouterr().err.count("warning") == warnings
 
 
+def test_uploader_completes_a_state_when_dvc_has_recorded_its_last_stage(project, monkeypatch):
+    keys: list[str] = []
+    monkeypatch.setattr(
+        uploader, "complete_state", lambda _, state, *__, **___: keys.append(state.key)
+    )
+    start = {"dvc_stage": ADDRESS, "state": {"key": "k", "title": "t", "inputs": "i"}}
+    ended = SimpleNamespace(
+        journal=SimpleNamespace(start=start), ended_at=now() - 2_000, wants_sync=True
+    )
+    running = uploader._Uploader()
+    running._store, running._ended[project.folder] = object(), ended
+    lock = project.folder / "dvc.lock"
+    for seconds, completed in ((-5, []), (5, ["k"])):
+        lock.touch()
+        at = ended.ended_at / 1000 + seconds
+        os.utime(lock, (at, at))
+        running._complete(project.folder, ended)
+        assert keys == completed
+
+
 @pytest.mark.parametrize(("age", "completed"), [(1_000, ["old"]), (600_000, [])])
 def test_proceed_completes_the_state_before_while_dvc_lock_has_its_results(
     age, completed, project, monkeypatch
