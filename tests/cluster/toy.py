@@ -59,7 +59,7 @@ stages:
       plots: ["plots/${key}"]
   report:
     cmd: python stages/report.py
-    deps: [stages/report.py, data/processed, metrics, plots]
+    deps: [stages/report.py, params.yaml, data/processed, metrics, plots]
     outs: [reports]
 """
 

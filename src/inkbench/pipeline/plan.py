@@ -105,14 +105,16 @@ def _find(
     from dvc.stage.serialize import to_single_stage_lockfile
 
     for dep in stage.deps:
-        if dep.def_path in hashes and not isinstance(dep, ParamsDependency):
+        is_file = not isinstance(dep, ParamsDependency)  # which has the same path, and values
+        if is_file and dep.def_path in hashes:
             dep.hash_info, dep.meta = hashes[dep.def_path]
         elif dep.def_path not in made:
             try:
                 dep.save()
             except (DvcException, OSError):  # it is missing: DVC will say so
                 return None
-            hashes[dep.def_path] = dep.hash_info, dep.meta
+            if is_file:
+                hashes[dep.def_path] = dep.hash_info, dep.meta
     inputs = to_single_stage_lockfile(stage)
     inputs["deps"] = [made.get(dep["path"], dep) for dep in inputs["deps"]]
     key = results.run_key(inputs)
