@@ -118,6 +118,36 @@ def test_checked_keeps_colours_that_no_paper_has(colour, kept):
     assert (result[:100, :, :3] < 0.99).all()
 
 
+@pytest.mark.parametrize(
+    ("colour", "blur", "has_text", "kept"),
+    [
+        ((0.78, 0.84, 0.92), 1, False, True),
+        ((0.78, 0.84, 0.92), 1, True, True),
+        ((0.98, 0.93, 0.76), 1, False, True),
+        ((0.98, 0.93, 0.76), 1, True, False),
+        ((0.98, 0.93, 0.76), 91, False, False),
+        ((0.66, 0.7, 0.76), 61, False, False),
+        ((1.08, 1.09, 1.25), 1, False, False),
+    ],
+    ids=["panel", "panel-text", "country", "yellowed-sheet", "stain", "shadow", "lid"],
+)
+def test_checked_keeps_pale_areas_of_another_hue(colour, blur, has_text, kept):
+    """On paper whose own hue changes; the predicted paper has taken all of it for paper."""
+    paper = flat(0.85)
+    paper[..., 2] *= np.linspace(0.98, 0.8, 540, dtype=np.float32)
+    tint = np.ones_like(paper)
+    tint[120:280, 150:350, :3] = colour
+    paper = (paper * uniform_filter(tint, (blur, blur, 1))).clip(0, 1)
+    print_ = text()[..., None] / 235
+    if not has_text:
+        print_[120:280, 150:350] = 1
+    page = np.rint(print_ * paper[..., :3] * 255).clip(0, 255).astype(np.uint8)
+    result, _, findings = checked(page, paper)
+    assert findings.pictures == int(kept)
+    assert (result[140:260, 170:330] == 1).all() == kept
+    assert (result[:90, :, :3] < 0.99).all()
+
+
 def test_checked_does_not_keep_a_page_on_a_coloured_table():
     paper = np.where(np.ones((420, 540, 1)), np.float32((0.8, 0.5, 0.2, 1)), 0)
     paper[60:360, 150:390] = 0.95, 0.95, 0.95, 1

@@ -189,8 +189,12 @@ def test_output_folder_among_the_inputs_is_skipped(here, capsys):
     inputs = ["scans/a.png", "scans/cleaned"]  # as a shell expands scans/*
     assert plan(*inputs, out="scans/cleaned/") == {"scans/a.png": "scans/cleaned/a.png"}
     assert "scans/cleaned" in capsys.readouterr().err
-    targets, errors = find(["scans/cleaned"], Path("scans/cleaned"))
-    assert not targets and len(errors) == 2
+
+
+def test_output_folder_as_the_only_input_is_an_error(here):
+    touch("scans/a.png", "scans/b.gif")
+    with pytest.raises(InkbenchError, match="input folder"):
+        find(["scans"], Path("scans"))
 
 
 FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "BMP", "PPM", "GIF", "PDF")

@@ -1,4 +1,4 @@
-"""Find areas that cleaning must not touch: pictures, dark areas and areas of vivid colour."""
+"""Find areas that cleaning must not touch: pictures, dark areas and areas of colour."""
 
 import numpy as np
 
@@ -24,6 +24,17 @@ _TINTED = (0.35, 0.08)  # saturation around it that belongs to the same area
 _HOLE = 0.05  # share of the page: a larger hole in an area may be a sheet on a table
 _WARM = 0.15  # least share of the way from red to yellow in a warm hue
 _SHADOW = 0.3  # how much more saturation is asked of dark areas: shadows are often blue
+
+# Tinted areas, such as the panels of charts, are looked for in the envelope: their hue, log(blue /
+# red), leaves that of the paper, which changes smoothly over a page. The values are those of cold
+# hues and of warm ones, which stains have.
+_HUE = (0.1, 0.15)  # least difference of hue
+_STEP_OF_HUE = (0.12, 0.2)  # its step at the edge, at least
+_EDGE = 0.95  # share of the edge where such a difference is within a few pixels
+_DARKENS = (-0.05, 0.25)  # drop of the logarithm of light at the edge: no scanner's lid, no shadow
+_CONVEX = 0.85  # share of its convex hull that a panel covers without what is at its edge
+_OF_PAPER = 0.08  # variation of the paper's own hue
+_LEAST_PAPER = 0.1  # share of the page
 
 
 def pictures(grey: np.ndarray, light: np.ndarray) -> np.ndarray:
@@ -97,9 +108,8 @@ def _sheets(holes: np.ndarray, light: np.ndarray, flat: np.ndarray) -> np.ndarra
         if hole.mean() < _HOLE:
             continue
         around = ndimage.binary_dilation(hole, iterations=4) & ~hole
-        inside = flat[hole]
-        text = (inside > _PALE).mean() > _TEXT[0] and (inside < _INK).mean() > _TEXT[1]
-        if text and np.median(light[hole]) - np.median(light[around]) > _SHARP:
+        edge = np.median(light[hole]) - np.median(light[around])
+        if edge > _SHARP and _has_text(flat[hole]):
             sheets |= hole
     return sheets
 
@@ -130,6 +140,81 @@ def coloured(paper: np.ndarray) -> np.ndarray:
     if area.mean() > _ALL and not large.any():
         area[:] = True
     return _enlarged(area | holes & ~large, paper.shape)
+
+
+def tinted(grey: np.ndarray, light: np.ndarray) -> np.ndarray:
+    """Find areas of a pale colour: another hue than the paper's, and a sharp edge.
+
+    Parameters
+    ----------
+    grey, light
+        The page, float32 ``[h, w]``, and its envelope, ``[h, w, 3]``, in [0, 1].
+
+    Returns
+    -------
+    numpy.ndarray
+        bool ``[h, w]``; all of it if most of the page is tinted.
+    """
+    from scipy import ndimage
+    from skimage.morphology import convex_hull_image
+
+    sheet = ndimage.uniform_filter(light[::_STEP, ::_STEP], (3, 3, 1))
+    bright = sheet.mean(-1)
+    flat = ndimage.gaussian_filter(grey, 0.7)[::_STEP, ::_STEP] / bright
+    hue = _hue(sheet)
+    kept = np.zeros(hue.shape, bool)
+    for sign, least, step in zip((1, -1), _HUE, _STEP_OF_HUE, strict=True):
+        signed = sign * hue
+        found = ndimage.binary_opening(signed > least, iterations=2)
+        found = ndimage.binary_closing(np.pad(found, 8), iterations=5)[8:-8, 8:-8]
+        change = ndimage.maximum_filter(signed, 11) - ndimage.minimum_filter(signed, 11)
+        labels, count = ndimage.label(found)
+        for number in range(1, count + 1):
+            area = labels == number
+            if area.mean() < _SMALLEST:
+                continue
+            border = ndimage.binary_dilation(area)
+            outside = ndimage.binary_dilation(area, iterations=6) & ~ndimage.binary_dilation(border)
+            core = ndimage.binary_erosion(area, iterations=2)
+            inside = core & ~ndimage.binary_erosion(core, iterations=3)
+            if not outside.any() or not inside.any():
+                continue
+            rise = np.median(signed[inside]) - np.median(signed[outside])
+            drop = np.log(np.median(bright[outside]) / np.median(bright[inside]))
+            sharp = (change[border & ~area] > least).mean()
+            is_tint = rise > step and sharp >= _EDGE and _DARKENS[0] < drop < _DARKENS[1]
+            if is_tint and not (sign < 0 and _has_text(flat[area])):  # a yellowed sheet
+                area = ndimage.binary_closing(np.pad(area, 14), iterations=12)[14:-14, 14:-14]
+                holes = ndimage.binary_fill_holes(area) & ~area
+                area |= holes & ~_with(holes, holes, _HOLE * area.size)
+                hull = convex_hull_image(area)
+                kept |= hull if area.sum() > _CONVEX * hull.sum() else area
+    enlarged = _enlarged(kept, light.shape)
+    return enlarged | (kept.mean() > _ALL)
+
+
+def _hue(sheet: np.ndarray) -> np.ndarray:
+    """Hue relative to that of the paper: a quadratic surface through most of what is bright."""
+    hue = np.log(sheet[..., 2].clip(1 / 255) / sheet[..., 0].clip(1 / 255))
+    rows, columns = np.meshgrid(*(np.linspace(-1, 1, side) for side in hue.shape), indexing="ij")
+    terms = (rows**0, rows, columns, rows * columns, rows**2, columns**2)
+    surface = np.stack(terms, axis=-1).astype(np.float32)
+    bright = sheet.mean(-1)
+    half = bright >= np.median(bright)
+    relative = np.where(half, hue - np.median(hue[half]), np.inf) / 2
+    not_black = bright > np.percentile(bright, 10)
+    for _ in range(6):
+        paper = not_black & (np.abs(relative) < _OF_PAPER)
+        if paper.mean() < _LEAST_PAPER:
+            return np.zeros_like(hue)
+        relative = hue - surface @ np.linalg.lstsq(surface[paper], hue[paper])[0]
+    return relative
+
+
+def _has_text(inside: np.ndarray) -> bool:
+    """Whether an area, relative to its envelope, is paper with text."""
+    paper, print_ = (inside > _PALE).mean(), (inside < _INK).mean()
+    return bool(paper > _TEXT[0] and print_ > _TEXT[1])
 
 
 def _with(areas: np.ndarray, feature: np.ndarray, least: float) -> np.ndarray:

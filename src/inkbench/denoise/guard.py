@@ -90,9 +90,11 @@ def checked(page: np.ndarray, paper: np.ndarray) -> tuple[np.ndarray, np.ndarray
     colours = page if page.ndim == 3 else np.repeat(page[..., None], 3, axis=-1)
     grey = colours.mean(-1, dtype=np.float32) / 255
     light = np.maximum(envelope(colours), 1) / np.float32(255)
-    pictures, coloured = areas.pictures(grey, light.mean(-1)), areas.coloured(paper)
-    kept = pictures | coloured
-    if pictures.all() or coloured.all():
+    found = [areas.pictures(grey, light.mean(-1)), areas.coloured(paper)]
+    if page.ndim == 3:
+        found.append(areas.tinted(grey, light))
+    kept = np.logical_or.reduce(found)
+    if any(area.all() for area in found):
         return np.ones_like(paper), kept, Findings(untouched="no paper found")
     bright = light.mean(-1)
     plain = bright > areas.DARKER * np.percentile(bright, 95)  # as bright as elsewhere: no picture

@@ -64,13 +64,15 @@ def find(
     Raises
     ------
     InkbenchError
-        If ``out`` is one file for several inputs, or a file of a format that cannot be written; or
-        if a bucket cannot be reached.
+        If ``out`` is the input folder, one file for several inputs, or a file of a format that
+        cannot be written; or if a bucket cannot be reached.
     """
     local = out if isinstance(out, Path) else None
     files: dict[PurePath, PurePath] = {}
     errors: list[InkbenchError] = []
     others = [text for text in inputs if not _is_folder(text, local)]
+    if not others:
+        raise InkbenchError(f"-o {shown(out)}: is the input folder; choose another")
     for text in inputs:
         if others and text not in others:  # as a shell's pattern gives it
             _skip(PurePath(text), "the output folder")

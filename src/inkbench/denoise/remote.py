@@ -120,7 +120,9 @@ def delivered(target: PurePath, force: bool) -> Iterator[Path]:
 
 def _refuse_existing(target: PurePath, force: bool) -> None:
     if not force and modified(target) is not None:
-        raise InkbenchError(f"{shown(target)}: exists; use --force to overwrite it")
+        raise InkbenchError(
+            f"{shown(target)}: exists; use --force to overwrite it, or --resume to skip it"
+        )
 
 
 @contextlib.contextmanager

@@ -95,7 +95,9 @@ def _refuse_existing(target: Path, force: bool) -> None:
     if target.is_dir():
         raise InkbenchError(f"{shown(target)}: is a folder")
     if os.path.lexists(target) and not force:
-        raise InkbenchError(f"{shown(target)}: exists; use --force to overwrite it")
+        raise InkbenchError(
+            f"{shown(target)}: exists; use --force to overwrite it, or --resume to skip it"
+        )
 
 
 class _TiffWriter(TiffImagePlugin.AppendingTiffWriter):
