@@ -77,6 +77,7 @@ def test_uploader_keeps_the_journal_if_the_password_is_wrong(project, server):
     assert training.wait(timeout=300) == 0
     project.wait_for(lambda: "warning" in project.errors.read_text())
     assert_warned_once(project)
+    assert "refuses user or password" in project.errors.read_text()
     assert "not-this-one" not in project.errors.read_text()
     assert_complete(project, server.uri)
 

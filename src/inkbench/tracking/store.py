@@ -36,7 +36,6 @@ INCOMPLETE = "backfill.incomplete"  # "true": DVC's outputs were not in the cach
 
 _DEFAULTS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
-    "DO_NOT_TRACK": "true",
     "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
     "MLFLOW_LOGGING_LEVEL": "CRITICAL",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
@@ -150,7 +149,8 @@ class Store:
                 client = MlflowClient(uri())
                 return cls(client, _experiment(client, create))
         except Exception as error:
-            reason = f"{where} does not answer ({public(error)[:160]})"
+            says = "refuses user or password" if "code 401" in str(error) else "does not answer"
+            reason = f"{where} {says} ({public(error)[:160]})"
             if re.search("out-of-date database schema|Can't locate revision", str(error)):
                 reason = (
                     f"{where} was written by another version of MLflow; run `mlflow db upgrade "
