@@ -174,15 +174,14 @@ def test_recall_knows_the_table_where_the_storage_is_missing():
     assert play(clone) == []
 
 
-def test_tpe_learns_from_losses_and_random_does_not(monkeypatch):
+def test_tpe_learns_from_losses_and_random_does_not():
     """The same search with the worst for the best asks for other trainings, or for the same."""
     asked = {}
     for kind in ("tpe", "random"):
         for sign in (1, -1):
-            with monkeypatch.context() as patch:
-                patch.setitem(globals(), "loss", lambda t, s=sign, of=loss: s * of(t))
-                own = search(*RANGES, name=f"{kind}{sign}", search=kind, trials=16)
-                asked[kind, sign] = [training.config for training in play(own)]
+            own = search(*RANGES, name=f"{kind}{sign}", search=kind, trials=16)
+            done = play(own, loss=lambda training, sign=sign: sign * loss(training))
+            asked[kind, sign] = [training.config for training in done]
     assert asked["tpe", 1] != asked["tpe", -1]
     assert asked["random", 1] == asked["random", -1]
 
