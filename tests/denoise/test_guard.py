@@ -190,7 +190,7 @@ def test_checked_leaves_a_photograph_as_a_whole():
     assert findings.untouched and (result == 1).all()
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (3, 700), (700, 3), (40, 40, 3)])
+@pytest.mark.parametrize("shape", [(1, 1), (3, 700), (700, 3), (1, 1, 3), (700, 3, 3), (40, 40, 3)])
 def test_checked_takes_pages_of_any_size(shape):
     page = np.full(shape, 200, np.uint8)
     result, _, _ = checked(page, flat(0.8, shape[:2]))
