@@ -60,7 +60,7 @@ def pictures(grey: np.ndarray, light: np.ndarray) -> np.ndarray:
     light = light[::_STEP, ::_STEP]
     page = np.percentile(light, 95)
     found = ndimage.binary_opening(light < DARKER * page, iterations=2)
-    found = ndimage.binary_closing(np.pad(found, 6), iterations=4)[6:-6, 6:-6]
+    found = _closed(found, 4)
     filled = ndimage.binary_fill_holes(found)
     sheets = _sheets(filled & ~found, light / page, flat)
     labels, count = ndimage.label(filled & ~sheets)
@@ -86,7 +86,7 @@ def pictures(grey: np.ndarray, light: np.ndarray) -> np.ndarray:
         smooth = flat[members & ~rough]
         paper, print_ = ((smooth > _PALE).mean(), (smooth < _INK).mean()) if smooth.size else (0, 0)
         if not sharp and paper > _TEXT[0] and print_ > _TEXT[1]:  # beside a picture
-            rough = ndimage.binary_closing(np.pad(rough, 6), iterations=4)[6:-6, 6:-6]
+            rough = _closed(rough, 4)
             whole = ndimage.binary_fill_holes(rough)  # and what is around it
             members &= ndimage.binary_erosion(whole, iterations=_AROUND // 2 - 1)
         kept |= members
@@ -134,7 +134,7 @@ def coloured(paper: np.ndarray) -> np.ndarray:
         for limits in (_VIVID, _TINTED)
     )
     area = _with(area, vivid, _SMALLEST * area.size)
-    area = ndimage.binary_closing(np.pad(area, 8), iterations=5)[8:-8, 8:-8]
+    area = _closed(area, 5)
     holes = ndimage.binary_fill_holes(area) & ~area
     large = _with(holes, holes, _HOLE * area.size)
     if area.mean() > _ALL and not large.any():
@@ -165,8 +165,7 @@ def tinted(grey: np.ndarray, light: np.ndarray) -> np.ndarray:
     kept = np.zeros(hue.shape, bool)
     for sign, least, step in zip((1, -1), _HUE, _STEP_OF_HUE, strict=True):
         signed = sign * hue
-        found = ndimage.binary_opening(signed > least, iterations=2)
-        found = ndimage.binary_closing(np.pad(found, 8), iterations=5)[8:-8, 8:-8]
+        found = _closed(ndimage.binary_opening(signed > least, iterations=2), 5)
         change = ndimage.maximum_filter(signed, 11) - ndimage.minimum_filter(signed, 11)
         labels, count = ndimage.label(found)
         for number in range(1, count + 1):
@@ -184,7 +183,7 @@ def tinted(grey: np.ndarray, light: np.ndarray) -> np.ndarray:
             sharp = (change[border & ~area] > least).mean()
             is_tint = rise > step and sharp >= _EDGE and _DARKENS[0] < drop < _DARKENS[1]
             if is_tint and not (sign < 0 and _has_text(flat[area])):  # a yellowed sheet
-                area = ndimage.binary_closing(np.pad(area, 14), iterations=12)[14:-14, 14:-14]
+                area = _closed(area, 12)
                 holes = ndimage.binary_fill_holes(area) & ~area
                 area |= holes & ~_with(holes, holes, _HOLE * area.size)
                 hull = convex_hull_image(area)
@@ -215,6 +214,15 @@ def _has_text(inside: np.ndarray) -> bool:
     """Whether an area, relative to its envelope, is paper with text."""
     paper, print_ = (inside > _PALE).mean(), (inside < _INK).mean()
     return bool(paper > _TEXT[0] and print_ > _TEXT[1])
+
+
+def _closed(areas: np.ndarray, iterations: int) -> np.ndarray:
+    """Close gaps, also between areas at the edge of the page."""
+    from scipy import ndimage
+
+    margin = iterations + 2
+    closed = ndimage.binary_closing(np.pad(areas, margin), iterations=iterations)
+    return np.asarray(closed[margin:-margin, margin:-margin])
 
 
 def _with(areas: np.ndarray, feature: np.ndarray, least: float) -> np.ndarray:

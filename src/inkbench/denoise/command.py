@@ -167,7 +167,8 @@ def _write_report(
 ) -> None:
     """Write the report; entries of the one that is there are kept for files cleaned before."""
     try:
-        known = {e["input"]: e for e in json.loads(options.report.read_text())["cleaned"]}
+        earlier = json.loads(options.report.read_text(encoding="utf-8"))
+        known = {entry["input"]: entry for entry in earlier["cleaned"]}
     except (OSError, ValueError, LookupError, TypeError):  # none, or another file
         known = {}
     names = [shown(source) for source in before]
