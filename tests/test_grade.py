@@ -139,7 +139,13 @@ def test_read_refuses_a_packing_without_a_bound(packing, tmp_path, answers):
 
 @pytest.mark.parametrize(
     ("score", "name"),
-    [(0.017944, "gold"), (0.017946, "silver"), (0.0261, "bronze"), (0.04518, "no medal")],
+    [
+        (0.017944, "gold"),
+        (0.017946, "silver"),
+        (0.0261, "bronze"),
+        (0.04518, "no medal; bronze"),
+        (2.5, "no medal; values"),
+    ],
 )
 def test_medal_rounds_the_score_as_mle_bench_does(score, name):
     assert grade.medal(score).startswith(name)

@@ -105,6 +105,15 @@ def test_stage_refuses_a_variant_that_does_not_restore_grey_pages(
     assert variant in error and error.count("\n") == 1
 
 
+def test_rehearse_without_the_model_writes_nothing(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(store, "load_pages", lambda *_: [])
+    monkeypatch.setattr(store, "load_card", lambda _: {"data_source": "real"})
+    with pytest.raises(InkbenchError, match="no such model"):
+        submission.rehearse("documents-unet", store.PAGE_DISJOINT, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_rehearse_refuses_a_damaged_dataset_before_it_writes(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     folder = layout.processed("documents")

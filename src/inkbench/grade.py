@@ -72,6 +72,8 @@ def medal(score: float) -> str:
     for name, threshold in MEDALS:
         if round(score, 5) <= threshold:
             return f"{name}, at most {threshold}"
+    if score > 1:
+        return "no medal; values should be from 0 to 1"
     return f"no medal; bronze is at most {MEDALS[-1][1]}"
 
 

@@ -83,8 +83,8 @@ def rehearse(variant: str, split: str, folder: Path) -> str:
     source = store.load_card("documents")["data_source"]
     pages = store.load_pages("documents", "test", split)
     clean = [replace(page, noisy=page.clean) for page in pages if page.clean is not None]
-    write(folder / _ANSWERS, clean, lambda page: page / 255, "answers.csv")
     rows = _restore(variant, pages, folder)
+    write(folder / _ANSWERS, clean, lambda page: page / 255, "answers.csv")
     return f"{folder}: {_FILE} and {_ANSWERS}, {rows:,} rows of {len(pages)} {source} pages"
 
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import shutil
 import zipfile
 from collections.abc import Callable
@@ -253,6 +254,39 @@ def test_fetch_says_what_is_expected_where(name, content, offer, generated, capf
     for fact in (str(layout.raw("documents")), name.split("/")[0], *zips, "noisyoffice.zip"):
         assert fact in line
     assert (layout.raw("documents") / name).read_bytes() == content
+
+
+@pytest.fixture
+def pages_nowhere(offer) -> made.Files:
+    """Kaggle's archives, which no source has."""
+    zips = made.page_zips(made.pages())
+    offer(tuple(made.archive(n, c, NOWHERE, pin="content_digest") for n, c in zips.items()))
+    return zips
+
+
+@pytest.mark.parametrize("synthetic_before", [False, True])
+@pytest.mark.parametrize("wrong", ["forgotten", "cut"])
+def test_fetch_never_replaces_what_somebody_put_there_by_synthetic_data(
+    synthetic_before, wrong, pages_nowhere, monkeypatch, capfd
+):
+    drawn = dict.fromkeys(pages_nowhere, made.zipped({"1.png": b"synthetic"}))
+    monkeypatch.setattr(generate, "write", lambda _, folder: put(folder, drawn))
+    if synthetic_before:
+        fetched("documents", source="auto")
+    placed = {**pages_nowhere, "train_cleaned.zip": pages_nowhere["train_cleaned.zip"][:-9]}
+    if wrong == "forgotten":
+        del placed["train_cleaned.zip"]
+    put(layout.raw("documents"), placed)
+    capfd.readouterr()
+    for source in ("auto", "synthetic"):
+        with pytest.raises(InkbenchError) as raised:
+            fetched("documents", source=source)
+        assert "\n" not in str(raised.value)
+        assert {"test.zip", "train.zip"} <= set(re.findall(r"\w+\.zip", str(raised.value)))
+        for name, content in placed.items():
+            assert (layout.raw("documents") / name).read_bytes() == content
+    shown = capfd.readouterr().err
+    assert ("train_cleaned.zip missing" if wrong == "forgotten" else "damaged") in shown
 
 
 def test_fetch_never_deletes_files_outside_its_folder(official):

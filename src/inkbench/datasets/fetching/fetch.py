@@ -49,18 +49,20 @@ def fetch(dataset: str, settings: "Data") -> dict[str, Any]:
     Raises
     ------
     InkbenchError
-        If no source gives the data and synthetic data is not allowed or does not exist, or the disk
-        is full. The folder is then unchanged.
+        If no source gives the data and synthetic data is not allowed, does not exist or would
+        replace what somebody put there, or the disk is full. The folder is then unchanged.
     """
     spec = datasets.spec(dataset)
     search = _Search(spec)
     acquired = None
     try:
-        if settings.source != SYNTHETIC:
+        if settings.source == SYNTHETIC:
+            search.refuse_to_replace()
+        else:
             acquired = search.real(spec.editions[settings.subset])
-            if acquired is None and (settings.source == "official" or spec.synthetic is None):
-                raise InkbenchError(search.summary())
             if acquired is None:
+                if settings.source == "official" or spec.synthetic is None or search.foreign():
+                    raise InkbenchError(search.summary())
                 _warn(dataset)
         source, files = acquired or (SYNTHETIC, _generated(dataset, search.scratch))
         return _put_in_place(search, source, files)
@@ -112,11 +114,20 @@ class _Search:
                         source = self.recorded["source"] if is_unchanged else "official"
                     return source, files
             if source == "local":
-                self._list_unused(editions)
+                self._list_missing(editions, kept)
         return None
 
-    def _list_unused(self, editions: tuple[Edition, ...]) -> None:
-        """Say in one line what is of no use in ``data/raw/D``, and what is expected there."""
+    def _list_missing(
+        self, editions: tuple[Edition, ...], kept: dict[Archive, File | None]
+    ) -> None:
+        """Say what is missing in ``data/raw/D``, what is of no use, and what is expected there."""
+        foreign = self.foreign()
+        for edition in editions:
+            there = [archive.name for archive in edition if kept[archive]]
+            missing = [a.name for a in edition if not kept[a] and a.name not in foreign]
+            if there and missing:
+                lack = f"{', '.join(missing)} missing beside {', '.join(there)}"
+                self._fail(f"{self.folder}: {lack}")
         paths = self.folder.iterdir() if self.folder.is_dir() else ()
         unused = sorted(p.name for p in paths if p.name not in self.known and p.name[0] != ".")
         if unused:
@@ -127,10 +138,33 @@ class _Search:
     def summary(self) -> str:
         """One line: everything that was tried, and what to do."""
         name = self.spec.name
-        remedies = f"set {MIRROR} to a folder or URL that has it, put it into {self.folder}"
+        remedies = f"put it into {self.folder}, or set {MIRROR} to a folder or URL that has it"
         if self.spec.synthetic:
-            remedies += f", or allow synthetic data (data.{name}.source: auto in {layout.PARAMS})"
+            allow = f"set data.{name}.source: auto in {layout.PARAMS}"
+            if foreign := self.foreign():
+                allow += f" and move {', '.join(foreign)} elsewhere"
+            remedies += f"; for synthetic data, {allow}"
         return f"{name}: no source gave the real data: {'; '.join(self._failures)}; {remedies}"
+
+    def foreign(self) -> list[str]:
+        """Archives in ``data/raw/D`` that were put there by hand and never used."""
+        ours = {(file["name"], file.get("sha256")) for file in self.recorded["files"]}
+        paths = (self.folder / name for name in sorted(self.known))
+        return [
+            path.name
+            for path in paths
+            if path.is_file()
+            and path.name != layout.provenance("").name
+            and (path.name, provenance.checksum(path)) not in ours
+        ]
+
+    def refuse_to_replace(self) -> None:
+        """Raise an error if synthetic data would replace archives that somebody put there."""
+        if foreign := self.foreign():
+            raise InkbenchError(
+                f"{self.folder}: synthetic data would replace {', '.join(foreign)}; move that "
+                f"elsewhere, or set data.{self.spec.name}.source: auto in {layout.PARAMS} to use it"
+            )
 
     def _in_place(self, archive: Archive) -> File | None:
         """Description of an archive that is in ``data/raw/D`` already, if it is the real one.
@@ -156,10 +190,12 @@ class _Search:
                 f"fetch it again, or delete {layout.provenance(self.spec.name)} to accept it"
             )
         try:
-            return _verified(archive, path, archive.urls[0])
+            file = _verified(archive, path, archive.urls[0])
         except Unavailable as error:
-            (self._failures.append if listed else self._fail)(f"{path}: {error}")
+            (self._failures.append if is_unchanged else self._fail)(f"{path}: {error}")
             return None
+        print(f"{self.spec.name}: {path}, verified")
+        return file
 
     def _packed(self, archive: Archive) -> File | None:
         """Pack an archive from files that were put into ``data/raw/D`` in another form."""
