@@ -25,6 +25,17 @@ def test_predict_equals_the_model(task, family, options):
     assert np.allclose(answers, model(IMAGES), atol=1e-5)
 
 
+def test_predict_refuses_a_page_between_0_and_1_beside_a_good_one():
+    with pytest.raises(MlflowException, match="from 0 to 1; expected uint8"):
+        Served(None, "restoration").predict([IMAGES[0], PIXELS[0] > 0.5])
+
+
+@pytest.mark.parametrize("values", [[], [[[]]], IMAGES[0], IMAGES[None]], ids=np.shape)
+def test_predict_refuses_another_shape(values):
+    with pytest.raises(MlflowException, match=r"the shape is \[.*expected \[n, h, w\]"):
+        Served(None, "restoration").predict(values)
+
+
 @pytest.mark.parametrize("task", ["classification", "reconstruction", "restoration"])
 @pytest.mark.parametrize(
     ("values", "fact"),
@@ -33,7 +44,7 @@ def test_predict_equals_the_model(task, family, options):
         (PIXELS.astype(np.uint8), "from 0 to 0"),  # as MLflow's server casts them
         ((PIXELS > 0.5).astype(np.uint8), "from 0 to 1"),
         (PIXELS * 2 - 1, "from -0.99"),
-        (PIXELS * 65535, "to 655"),
+        (PIXELS * 65535, "to 65"),
         (np.where(PIXELS < 0.01, np.nan, 200), "nan"),
     ],
 )

@@ -46,22 +46,32 @@ class Served:
         Raises
         ------
         mlflow.exceptions.MlflowException
-            If the values are not within 0 to 255, or all within 0 to 1.
+            If the shape is another or the values are not within 0 to 255, or all of a page (all of
+            several images, of which one may be blank) are within 0 to 1.
         """
         values = np.asarray(model_input)
-        if values.size and not (values.min() >= 0 and 1 < values.max() <= 255):
-            from mlflow.exceptions import MlflowException
-
-            raise MlflowException.invalid_parameter_value(
-                f"inputs: the values are from {values.min():g} to {values.max():g}; expected uint8 "
-                "grey values from 0 to 255, so multiply values between 0 and 1 by 255"
-            )
+        if values.ndim != 3 or not values.size:
+            raise _refused(f"the shape is {list(values.shape)}; expected [n, h, w], none of them 0")
+        takes_pages = self._task in ("restoration", "cleaning")
+        for part in values if takes_pages else [values]:
+            if not (part.min() >= 0 and 1 < part.max() <= 255):
+                raise _refused(
+                    f"values are from {part.min():g} to {part.max():g}; expected uint8 grey "
+                    "values from 0 to 255, so multiply values between 0 and 1 by 255"
+                )
         images = values.astype(np.uint8)
-        if self._task not in ("restoration", "cleaning"):
+        if not takes_pages:
             return np.asarray(self._model.predict(images, verbose=0), np.float32)
         from inkbench.restore import restore
 
         return np.stack([restore(self._model, page) for page in images])
+
+
+def _refused(reason: str) -> Exception:
+    """What MLflow's server answers with status 400."""
+    from mlflow.exceptions import MlflowException
+
+    return MlflowException.invalid_parameter_value(f"inputs: {reason}")
 
 
 def _load_pyfunc(data_path: str) -> Served:

@@ -85,6 +85,13 @@ def test_repro_runs_no_stage_twice_where_other_outputs_are_recorded(
     assert toy.outputs() == expected
 
 
+def test_repro_says_that_the_token_is_refused(cluster, toy):
+    cluster.use(toy)
+    done = toy.run("inkbench", "repro", check=False, RAY_AUTH_TOKEN="0" * 64)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert cluster.address in done.stderr and "RAY_AUTH_TOKEN" in done.stderr
+
+
 def test_denoise_cleans_files_of_a_bucket_on_a_cluster(cluster, serial, tmp_path, monkeypatch):
     toy = Toy(serial / "fresh").copy(tmp_path / "toy")
     cluster.use(toy)

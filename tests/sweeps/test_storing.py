@@ -1,5 +1,6 @@
 """What a sweep refuses or reports instead of storing or promoting something else."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -22,7 +23,7 @@ from inkbench.pipeline.plan import Chain
 from inkbench.pipeline.tasks import Task
 from inkbench.reporting import seeds
 from inkbench.reporting.seeds import Trial
-from inkbench.sweeps import experiment, running, storing
+from inkbench.sweeps import experiment, running, search, storing
 from inkbench.sweeps.plan import Plan
 from inkbench.sweeps.search import Training
 from inkbench.tracking import executions
@@ -203,6 +204,37 @@ def test_promote_names_the_table_of_a_value_that_is_refused(repository):
     seeds.write("s", [Trial(NAME, config, 2, 42, "e", "i", "real", 0.1, {"test_bce": 0.1})])
     with pytest.raises(InkbenchError, match=r"^sweeps/s\.trials\.csv: .*learning_rate"):
         running.promote("s")
+
+
+def test_promote_waits_for_a_running_sweep_and_names_one_that_was_killed(repository, capsys):
+    with alone(), pytest.raises(InkbenchError, match="sweep is running here"):
+        running.promote("s")
+    search.journal("s").touch()
+    with pytest.raises(InkbenchError, match=r"s\.trials\.csv not found; .*repeat its command"):
+        running.promote("s")
+
+
+def test_stopped_sweep_writes_what_it_has_stored(repository, monkeypatch, capsys):
+    def stopped(trainings):
+        yield trainings[0], ""
+        raise KeyboardInterrupt
+
+    def stored(sweep, training, inputs, code):
+        facts = training.epochs, training.seed, "e", inputs, "real", 0.1, {"test_bce": 0.1}
+        return Trial(NAME, training.config, *facts)
+
+    plan = replace(PLAN, axes={"learning_rate": [0.001, 0.002]})
+    workers = contextlib.nullcontext(stopped)
+    monkeypatch.setattr(running, "_prepare", lambda datasets: None)
+    pipeline = SimpleNamespace(inputs=lambda name: {"src": "code"}, close=lambda: None)
+    monkeypatch.setattr(executions, "Pipeline", lambda folder: pipeline)
+    monkeypatch.setattr(running, "_workers", lambda jobs, address: workers)
+    monkeypatch.setattr(running, "_track", lambda experiment: True)
+    monkeypatch.setattr(storing, "store", stored)
+    with pytest.raises(KeyboardInterrupt):
+        running.run(plan)
+    assert [trial.settings for trial in seeds.read("s")] == [CONFIG]
+    assert "the same command goes on" in capsys.readouterr().out
 
 
 def test_promote_warns_of_other_code_than_was_trained(repository, monkeypatch, capsys):

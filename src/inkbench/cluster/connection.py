@@ -64,6 +64,8 @@ def connected(jobs: int | None, address: str | None) -> Iterator[Any]:
             reason = " ".join(str(error).split())[:200] or type(error).__name__
             if address:
                 problem = f"no Ray cluster ({reason}); start one with `ray start --head`"
+                if "Failed to connect" in reason:  # although something listens there
+                    problem = f"no Ray cluster that takes this RAY_AUTH_TOKEN ({reason})"
                 if "No node info" in reason:
                     problem = f"to use it from here, join it with `ray start --address={address}`"
                 raise InkbenchError(f"{address}: {problem}") from None

@@ -66,26 +66,35 @@ def _run(plan: Plan, jobs: int, address: str) -> bool:
                 print(f"inkbench: {name}: its data are synthetic, so {limits}", flush=True)
             searches[name].recall(earlier)
     due, is_tracked = _due(searches), runs.is_on()
-    with contextlib.ExitStack() as opened:
-        train = opened.enter_context(_workers(jobs, address)) if due else None
-        while train and due:
-            done = sum(len(each.known) for each in searches.values())
-            print(f"inkbench: {plan.name}: {done} training runs done, {len(due)} to go", flush=True)
-            for training, error in train(due):
-                own = searches[training.variant]
-                experiment = _store(plan.name, own, training, error, code)
-                is_tracked = is_tracked and (not experiment or _track(experiment))
-            due = _due(searches)
+    try:
+        with contextlib.ExitStack() as opened:
+            train = opened.enter_context(_workers(jobs, address)) if due else None
+            while train and due:
+                done = sum(len(each.known) for each in searches.values())
+                counts = f"{done} training runs done, {len(due)} to go"
+                print(f"inkbench: {plan.name}: {counts}", flush=True)
+                for training, error in train(due):
+                    own = searches[training.variant]
+                    experiment = _store(plan.name, own, training, error, code)
+                    is_tracked = is_tracked and (not experiment or _track(experiment))
+                due = _due(searches)
+    finally:  # also after Ctrl-C
+        _write_tables(plan.name, searches, earlier)
+        if due:
+            print(f"inkbench: {plan.name}: stopped; the same command goes on", flush=True)
+    return not any(each.failed for each in searches.values())
+
+
+def _write_tables(name: str, searches: Mapping[str, Search], earlier: Iterable[Trial]) -> None:
+    """Write all that is known of a sweep, with earlier results of other variants."""
     others = [trial for trial in earlier if trial.variant not in searches]
     trials = others + [trial for each in searches.values() for trial in each.known.values()]
     if trials:
-        seeds.write(plan.name, trials)
+        seeds.write(name, trials)
         epochs = sum(trial.epochs for trial in trials)
-        file = seeds.trials_file(plan.name)
-        print(f"inkbench: {file}: {len(trials)} training runs, {epochs} epochs")
+        print(f"inkbench: {seeds.trials_file(name)}: {len(trials)} training runs, {epochs} epochs")
     if others:
-        _warn_of_stale(plan.name, others)
-    return not any(each.failed for each in searches.values())
+        _warn_of_stale(name, others)
 
 
 def _datasets(plan: Plan, known: params.Params) -> set[str]:
@@ -243,11 +252,21 @@ def promote(name: str) -> str:
     Raises
     ------
     InkbenchError
-        If there is no such sweep, it has no settings, or their validation losses do not compare.
+        If there is no such sweep, it still runs, it has no settings, or their validation losses do
+        not compare.
     """
+    from inkbench.cluster.command import alone
+
+    with alone():
+        return _promote(name)
+
+
+def _promote(name: str) -> str:
     if not seeds.trials_file(name).is_file():
-        known = ", ".join(seeds.names()) or "none"
-        raise InkbenchError(f"{seeds.trials_file(name)} not found; known sweeps: {known}")
+        known = f"known sweeps: {', '.join(seeds.names()) or 'none'}"
+        if search.journal(name).is_file():
+            known = "its sweep did not end; repeat its command"
+        raise InkbenchError(f"{seeds.trials_file(name)} not found; {known}")
     trials = seeds.read(name)
     known_variants = params.load().train
     blocks = {t.variant: known_variants[t.variant] for t in trials if t.variant in known_variants}

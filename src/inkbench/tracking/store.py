@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shlex
+import textwrap
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +40,7 @@ _DEFAULTS = {
     "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
     "MLFLOW_LOGGING_LEVEL": "CRITICAL",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     # Give up on a dead server within seconds, not after MLflow's 7 retries of 120 s.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
@@ -150,7 +152,7 @@ class Store:
                 return cls(client, _experiment(client, create))
         except Exception as error:
             says = "refuses user or password" if "code 401" in str(error) else "does not answer"
-            reason = f"{where} {says} ({public(error)[:160]})"
+            reason = f"{where} {says} ({textwrap.shorten(public(error), 160)})"
             if re.search("out-of-date database schema|Can't locate revision", str(error)):
                 reason = (
                     f"{where} was written by another version of MLflow; run `mlflow db upgrade "
@@ -186,11 +188,9 @@ class Store:
 
     def models(self, md5: str) -> list[Any]:
         """Complete LoggedModels with a file of this md5, newest first."""
-        models = self.client.search_logged_models(
-            [self.experiment_id],
-            f"tags.`model.md5` = '{md5}'",
-            order_by=[{"field_name": "creation_timestamp", "ascending": False}],
-        )
+        condition = f"tags.`model.md5` = '{md5}'"
+        newest = [{"field_name": "creation_timestamp", "ascending": False}]
+        models = self.client.search_logged_models([self.experiment_id], condition, order_by=newest)
         return [model for model in models if model.status == "READY"]
 
 
