@@ -88,7 +88,7 @@ def of_sweep(name: str, blocks: Mapping[str, Mapping[str, Any]], folder: Path) -
             pruned = np.array([t.epochs < full.get(t.configuration, math.inf) for t in own])
             winner = _winner(own, blocks[variant])
             best = np.array([t.configuration == winner for t in own]) & ~pruned
-            figure = sweeps.slices(variant, varied, losses, pruned, best)
+            figure = sweeps.slices(f"{variant}, sweep {name}", varied, losses, pruned, best)
             alt = f"Validation loss of the training runs of {variant} against {', '.join(varied)}."
             is_synthetic = any(t.data_source != REAL for t in own)
             source = f"{name} · {variant}"
@@ -111,7 +111,7 @@ def of_sweep(name: str, blocks: Mapping[str, Mapping[str, Any]], folder: Path) -
         place = ", ".join((datasets.title(data), *conditions))
         best_first = sorted(values, key=lambda label: np.mean(values[label]), reverse=is_higher)
         figure = sweeps.seeds(
-            f"{leaderboard.wording()['tasks'][task]['title']}: {place}",
+            f"{leaderboard.wording()['tasks'][task]['title']}: {place}, sweep {name}",
             {label: values[label] for label in best_first},
             [seeds.spread(values[label]).half for label in best_first],
             leaderboard.label(key),

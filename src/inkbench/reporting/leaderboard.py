@@ -238,6 +238,6 @@ def note(key: str, metrics: dict[str, Any]) -> str:
     """Text below a metric: its confidence interval, or its value on raw pixels."""
     low, high = metrics.get(f"{key}_low"), metrics.get(f"{key}_high")
     if low is not None and high is not None:
-        return f"{show(key, low)} to {show(key, high)}"
+        return f"95 % over test images: {show(key, low)} to {show(key, high)}"
     baseline = metrics.get(about(key).get("beside", ""))
     return "" if baseline is None else f"raw pixels {show(key, baseline)}"
