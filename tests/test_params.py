@@ -52,6 +52,7 @@ def test_load_refuses_an_unknown_published_result(tmp_path, tree):
         ("train/mnist-vae/loss", "hinge", r"loss: 'hinge': .*'bce', 'mse'"),
         ("train/mnist-vae/dataset", "fashion", r"dataset: 'fashion' .*documents, mnist"),
         ("train/mnist-vae/family", "gan", r"family: 'gan': no such family; allowed: .*unet, vae"),
+        ("train/mnist-vae", {"learnig_rate": 1}, r"learnig_rate: 1: unknown key; .*learning_rate"),
         ("train/mnist-vae/momentum", 1, r"momentum: 1: unknown key; allowed: .*learning_rate"),
         ("train/mnist-vae/model/depth", 3, r"mnist-vae\.model: unknown option 'depth'; .*code"),
         ("train/mnist-vae/model/code", "x", r"train\.mnist-vae\.model\.code: 'x': .*integer"),

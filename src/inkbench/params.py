@@ -296,7 +296,8 @@ def load(path: Path = layout.PARAMS) -> Params:
     try:
         return Params.model_validate(tree)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
+        errors = error.errors(include_url=False)  # a misspelt key also is a missing one
+        first = next((e for e in errors if e["type"] == "extra_forbidden"), errors[0])
         key = ".".join(str(part) for part in first["loc"] if part != "[key]") or "(top level)"
         value = first["input"]
         shown = f" {value!r}:" if not isinstance(value, dict) else ""

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import re
 import shutil
 import zipfile
@@ -287,6 +288,27 @@ def test_fetch_never_replaces_what_somebody_put_there_by_synthetic_data(
             assert (layout.raw("documents") / name).read_bytes() == content
     shown = capfd.readouterr().err
     assert ("train_cleaned.zip missing" if wrong == "forgotten" else "damaged") in shown
+
+
+@pytest.mark.parametrize("kept", [1, 2, 3])
+def test_fetch_knows_its_own_synthetic_data_when_it_was_killed(kept, pages_nowhere, monkeypatch):
+    drawn = dict.fromkeys(pages_nowhere, made.zipped({"1.png": b"synthetic"}))
+    monkeypatch.setattr(generate, "write", lambda _, folder: put(folder, drawn))
+    done: list[str] = []
+    with monkeypatch.context() as patch:
+
+        def replace(source: Path, target: Path, really=os.replace) -> None:
+            if target.parent == layout.raw("documents"):
+                if len(done) == kept:
+                    raise KeyboardInterrupt
+                done.append(target.name)
+            really(source, target)
+
+        patch.setattr(os, "replace", replace)
+        with pytest.raises(KeyboardInterrupt):
+            fetched("documents", source="auto")
+    assert fetched("documents", source="auto")["source"] == "synthetic"
+    assert raw_files("documents") == {*pages_nowhere, "provenance.json"}
 
 
 def test_fetch_never_deletes_files_outside_its_folder(official):

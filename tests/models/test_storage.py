@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from inkbench import models
+from inkbench import layout, models
 from inkbench.errors import InkbenchError
 from inkbench.models.common import storage
 
@@ -55,6 +55,11 @@ def test_load_names_a_missing_or_damaged_file_in_one_line(tmp_path, content, rea
     with pytest.raises(InkbenchError, match=rf"model\.keras: {reason}") as error:
         storage.load(path)
     assert "\n" not in str(error.value)
+
+
+def test_load_says_how_to_train_a_variant():
+    with pytest.raises(InkbenchError, match="train it: `dvc repro train@no-such`"):
+        storage.load(layout.model("no-such"))
 
 
 def test_load_refuses_a_model_with_code(tmp_path):

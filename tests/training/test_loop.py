@@ -125,6 +125,16 @@ def test_train_names_the_batch_size_when_out_of_memory_and_leaves_no_model(work,
     assert all(fact in message for fact in ("train.notmnist-cnn", "epoch 1", "batch_size 20"))
 
 
+def test_train_says_that_it_goes_on_after_an_interruption(work, monkeypatch, capsys):
+    def fit(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(keras.Model, "fit", fit)
+    with pytest.raises(KeyboardInterrupt):
+        _train_here("notmnist-cnn")
+    assert "same command goes on after epoch 0" in capsys.readouterr().err
+
+
 def test_train_writes_model_history_snapshots_and_facts(work):
     _train_here("notmnist-dense-ae")
     folder = Path("models/notmnist-dense-ae")

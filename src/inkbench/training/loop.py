@@ -7,6 +7,7 @@ Read top to bottom: `train` loads the data, builds the model, fits it epoch by e
 import functools
 import math
 import resource
+import sys
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
@@ -201,6 +202,10 @@ def _fit(
                 f"train.{name}: out of memory in epoch {number} at batch_size "
                 f"{variant.batch_size}; try a smaller one"
             ) from None
+        except KeyboardInterrupt:
+            kept = f"stopped; the same command goes on after epoch {number - 1}"
+            print(f"inkbench: train.{name}: {kept}", file=sys.stderr)
+            raise
         row = {key: float(f"{values[-1]:.6g}") for key, values in fitted.history.items()}
         if not all(math.isfinite(value) for value in row.values()):
             raise InkbenchError(

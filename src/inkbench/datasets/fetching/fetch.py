@@ -5,6 +5,7 @@ It holds no time and no local path, so that two machines that fetched the same d
 bytes.
 """
 
+import functools
 import os
 import shutil
 import sys
@@ -61,7 +62,7 @@ def fetch(dataset: str, settings: "Data") -> dict[str, Any]:
         else:
             acquired = search.real(spec.editions[settings.subset])
             if acquired is None:
-                if settings.source == "official" or spec.synthetic is None or search.foreign():
+                if settings.source == "official" or spec.synthetic is None or search.foreign:
                     raise InkbenchError(search.summary())
                 _warn(dataset)
         source, files = acquired or (SYNTHETIC, _generated(dataset, search.scratch))
@@ -121,7 +122,7 @@ class _Search:
         self, editions: tuple[Edition, ...], kept: dict[Archive, File | None]
     ) -> None:
         """Say what is missing in ``data/raw/D``, what is of no use, and what is expected there."""
-        foreign = self.foreign()
+        foreign = self.foreign
         for edition in editions:
             there = [archive.name for archive in edition if kept[archive]]
             missing = [a.name for a in edition if not kept[a] and a.name not in foreign]
@@ -141,11 +142,12 @@ class _Search:
         remedies = f"put it into {self.folder}, or set {MIRROR} to a folder or URL that has it"
         if self.spec.synthetic:
             allow = f"set data.{name}.source: auto in {layout.PARAMS}"
-            if foreign := self.foreign():
+            if foreign := self.foreign:
                 allow += f" and move {', '.join(foreign)} elsewhere"
             remedies += f"; for synthetic data, {allow}"
         return f"{name}: no source gave the real data: {'; '.join(self._failures)}; {remedies}"
 
+    @functools.cached_property
     def foreign(self) -> list[str]:
         """Archives in ``data/raw/D`` that were put there by hand and never used."""
         ours = {(file["name"], file.get("sha256")) for file in self.recorded["files"]}
@@ -160,7 +162,7 @@ class _Search:
 
     def refuse_to_replace(self) -> None:
         """Raise an error if synthetic data would replace archives that somebody put there."""
-        if foreign := self.foreign():
+        if foreign := self.foreign:
             raise InkbenchError(
                 f"{self.folder}: synthetic data would replace {', '.join(foreign)}; move that "
                 f"elsewhere, or set data.{self.spec.name}.source: auto in {layout.PARAMS} to use it"
@@ -292,7 +294,11 @@ def _described(path: Path, label: str) -> File:
 
 
 def _put_in_place(search: _Search, source: str, files: list[File]) -> dict[str, Any]:
-    """Move downloads into ``data/raw/D``, ``provenance.json`` last; delete replaced archives."""
+    """Move downloads into ``data/raw/D``; delete replaced archives.
+
+    ``provenance.json`` comes last, but first for synthetic data: archives that it does not list
+    are somebody's.
+    """
     is_synthetic = source == SYNTHETIC
     described = {
         "dataset": search.spec.name,
@@ -306,7 +312,8 @@ def _put_in_place(search: _Search, source: str, files: list[File]) -> dict[str, 
     written = search.scratch / layout.provenance("").name
     with disk.writing(search.folder):
         records.write_json(written, described)
-        for path in sorted(search.scratch.iterdir(), key=lambda path: path == written):
+        downloads = [path for path in sorted(search.scratch.iterdir()) if path != written]
+        for path in [written, *downloads] if is_synthetic else [*downloads, written]:
             os.replace(path, search.folder / path.name)
         for path in search.folder.iterdir():
             if path.name in replaced:

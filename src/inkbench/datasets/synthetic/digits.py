@@ -34,7 +34,8 @@ def draw(part: str, count: int) -> tuple[np.ndarray, np.ndarray]:
     """
     sources, labels = _load()
     chosen = split()[part]
-    enlarged = ndimage.zoom(np.pad(sources / 16, ((0, 0), (2, 2), (3, 3))), (1, 4, 4))
+    padded = np.pad(sources / 16, ((0, 0), (2, 2), (3, 3)))
+    enlarged = np.stack([ndimage.zoom(digit, 4) for digit in padded])
     rng = np.random.default_rng([SEED, len(part)])
     order = rng.permutation(np.resize(chosen, count))
     bar = tqdm(order, desc=f"synthetic digits, {part}", unit="digit", disable=None)

@@ -9,7 +9,7 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from inkbench import disk
+from inkbench import disk, layout
 from inkbench.errors import InkbenchError
 from inkbench.training import runtime
 
@@ -50,7 +50,9 @@ def load(path: Path) -> "keras.Model":
         If the file is missing or not a Keras model.
     """
     if not path.is_file():
-        raise InkbenchError(f"{path}: no such model; train it: `dvc repro`")
+        trained = path == layout.model(path.parent.name)
+        remedy = f"train it: `dvc repro train@{path.parent.name}`" if trained else "check its name"
+        raise InkbenchError(f"{path}: no such model; {remedy}")
     if not zipfile.is_zipfile(path):
         raise InkbenchError(f"{path}: not a readable Keras model (damaged); train it again")
     runtime.start_tensorflow()
