@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,9 +11,13 @@ from types import SimpleNamespace
 
 import psutil
 import pytest
+from dvc.dvcfile import Lockfile
 from dvc_data.hashfile.hash_info import HashInfo
+from toy import Toy
 
+from inkbench.errors import InkbenchError
 from inkbench.pipeline import results
+from inkbench.pipeline.plan import plan
 
 # A process of inkbench with one of DVC that runs some code.
 OWN = """
@@ -113,3 +118,37 @@ def test_locked_reads_numbers_as_dvc_does(tmp_path, monkeypatch):
     (tmp_path / "dvc.lock").write_text(f"schema: '2.0'\nstages:\n  train@v: {{cmd: x, {params}}}\n")
     monkeypatch.chdir(tmp_path)
     assert results.locked()["train@v"]["params"] == {"params.yaml": {"train.v": {"l1": 1e-05}}}
+
+
+def test_restore_does_what_dvc_repro_does_but_writes_dvc_lock_once(
+    serial, tmp_path, expected, monkeypatch
+):
+    toy = Toy(serial / "done").copy(tmp_path / "toy")
+    known, status = plan(toy.folder).known, toy.run("git", "status", "--porcelain").stdout
+    (toy.folder / "dvc.lock").unlink()
+    for folder in ("data/processed", "models", "evaluations", "reports"):
+        shutil.rmtree(toy.folder / folder)
+    for file in (toy.folder / "metrics").glob("*.json"):
+        file.write_text("edited by hand")
+    calls: list[int] = []
+    dump = Lockfile.dump_stages
+    monkeypatch.setattr(
+        Lockfile, "dump_stages", lambda *args: (calls.append(len(args[1])), dump(*args))
+    )
+    monkeypatch.chdir(toy.folder)
+    results.restore(known)
+    assert calls == [len(known)]
+    assert toy.outputs() == expected
+    assert toy.run("git", "status", "--porcelain").stdout == status
+    toy.run("dvc", "repro")
+    assert toy.executed() == [] and toy.outputs() == expected
+
+
+def test_restore_says_that_dvc_is_at_work(serial, tmp_path, monkeypatch):
+    toy = Toy(serial / "done").copy(tmp_path / "toy")
+    known = plan(toy.folder).known
+    (toy.folder / "dvc.lock").unlink()
+    monkeypatch.chdir(toy.folder)
+    with results.open_repo() as repo, repo.lock, pytest.raises(InkbenchError) as raised:
+        results.restore(known)
+    assert "\n" not in str(raised.value) and "lock" in str(raised.value)

@@ -1,4 +1,4 @@
-"""`inkbench repro`: chains on Ray, then `dvc repro`, which finds their results in its run-cache."""
+"""`inkbench repro`: chains on Ray, then `dvc repro`, which runs what is left."""
 
 import contextlib
 from collections.abc import Iterator, Sequence
@@ -31,7 +31,7 @@ def repro(targets: Sequence[str], options: Options, dry_run: bool = False) -> bo
             if steps.chains and not _run(tree, options):
                 return False
             with disk.writing(Path("dvc.lock")):
-                results.update_lock(steps.known | tree.plan.known)
+                results.restore(steps.known | tree.plan.known)
             if steps.last:  # a sync at its end needs the journals of all others
                 held = journal.release()
             return results.dvc_repro(*targets)

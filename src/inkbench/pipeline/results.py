@@ -100,27 +100,40 @@ def record(repo: Any, entry: Entry) -> None:
         scratch.write_text(dumps_yaml(entry), encoding="utf-8")
 
 
-def update_lock(entries: Mapping[str, Entry]) -> None:
-    """Put entries into dvc.lock where it has other outputs of the same inputs.
+def restore(entries: Mapping[str, Entry]) -> None:
+    """Put entries into dvc.lock and their outputs into the tree, where they differ or are missing.
 
-    If the inputs have not changed, DVC does not look into the run-cache. So it would run such a
-    stage again: one that was recorded on another kind of CPU, with outputs that are not here.
+    `dvc repro` would do it one stage at a time, and read and write the whole of dvc.lock for each,
+    which takes a second. And where the inputs have not changed, it does not look into the
+    run-cache: it would run a stage again that was recorded on another kind of CPU.
     """
+    from dvc.exceptions import DvcException
     from dvc.stage.loader import StageLoader
+    from tqdm import tqdm
 
     old = locked()
-    pairs = {name: (old[name], entries[name]) for name in old.keys() & entries.keys()}
-    changed = [
-        name
-        for name, (old, new) in pairs.items()
-        if run_key(old) == run_key(new) and digest(old) != digest(new)
-    ]
-    if changed:
-        with open_repo() as repo:
-            for stage in repo.index.stages:
-                if stage.addressing in changed:
-                    StageLoader.fill_from_lock(stage, entries[stage.addressing])
-                    stage.dump(update_pipeline=False)
+    wanted = {
+        name: entry
+        for name, entry in entries.items()
+        if name not in old
+        or digest(old[name]) != digest(entry)
+        or not all(Path(out["path"]).exists() for out in entry["outs"])
+    }
+    if not wanted:
+        return
+    try:
+        with open_repo() as repo, repo.lock:
+            stages = [stage for stage in repo.index.stages if stage.addressing in wanted]
+            for stage in tqdm(stages, desc="results", unit="stage", disable=None):
+                cached = as_stage(repo, wanted[stage.addressing])
+                if cached.outs_cached():  # otherwise they are in the tree
+                    stage.remove_outs()
+                    cached.checkout()
+                    stage.ignore_outs()
+                StageLoader.fill_from_lock(stage, wanted[stage.addressing])
+            stages[0].dvcfile.dump_stages(stages, update_pipeline=False)
+    except DvcException as error:
+        raise InkbenchError(f"DVC: {' '.join(str(error).split())}") from None
 
 
 def digest(entry: Entry) -> str:
