@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -120,12 +121,15 @@ def test_locked_reads_numbers_as_dvc_does(tmp_path, monkeypatch):
     assert results.locked()["train@v"]["params"] == {"params.yaml": {"train.v": {"l1": 1e-05}}}
 
 
+@pytest.mark.parametrize("lock", ["missing", "of other results"])
 def test_restore_does_what_dvc_repro_does_but_writes_dvc_lock_once(
-    serial, tmp_path, expected, monkeypatch
+    lock, serial, tmp_path, expected, monkeypatch
 ):
     toy = Toy(serial / "done").copy(tmp_path / "toy")
     known, status = plan(toy.folder).known, toy.run("git", "status", "--porcelain").stdout
-    (toy.folder / "dvc.lock").unlink()
+    toy.write("dvc.lock", re.sub(r"md5: \w+", f"md5: {'a' * 32}", toy.lock))
+    if lock == "missing":
+        (toy.folder / "dvc.lock").unlink()
     for folder in ("data/processed", "models", "evaluations", "reports"):
         shutil.rmtree(toy.folder / folder)
     for file in (toy.folder / "metrics").glob("*.json"):
