@@ -106,6 +106,7 @@ def restore(entries: Mapping[str, Entry]) -> None:
     `dvc repro` would do it one stage at a time, and read and write the whole of dvc.lock for each,
     which takes a second. And where the inputs have not changed, it does not look into the
     run-cache: it would run a stage again that was recorded on another kind of CPU.
+    `InkbenchError` if another command of DVC is at work.
     """
     from dvc.exceptions import DvcException
     from dvc.stage.loader import StageLoader
